@@ -1,0 +1,20 @@
+/* brine/brine.h - everything but brine/untyped.h, which includes msgpack.h. */
+#ifndef BRINE_BRINE_H
+#define BRINE_BRINE_H
+
+#include <brine/allocator.h>
+#include <brine/api.h>
+#include <brine/arena.h>
+#include <brine/buf.h>
+#include <brine/bytes.h>
+#include <brine/client.h>
+#include <brine/codec.h>
+#include <brine/conn.h>
+#include <brine/error.h>
+#include <brine/frame.h>
+#include <brine/limits.h>
+#include <brine/pack.h>
+#include <brine/server.h>
+#include <brine/type.h>
+
+#endif

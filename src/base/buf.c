@@ -1,0 +1,79 @@
+#include <brine/buf.h>
+#include <brine/error.h>
+
+#include "base/alloc.h"
+
+enum {
+	SIZE_LEAST = 256,
+	SIZE_KEPT = 64 * 1024, /* an empty buffer keeps at most so much */
+};
+
+void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocator)
+{
+	*buf = (struct brine_buf){.allocator = allocator};
+}
+
+void brine_buf_done(struct brine_buf *buf)
+{
+	brine_release(buf->allocator, buf->data, buf->capacity);
+	brine_buf_init(buf, buf->allocator);
+}
+
+static int grow(struct brine_buf *buf, size_t size)
+{
+	size_t held = buf->end - buf->start;
+	size_t needed;
+	if (__builtin_add_overflow(held, size, &needed) || needed > SIZE_MAX / 2)
+		return BRINE_ERR_NOMEM;
+	/* Moving pays only where at least half of the block is free in front, so that appends stay linear. */
+	if (needed <= buf->capacity && buf->start >= held) {
+		memmove(buf->data, buf->data + buf->start, held);
+	} else {
+		size_t capacity = buf->capacity ? buf->capacity : SIZE_LEAST;
+		while (capacity < needed)
+			capacity *= 2;
+		if (capacity == buf->capacity && buf->start)
+			capacity *= 2;
+		uint8_t *data = brine_resize(buf->allocator, NULL, 0, capacity);
+		if (!data)
+			return BRINE_ERR_NOMEM;
+		if (held)
+			memcpy(data, buf->data + buf->start, held);
+		brine_release(buf->allocator, buf->data, buf->capacity);
+		buf->data = data;
+		buf->capacity = capacity;
+	}
+	buf->start = 0;
+	buf->end = held;
+	return 0;
+}
+
+void *brine_buf_reserve(struct brine_buf *buf, size_t size)
+{
+	if (buf->data && size <= buf->capacity - buf->end)
+		return buf->data + buf->end;
+	return grow(buf, size) < 0 ? NULL : buf->data + buf->end;
+}
+
+int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	void *to = brine_buf_reserve(buf, size);
+	if (!to)
+		return BRINE_ERR_NOMEM;
+	memcpy(to, data, size);
+	buf->end += size;
+	return 0;
+}
+
+void brine_buf_take(struct brine_buf *buf, size_t size)
+{
+	size_t held = buf->end - buf->start;
+	buf->start += size < held ? size : held;
+	if (buf->start < buf->end)
+		return;
+	buf->start = buf->end = 0;
+	if (buf->capacity > SIZE_KEPT)
+		brine_buf_done(buf);
+}
