@@ -1,0 +1,62 @@
+# tools/common.sh - what the scripts of this folder share: finding the tree, installing packages, timed steps.
+# Sourced, not run.
+
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$top"
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' red=$'\033[31m' plain=$'\033[0m'; else bold='' red='' plain=''; fi
+
+say() { printf '%s== %s%s\n' "$bold" "$*" "$plain"; }
+die() { printf '%s%s%s\n' "$red" "$*" "$plain" >&2; exit 1; }
+
+# Installs those of the named Debian packages that are missing, with sudo where not root.
+install_packages() {
+	local missing=() package
+	command -v dpkg-query >/dev/null || {
+		say "not a Debian system: these packages, or their equals, must be there already: $*"
+		return 0
+	}
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	local as_root=()
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || die "missing packages: ${missing[*]}
+install them as root: apt-get install ${missing[*]}"
+		as_root=(sudo)
+	fi
+	say "installing ${missing[*]}"
+	"${as_root[@]}" apt-get update -qq ||
+		die "apt-get update failed: see above; install by hand: ${missing[*]}"
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+		die "apt-get install failed: see above; install by hand: ${missing[*]}"
+}
+
+# What building needs, and what the tests need besides.
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmsgpack-dev libjansson-dev protobuf-compiler)
+test_packages=(git libcmocka-dev python3 python3-msgpack libprotobuf-dev g++)
+full_packages=(clang libclang-rt-14-dev clang-format)
+
+# step TITLE COMMAND...: runs it, prints its time; on failure shows the end of its output and ends the script.
+step() {
+	local title=$1 log="$top/.build/log/${1//[^a-zA-Z0-9]/-}.log" start=$SECONDS
+	shift
+	mkdir -p "$top/.build/log"
+	say "$title"
+	if "$@" >"$log" 2>&1; then
+		printf '   %d s\n' $((SECONDS - start))
+	else
+		tail -n 60 "$log"
+		die "failed: $title (all of it: ${log#"$top"/})"
+	fi
+}
+
+# build PRESET [TARGET...]: configures once, builds.
+build() {
+	local preset=$1
+	shift
+	[ -f ".build/$preset/build.ninja" ] || cmake --preset "$preset"
+	if [ $# -gt 0 ]; then cmake --build ".build/$preset" --target "$@"; else cmake --build ".build/$preset"; fi
+}
