@@ -29,9 +29,11 @@ enum brine_decode_flags {
 
 BRINE_BEGIN
 
-/* Checks that bytes hold exactly one well-formed MessagePack value: depth at most depth_max (1 .. 32; scalars are level 0),
- * no container that claims more elements than bytes are left, one budget of elements for the whole. Allocates nothing, does
- * not recurse, linear. 0, or BRINE_ERR_MALFORMED, DEPTH, TRAILING with the offset. */
+/* Checks that bytes hold exactly one well-formed MessagePack value. depth_max (1 .. 32) counts nested containers: a scalar
+ * has depth 0, [] and [1] depth 1, [[]] depth 2; in a frame the message array itself is level 1. With 32, 32 arrays within
+ * each other pass and 33 do not. The elements that all open containers together still claim may never exceed the bytes that
+ * are left (a map claims pairs times 2). Allocates nothing, does not recurse, linear. 0, or with the offset of the token at
+ * fault: BRINE_ERR_MALFORMED, DEPTH, TRAILING; INVALID for a wrong depth_max. */
 BRINE_API int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error);
 
 /* Writes message, a struct described by type, as MessagePack. *ret_bytes lives in the arena. Errors name the field path:

@@ -1,0 +1,63 @@
+#include <brine/codec.h>
+
+#include "codec/token.h"
+
+/* The open containers: values each still owes. */
+struct walk {
+	uint64_t left[BRINE_FRAME_DEPTH_MAX];
+	unsigned depth;
+	uint64_t owed; /* the sum of left, and 1 for the value itself until it came */
+};
+
+/* Opens the container of token; the claims of all open ones together may never exceed the bytes that are left, because
+ * each value takes at least one. */
+static int open_container(struct walk *walk, const struct brine_token *token, size_t at, size_t size,
+                          unsigned depth_max, struct brine_error *error)
+{
+	if (walk->depth == depth_max)
+		return brine_fail(error, BRINE_ERR_DEPTH, at, "nesting deeper than %u at offset %zu", depth_max, at);
+	uint64_t elements = brine_token_elements(token);
+	walk->owed += elements;
+	size_t bytes_left = size - at - token->size;
+	if (walk->owed > bytes_left)
+		return brine_fail(error, BRINE_ERR_MALFORMED, at,
+		                  "truncated value: %llu elements claimed, %zu bytes left at offset %zu",
+		                  (unsigned long long)walk->owed, bytes_left, at);
+	if (elements)
+		walk->left[walk->depth++] = elements;
+	return 0;
+}
+
+int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error)
+{
+	if (depth_max < 1 || depth_max > BRINE_FRAME_DEPTH_MAX)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "depth limit %u is not 1 .. %d", depth_max,
+		                  BRINE_FRAME_DEPTH_MAX);
+	const uint8_t *data = bytes.data ? bytes.data : (const uint8_t *)"";
+	size_t at = 0;
+	struct walk walk = {.owed = 1};
+	while (walk.owed) {
+		struct brine_token token;
+		int rc = brine_token_read(&token, data + at, bytes.size - at);
+		if (rc < 0)
+			return brine_fail(error, rc, at, "invalid type byte 0x%02x at offset %zu", data[at], at);
+		if (rc == 0)
+			return brine_fail(error, BRINE_ERR_MALFORMED, at, "truncated value at offset %zu of %zu bytes",
+			                  at, bytes.size);
+		walk.owed--;
+		if (walk.depth)
+			walk.left[walk.depth - 1]--;
+		if (token.kind == BRINE_TOKEN_ARRAY || token.kind == BRINE_TOKEN_MAP) {
+			rc = open_container(&walk, &token, at, bytes.size, depth_max, error);
+			if (rc < 0)
+				return rc;
+		}
+		at += token.size;
+		while (walk.depth && walk.left[walk.depth - 1] == 0)
+			walk.depth--;
+	}
+	if (at < bytes.size)
+		return brine_fail(error, BRINE_ERR_TRAILING, at, "%zu bytes after the value that ends at offset %zu",
+		                  bytes.size - at, at);
+	return 0;
+}
