@@ -30,9 +30,9 @@ struct brine_sockaddr {
 };
 
 enum {
-	BRINE_HOST_SIZE_MAX = 253,       /* bytes of a host name (RFC 1035) */
-	BRINE_ADDR_TEXT_SIZE = 512,      /* enough for every brine_sockaddr_format(), NUL included */
-	BRINE_ADDR_RESOLVED_MAX = 16,    /* addresses of one name that are looked at */
+	BRINE_HOST_SIZE_MAX = 253,    /* bytes of a host name (RFC 1035) */
+	BRINE_ADDR_TEXT_SIZE = 512,   /* enough for every brine_sockaddr_format(), NUL included */
+	BRINE_ADDR_RESOLVED_MAX = 16, /* addresses of one name that are looked at */
 };
 
 enum brine_addr_kind {
@@ -53,17 +53,17 @@ struct brine_addr {
 	struct brine_sockaddr sockaddr;     /* numeric and Unix addresses; size 0 where host must be resolved */
 };
 
-/* Parses the text of an address; *ret_addr is untouched on error. use: enum brine_addr_use. NUL is refused like any other
- * byte that does not belong there. Errors: BRINE_ERR_ADDRESS; error.offset is the byte of the fault and the text says what was
- * expected there. */
+/* Parses the text of an address; *ret_addr is untouched on error. use: enum brine_addr_use. NUL is refused like any
+ * other byte that does not belong there. Errors: BRINE_ERR_ADDRESS; error.offset is the byte of the fault and the text
+ * says what was expected there. */
 int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use, struct brine_error *error);
 
 /* The socket addresses of addr into list (room for capacity; BRINE_ADDR_RESOLVED_MAX is enough), their number into
- * *ret_count. Numeric and Unix addresses are copied at once; a name is looked up, which BLOCKS for as long as the resolver
- * likes (seconds): call it from a thread that may wait. use: enum brine_addr_use.
- * Errors: BRINE_ERR_RESOLVE (the text has the resolver's reason), NOMEM, SYSTEM. */
-int brine_addr_resolve(const struct brine_addr *addr, int use, struct brine_sockaddr *list, size_t capacity, size_t *ret_count,
-                       struct brine_error *error);
+ * *ret_count. Numeric and Unix addresses are copied at once; a name is looked up, which BLOCKS for as long as the
+ * resolver likes (seconds): call it from a thread that may wait. use: enum brine_addr_use. Errors: BRINE_ERR_RESOLVE
+ * (the text has the resolver's reason), NOMEM, SYSTEM. */
+int brine_addr_resolve(const struct brine_addr *addr, int use, struct brine_sockaddr *list, size_t capacity,
+                       size_t *ret_count, struct brine_error *error);
 
 /* Writes the text of a socket address, always terminated, escaped, cut to capacity: "tcp://127.0.0.1:40312",
  * "unix:///run/x.sock", "unix://@name", "unix://" for a socket without a name. Returns out. */
@@ -71,5 +71,12 @@ char *brine_sockaddr_format(char *out, size_t capacity, const struct brine_socka
 
 /* Whether two socket addresses are the same place. */
 bool brine_sockaddr_equal(const struct brine_sockaddr *a, const struct brine_sockaddr *b);
+
+/* The port of an internet address; others have none (0). */
+uint16_t brine_sockaddr_port(const struct brine_sockaddr *sockaddr);
+void brine_sockaddr_set_port(struct brine_sockaddr *sockaddr, uint16_t port);
+
+/* Whether it is a Unix socket with a file. */
+bool brine_sockaddr_is_path(const struct brine_sockaddr *sockaddr);
 
 #endif

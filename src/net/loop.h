@@ -1,9 +1,9 @@
-/* net/loop.h - waits for many descriptors and timers at once. Level-triggered. One thread at a time runs and changes a loop;
- * only brine_loop_wake() is for all.
+/* net/loop.h - waits for many descriptors and timers at once. Level-triggered. One thread at a time runs and changes a
+ * loop; only brine_loop_wake() is for all.
  *
- * Deferral: callbacks come from brine_loop_turn() and from nowhere else. Inside one everything is allowed, also removing and
- * releasing the watch or timer that fired and any other, but brine_loop_turn() and brine_loop_free() are not. A watch or timer
- * that was removed never fires afterwards, not even for events that were collected before. */
+ * Deferral: callbacks come from brine_loop_turn() and from nowhere else. Inside one everything is allowed, also
+ * removing and releasing the watch or timer that fired and any other, but brine_loop_turn() and brine_loop_free() are
+ * not. A watch or timer that was removed never fires afterwards, not even for events that were collected before. */
 #ifndef BRINE_NET_LOOP_H
 #define BRINE_NET_LOOP_H
 
@@ -48,8 +48,8 @@ void brine_loop_free(struct brine_loop *loop);
  * Errors: BRINE_ERR_SYSTEM (errno), NOMEM: nothing is watched then. */
 int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, unsigned ready);
 
-/* Changes what is waited for; no system call when it is the same. On error (BRINE_ERR_SYSTEM, errno) the watch is removed:
- * close the connection, nobody would look at it again. */
+/* Changes what is waited for; no system call when it is the same. On error (BRINE_ERR_SYSTEM, errno) the watch is
+ * removed: close the connection, nobody would look at it again. */
 int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsigned ready);
 
 /* Stops watching; before the descriptor is closed. Not added: nothing happens. Never fails. */
@@ -60,8 +60,8 @@ static inline bool brine_watch_added(const struct brine_watch *watch)
 	return watch->slot != 0;
 }
 
-/* Sets the timer to fire once when brine_clock_ms() reaches due_ms, also when it was set already; BRINE_FOREVER: stops it.
- * timer->on_due must be set. Never fails. */
+/* Sets the timer to fire once when brine_clock_ms() reaches due_ms, also when it was set already; BRINE_FOREVER: stops
+ * it. timer->on_due must be set. Never fails. */
 void brine_timer_set(struct brine_loop *loop, struct brine_timer *timer, uint64_t due_ms);
 
 /* Stops it. Not set: nothing happens. */
@@ -74,8 +74,8 @@ uint64_t brine_loop_deadline(const struct brine_loop *loop);
 uint64_t brine_loop_now(const struct brine_loop *loop);
 
 /* One turn: waits until something happens, a timer is due or brine_clock_ms() reaches deadline_ms (past: does not wait;
- * BRINE_FOREVER: no end), then calls what is ready, at most BRINE_LOOP_EVENTS_MAX of each kind, descriptors before timers.
- * The number of callbacks, 0 for none (also after a signal), or BRINE_ERR_SYSTEM (errno). */
+ * BRINE_FOREVER: no end), then calls what is ready, at most BRINE_LOOP_EVENTS_MAX of each kind, descriptors before
+ * timers. The number of callbacks, 0 for none (also after a signal), or BRINE_ERR_SYSTEM (errno). */
 int brine_loop_turn(struct brine_loop *loop, uint64_t deadline_ms);
 
 /* Ends the wait of the current or next turn. Any thread, and signal handlers (errno is kept). Never fails. */

@@ -4,28 +4,33 @@
 
 #include "net/addr.h"
 
-/* Starts to connect: 0: connected; 1: under way, wait for BRINE_WRITABLE on *ret_fd, then brine_socket_connect_finish().
- * The caller owns *ret_fd (non-blocking, close-on-exec). Errors, *ret_fd then untouched: BRINE_ERR_CONNECT with
- * error.system_errno (EAGAIN: the queue of a Unix socket is full, try later), SYSTEM where no socket could be made. */
+/* Starts to connect: 0: connected; 1: under way, wait for BRINE_WRITABLE on *ret_fd, then
+ * brine_socket_connect_finish(). The caller owns *ret_fd (non-blocking, close-on-exec). Errors, *ret_fd then untouched:
+ * BRINE_ERR_CONNECT with error.system_errno (EAGAIN: the queue of a Unix socket is full; ELOOP: the two ends were one
+ * socket, which happens where nobody listens on a port of the ephemeral range; both may be tried again), SYSTEM where
+ * no socket could be made. */
 int brine_socket_connect(int *ret_fd, const struct brine_sockaddr *to, struct brine_error *error);
 
-/* Says how a connection under way ended: 0: connected; 1: not yet, wait on. Also finds a TCP connection whose two ends are
- * one socket (it happens where nobody listens on a port of the ephemeral range). Errors, the descriptor stays the caller's to
- * close: BRINE_ERR_CONNECT with error.system_errno (ECONNREFUSED for oneself), SYSTEM. */
+/* Says how a connection under way ended: 0: connected; 1: not yet, wait on. Errors, the descriptor stays the caller's
+ * to close: BRINE_ERR_CONNECT as above, SYSTEM. */
 int brine_socket_connect_finish(int fd, const struct brine_sockaddr *to, struct brine_error *error);
 
-/* Connects to the first of count addresses (1 .. BRINE_ADDR_RESOLVED_MAX) that answers, blocking until deadline_ms at most. The
- * next one is tried when one fails or after 250 ms, the earlier ones go on; one that failed because its queue was full or
- * because it reached itself is tried again. *ret_fd is the caller's, *ret_index (NULL allowed) says which.
+/* Connects to the first of count addresses (1 .. BRINE_ADDR_RESOLVED_MAX) that answers, blocking until deadline_ms at
+ * most. The next one is tried when one fails or after 250 ms, the earlier ones go on; one that failed because its queue
+ * was full or because it reached itself is tried again. *ret_fd is the caller's, *ret_index (NULL allowed) says which.
  * Errors: BRINE_ERR_DEADLINE, CONNECT (the last address's reason), SYSTEM. */
-int brine_socket_dial(int *ret_fd, size_t *ret_index, const struct brine_sockaddr *list, size_t count, uint64_t deadline_ms,
-                      struct brine_error *error);
+int brine_socket_dial(int *ret_fd, size_t *ret_index, const struct brine_sockaddr *list, size_t count,
+                      uint64_t deadline_ms, struct brine_error *error);
 
-/* As brine_stream_wait(), on a bare descriptor: > 0: a set of enum brine_ready, BRINE_ERR_DEADLINE, BRINE_ERR_SYSTEM (errno). */
+/* As brine_stream_wait(), on a bare descriptor: > 0: a set of enum brine_ready, BRINE_ERR_DEADLINE, BRINE_ERR_SYSTEM
+ * (errno). */
 int brine_socket_wait(int fd, unsigned ready, uint64_t deadline_ms);
 
-/* Lets the kernel find a TCP peer that vanished: keepalive after idle_ms of silence, and a connection whose output is not
- * acknowledged ends after unacknowledged_ms. Does nothing for other sockets. 0 or BRINE_ERR_SYSTEM (errno). */
+/* The time left as poll() and epoll_wait() want it: -1 for BRINE_FOREVER, 0 when past. */
+int brine_wait_ms(uint64_t deadline_ms);
+
+/* Lets the kernel find a TCP peer that vanished: keepalive after idle_ms of silence, and a connection whose output is
+ * not acknowledged ends after unacknowledged_ms. Does nothing for other sockets. 0 or BRINE_ERR_SYSTEM (errno). */
 int brine_socket_keepalive(int fd, uint64_t idle_ms, uint64_t unacknowledged_ms);
 
 struct brine_credentials {
@@ -33,8 +38,8 @@ struct brine_credentials {
 	int32_t pid;
 };
 
-/* Who connected, or who listens, on a Unix socket, as the kernel recorded it then. 0, BRINE_ERR_NOT_FOUND for other sockets,
- * BRINE_ERR_SYSTEM (errno). */
+/* Who connected, or who listens, on a Unix socket, as the kernel recorded it then. 0, BRINE_ERR_NOT_FOUND for other
+ * sockets, BRINE_ERR_SYSTEM (errno). */
 int brine_socket_credentials(int fd, struct brine_credentials *ret_credentials);
 
 /* The addresses of the two ends. 0 or BRINE_ERR_SYSTEM (errno; the peer's is gone once it closed). */

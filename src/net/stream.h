@@ -35,16 +35,16 @@ struct brine_stream {
 	int system_errno; /* of the last BRINE_ERR_SYSTEM of this stream */
 };
 
-/* Reads up to size (> 0) bytes. > 0: the bytes read; 0: the peer sends no more; BRINE_STREAM_AGAIN; BRINE_ERR_SYSTEM (reset,
- * timed out ...: stream->system_errno): the stream is dead, close it. */
+/* Reads up to size (> 0) bytes. > 0: the bytes read; 0: the peer sends no more; BRINE_STREAM_AGAIN; BRINE_ERR_SYSTEM
+ * (reset, timed out ...: stream->system_errno): the stream is dead, close it. */
 static inline ssize_t brine_stream_read(struct brine_stream *stream, void *data, size_t size)
 {
 	return stream->ops->read(stream, data, size);
 }
 
-/* Writes some of the bytes of count parts (1 .. 64). > 0: the bytes taken, possibly fewer than given (0 when given none);
- * BRINE_STREAM_AGAIN; BRINE_ERR_SYSTEM (EPIPE, reset ...: stream->system_errno): the peer takes no more. What had arrived can
- * still be read. */
+/* Writes some of the bytes of count parts (1 .. 64). > 0: the bytes taken, possibly fewer than given (0 when given
+ * none); BRINE_STREAM_AGAIN; BRINE_ERR_SYSTEM (EPIPE, reset ...: stream->system_errno): the peer takes no more. What
+ * had arrived can still be read. */
 static inline ssize_t brine_stream_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
 	return stream->ops->writev(stream, parts, count);
@@ -58,7 +58,8 @@ static inline ssize_t brine_stream_write(struct brine_stream *stream, const void
 	return stream->ops->writev(stream, &part, 1);
 }
 
-/* Says to the peer that no more bytes come (FIN). 0, BRINE_STREAM_AGAIN (TLS), or BRINE_ERR_SYSTEM. 0 where it was done. */
+/* Says to the peer that no more bytes come (FIN). 0, BRINE_STREAM_AGAIN (TLS), or BRINE_ERR_SYSTEM. 0 where it was
+ * done. */
 static inline int brine_stream_shutdown(struct brine_stream *stream)
 {
 	return stream->ops->shutdown(stream);
@@ -77,21 +78,22 @@ static inline int brine_stream_fd(const struct brine_stream *stream)
 	return stream->ops->fd(stream);
 }
 
-/* What to wait for on the descriptor so that the given operations (a set of enum brine_ready) can go on: the same set for a
- * socket, perhaps another one for a filter. 0: do not wait, an operation would succeed at once (bytes are held inside). */
+/* What to wait for on the descriptor so that the given operations (a set of enum brine_ready) can go on: the same set
+ * for a socket, perhaps another one for a filter. 0: do not wait, an operation would succeed at once (bytes are held
+ * inside). */
 static inline unsigned brine_stream_want(const struct brine_stream *stream, unsigned ready)
 {
 	return stream->ops->want(stream, ready);
 }
 
-/* Waits until the stream is ready for one of the operations or brine_clock_ms() reaches deadline_ms (BRINE_FOREVER: no end; a
- * past one: looks once). Signals do not shorten or lengthen it. > 0: the set that may be tried now, BRINE_ERR_DEADLINE, or
- * BRINE_ERR_SYSTEM (stream->system_errno). */
+/* Waits until the stream is ready for one of the operations or brine_clock_ms() reaches deadline_ms (BRINE_FOREVER: no
+ * end; a past one: looks once). Signals do not shorten or lengthen it. > 0: the set that may be tried now,
+ * BRINE_ERR_DEADLINE, or BRINE_ERR_SYSTEM (stream->system_errno). */
 int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms);
 
-/* Makes the stream of a connected stream socket and owns the descriptor from then on; on error the descriptor is still the
- * caller's. Sets it non-blocking, close-on-exec and, for TCP, TCP_NODELAY. allocator NULL: the default; must outlive the
- * stream. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
+/* Makes the stream of a connected stream socket and owns the descriptor from then on; on error the descriptor is still
+ * the caller's. Sets it non-blocking, close-on-exec and, for TCP, TCP_NODELAY. allocator NULL: the default; must
+ * outlive the stream. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
 int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const struct brine_allocator *allocator,
                             struct brine_error *error);
 

@@ -1,0 +1,151 @@
+#include "net/stream.h"
+
+#include "base/alloc.h"
+#include "net/fail.h"
+#include "net/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+enum {
+	PARTS_MAX = 64, /* of one writev; the rest comes with the next */
+};
+
+struct socket_stream {
+	struct brine_stream base;
+	int fd;
+	const struct brine_allocator *allocator;
+};
+
+static struct socket_stream *socket_of(struct brine_stream *stream)
+{
+	return (struct socket_stream *)stream;
+}
+
+static ssize_t failed(struct brine_stream *stream)
+{
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return BRINE_STREAM_AGAIN;
+	stream->system_errno = errno;
+	return BRINE_ERR_SYSTEM;
+}
+
+static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
+{
+	assert(size > 0);
+	ssize_t got;
+	/* Plain recv: descriptors that a peer passes along are closed by the kernel, urgent bytes are left out. */
+	do
+		got = recv(socket_of(stream)->fd, data, size, 0);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? failed(stream) : got;
+}
+
+static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
+{
+	int fd = socket_of(stream)->fd;
+	/* sendmsg only reads the parts, but its struct has no const. */
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+	                         .msg_iovlen = count < PARTS_MAX ? (size_t)count : (size_t)PARTS_MAX};
+	ssize_t put;
+	do
+		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+		                 : sendmsg(fd, &message, MSG_NOSIGNAL);
+	while (put < 0 && errno == EINTR);
+	return put < 0 ? failed(stream) : put;
+}
+
+static int socket_shutdown(struct brine_stream *stream)
+{
+	/* ENOTCONN: the peer is gone, which reading will tell; there is nobody left to say it to. */
+	if (shutdown(socket_of(stream)->fd, SHUT_WR) == 0 || errno == ENOTCONN)
+		return 0;
+	stream->system_errno = errno;
+	return BRINE_ERR_SYSTEM;
+}
+
+static void socket_close(struct brine_stream *stream)
+{
+	struct socket_stream *self = socket_of(stream);
+	brine_socket_close(self->fd);
+	brine_release(self->allocator, self, sizeof *self);
+}
+
+static int socket_fd(const struct brine_stream *stream)
+{
+	return ((const struct socket_stream *)stream)->fd;
+}
+
+static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
+{
+	(void)stream;
+	return ready;
+}
+
+static int set_flag(int fd, int get, int set, int flag)
+{
+	int flags = fcntl(fd, get);
+	if (flags < 0)
+		return -1;
+	return flags & flag ? 0 : fcntl(fd, set, flags | flag);
+}
+
+static int prepare(int fd, struct brine_error *error)
+{
+	int type, domain;
+	socklen_t size = sizeof type;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return errno == ENOTSOCK
+		               ? brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d is not a socket", fd)
+		               : brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not use descriptor %d", fd);
+	if (type != SOCK_STREAM)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d is a socket, but not a stream socket",
+		                  fd);
+	size = sizeof domain;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+	    set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK) < 0 || set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC) < 0)
+		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set up descriptor %d", fd);
+	if ((domain == AF_INET || domain == AF_INET6) &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) < 0)
+		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set TCP_NODELAY");
+	return 0;
+}
+
+int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const struct brine_allocator *allocator,
+                            struct brine_error *error)
+{
+	static const struct brine_stream_ops ops = {
+	        .read = socket_read,
+	        .writev = socket_writev,
+	        .shutdown = socket_shutdown,
+	        .close = socket_close,
+	        .fd = socket_fd,
+	        .want = socket_want,
+	};
+	struct socket_stream *self = brine_alloc_zero(allocator, sizeof *self);
+	if (!self)
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a connection");
+	int rc = prepare(fd, error);
+	if (rc < 0) {
+		brine_release(allocator, self, sizeof *self);
+		return rc;
+	}
+	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
+	*ret_stream = &self->base;
+	return 0;
+}
+
+int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms)
+{
+	unsigned wanted = brine_stream_want(stream, ready);
+	if (!wanted)
+		return (int)ready;
+	int found = brine_socket_wait(brine_stream_fd(stream), wanted, deadline_ms);
+	if (found == BRINE_ERR_SYSTEM)
+		stream->system_errno = errno;
+	/* A filter that waits for something else than it was asked for may be able to do any of it afterwards. */
+	return found > 0 && wanted != ready ? (int)ready : found;
+}
