@@ -1,0 +1,42 @@
+/* frame/prefix.h - the length before a message (WIRE.md section 1). */
+#ifndef BRINE_FRAME_PREFIX_H
+#define BRINE_FRAME_PREFIX_H
+
+#include "codec/endian.h"
+
+#include <brine/bytes.h>
+
+struct brine_prefix {
+	unsigned size;   /* bytes of the prefix: 1, 2, 3 or 5; 0: the first byte begins none */
+	bool is_whole;   /* all of it is there, and length is known */
+	uint32_t length; /* bytes of the message */
+};
+
+/* Reads the prefix that input, of one byte or more, begins with. */
+static inline struct brine_prefix brine_prefix_read(struct brine_bytes input)
+{
+	const uint8_t *bytes = input.data;
+	struct brine_prefix prefix = {0, false, 0};
+	switch (bytes[0]) {
+	case 0xcc: prefix.size = 2; break;
+	case 0xcd: prefix.size = 3; break;
+	case 0xce: prefix.size = 5; break;
+	default: prefix.size = bytes[0] < 0x80 ? 1 : 0; break;
+	}
+	prefix.is_whole = prefix.size && input.size >= prefix.size;
+	if (!prefix.is_whole)
+		return prefix;
+	prefix.length = prefix.size == 1   ? bytes[0]
+	                : prefix.size == 2 ? bytes[1]
+	                : prefix.size == 3 ? brine_load16(bytes + 1)
+	                                   : brine_load32(bytes + 1);
+	return prefix;
+}
+
+/* A fixarray that has room for a type and one element more. */
+static inline bool brine_is_message_head(uint8_t byte)
+{
+	return byte >= 0x92 && byte <= 0x9f;
+}
+
+#endif
