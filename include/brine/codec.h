@@ -64,7 +64,8 @@ BRINE_API int brine_decode(void *ret_message, const struct brine_type *type, str
 BRINE_API const char *brine_enum_name(const struct brine_enum *enumeration, int32_t number);
 
 /* Checks a table written by hand (or loaded): ABI, order of numbers, kinds, shapes, offsets within size, BARE and oneof
- * rules. 0, or BRINE_ERR_ABI or INVALID naming the field. Registration and the first use of a type in tests should call it. */
+ * rules, and so for every message type it leads to (the first 256). Allocates nothing. 0, or BRINE_ERR_ABI or INVALID naming
+ * type and field. Registration and the first use of a type in tests should call it. */
 BRINE_API int brine_type_check(const struct brine_type *type, struct brine_error *error);
 
 /* Appends one MessagePack value (checked before) to out as one line of text: strings quoted and escaped, bytes as

@@ -49,7 +49,8 @@ enum brine_shape {
 	BRINE_SHAPE_OPTIONAL,   /* at offset; bool at aux says whether it is there */
 	BRINE_SHAPE_POINTER,    /* message only: const pointer at offset, NULL when absent */
 	BRINE_SHAPE_REPEATED,   /* pointer to the first element at offset, size_t count at aux; messages in place, not by pointer */
-	BRINE_SHAPE_MAP,        /* the same, of entries: field.type is a struct with fields 1 "key" and 2 "value", both SINGLE */
+	BRINE_SHAPE_MAP,        /* the same, of entries: kind is MESSAGE, field.type a struct with fields 1 "key" and 2 "value",
+	                         * both SINGLE */
 	BRINE_SHAPE_ONEOF,      /* member of a union at offset; int32_t at aux is the number of the member set, 0 none.
 	                         * A message member is a const pointer. */
 };
@@ -167,6 +168,23 @@ struct brine_service {
 #define BRINE_FIELD_REPEATED_MESSAGE(structure, number_, items_member, count_member, type_)                               \
 	{.name = #items_member, .number = (number_), .kind = BRINE_KIND_MESSAGE, .shape = BRINE_SHAPE_REPEATED,           \
 	 .offset = offsetof(structure, items_member), .aux = offsetof(structure, count_member), .type = (type_)}
+
+/* struct entry *items; size_t count; entry_type_ describes struct entry with fields 1 "key" and 2 "value" */
+#define BRINE_FIELD_MAP(structure, number_, items_member, count_member, entry_type_)                                      \
+	{.name = #items_member, .number = (number_), .kind = BRINE_KIND_MESSAGE, .shape = BRINE_SHAPE_MAP,                \
+	 .offset = offsetof(structure, items_member), .aux = offsetof(structure, count_member), .type = (entry_type_)}
+/* one member of a union: BRINE_FIELD_ONEOF(struct shape, 1, "radius", u.radius, which) */
+#define BRINE_FIELD_ONEOF(structure, number_, name_, member, which_member)                                                \
+	{.name = (name_), .number = (number_), .kind = BRINE_KIND_OF(BRINE_MEMBER(structure, member)),                    \
+	 .shape = BRINE_SHAPE_ONEOF, .offset = offsetof(structure, member), .aux = offsetof(structure, which_member)}
+/* the same, const struct other *member */
+#define BRINE_FIELD_ONEOF_MESSAGE(structure, number_, name_, member, which_member, type_)                                 \
+	{.name = (name_), .number = (number_), .kind = BRINE_KIND_MESSAGE, .shape = BRINE_SHAPE_ONEOF,                    \
+	 .offset = offsetof(structure, member), .aux = offsetof(structure, which_member), .type = (type_)}
+/* an integer that travels as ext of that type */
+#define BRINE_FIELD_EXTENDED(structure, number_, member, ext_)                                                            \
+	{.name = #member, .number = (number_), .kind = BRINE_KIND_OF(BRINE_MEMBER(structure, member)),                    \
+	 .shape = BRINE_SHAPE_SINGLE, .flags = BRINE_FIELD_EXT, .ext = (ext_), .offset = offsetof(structure, member)}
 
 #define BRINE_TYPE(structure, name_, layout_, fields_)                                                                    \
 	{BRINE_ABI, (layout_), (name_), sizeof(structure), (fields_), sizeof(fields_) / sizeof((fields_)[0])}

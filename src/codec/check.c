@@ -2,9 +2,9 @@
 
 #include "codec/token.h"
 
-/* The open containers: values each still owes. */
+/* The open containers. depth_max is at most the size of left. */
 struct walk {
-	uint64_t left[BRINE_FRAME_DEPTH_MAX];
+	uint64_t left[BRINE_FRAME_DEPTH_MAX]; /* values each still owes */
 	unsigned depth;
 	uint64_t owed; /* the sum of left, and 1 for the value itself until it came */
 };
@@ -28,27 +28,24 @@ static int open_container(struct walk *walk, const struct brine_token *token, si
 	return 0;
 }
 
-int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error)
+/* Walks one value; *ret_size is where it ends. */
+static int walk_value(const uint8_t *data, size_t size, unsigned depth_max, size_t *ret_size, struct brine_error *error)
 {
-	if (depth_max < 1 || depth_max > BRINE_FRAME_DEPTH_MAX)
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "depth limit %u is not 1 .. %d", depth_max,
-		                  BRINE_FRAME_DEPTH_MAX);
-	const uint8_t *data = bytes.data ? bytes.data : (const uint8_t *)"";
 	size_t at = 0;
 	struct walk walk = {.owed = 1};
 	while (walk.owed) {
 		struct brine_token token;
-		int rc = brine_token_read(&token, data + at, bytes.size - at);
+		int rc = brine_token_read(&token, data + at, size - at);
 		if (rc < 0)
 			return brine_fail(error, rc, at, "invalid type byte 0x%02x at offset %zu", data[at], at);
 		if (rc == 0)
 			return brine_fail(error, BRINE_ERR_MALFORMED, at, "truncated value at offset %zu of %zu bytes",
-			                  at, bytes.size);
+			                  at, size);
 		walk.owed--;
 		if (walk.depth)
 			walk.left[walk.depth - 1]--;
 		if (token.kind == BRINE_TOKEN_ARRAY || token.kind == BRINE_TOKEN_MAP) {
-			rc = open_container(&walk, &token, at, bytes.size, depth_max, error);
+			rc = open_container(&walk, &token, at, size, depth_max, error);
 			if (rc < 0)
 				return rc;
 		}
@@ -56,8 +53,31 @@ int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error
 		while (walk.depth && walk.left[walk.depth - 1] == 0)
 			walk.depth--;
 	}
-	if (at < bytes.size)
-		return brine_fail(error, BRINE_ERR_TRAILING, at, "%zu bytes after the value that ends at offset %zu",
-		                  bytes.size - at, at);
+	*ret_size = at;
 	return 0;
+}
+
+/* No arithmetic on NULL, not even + 0. */
+static const uint8_t *some_bytes(const void *data)
+{
+	return data ? data : (const uint8_t *)"";
+}
+
+size_t brine_value_size_within(const void *data, size_t size, unsigned depth_max)
+{
+	size_t value_size;
+	return walk_value(some_bytes(data), size, depth_max, &value_size, NULL) < 0 ? 0 : value_size;
+}
+
+int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error)
+{
+	size_t end = 0;
+	if (depth_max < 1 || depth_max > BRINE_FRAME_DEPTH_MAX)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "depth limit %u is not 1 .. %d", depth_max,
+		                  BRINE_FRAME_DEPTH_MAX);
+	int rc = walk_value(some_bytes(bytes.data), bytes.size, depth_max, &end, error);
+	if (rc == 0 && end < bytes.size)
+		return brine_fail(error, BRINE_ERR_TRAILING, end, "%zu bytes after the value that ends at offset %zu",
+		                  bytes.size - end, end);
+	return rc;
 }

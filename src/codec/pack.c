@@ -36,13 +36,13 @@ int brine_pack_uint(struct brine_buf *out, uint64_t value)
 int brine_pack_float(struct brine_buf *out, float value)
 {
 	uint8_t *to = brine_buf_reserve(out, BRINE_PUT_MOST);
-	return to ? put_end(out, brine_put_float(to, value)) : BRINE_ERR_NOMEM;
+	return to ? put_end(out, brine_put_float(to, &value)) : BRINE_ERR_NOMEM;
 }
 
 int brine_pack_double(struct brine_buf *out, double value)
 {
 	uint8_t *to = brine_buf_reserve(out, BRINE_PUT_MOST);
-	return to ? put_end(out, brine_put_double(to, value)) : BRINE_ERR_NOMEM;
+	return to ? put_end(out, brine_put_double(to, &value)) : BRINE_ERR_NOMEM;
 }
 
 /* Appends a head of head_size bytes and the content behind it. */

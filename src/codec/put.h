@@ -84,17 +84,18 @@ static inline uint8_t *brine_put_int(uint8_t *to, int64_t value)
 	return brine_put64(to, 0xd3, (uint64_t)value);
 }
 
-static inline uint8_t *brine_put_float(uint8_t *to, float value)
+/* From memory, so that no register quiets a signalling NaN. */
+static inline uint8_t *brine_put_float(uint8_t *to, const float *value)
 {
 	uint32_t bits;
-	memcpy(&bits, &value, sizeof bits);
+	memcpy(&bits, value, sizeof bits);
 	return brine_put32(to, 0xca, bits);
 }
 
-static inline uint8_t *brine_put_double(uint8_t *to, double value)
+static inline uint8_t *brine_put_double(uint8_t *to, const double *value)
 {
 	uint64_t bits;
-	memcpy(&bits, &value, sizeof bits);
+	memcpy(&bits, value, sizeof bits);
 	return brine_put64(to, 0xcb, bits);
 }
 

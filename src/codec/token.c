@@ -118,21 +118,6 @@ int brine_token_read(struct brine_token *ret_token, const void *data, size_t siz
 	return type == 0xc1 ? BRINE_ERR_MALFORMED : read_counted(ret_token, at, size);
 }
 
-size_t brine_value_size(const void *data, size_t size)
-{
-	const uint8_t *bytes = data ? data : (const uint8_t *)"";
-	size_t at = 0;
-	/* Each value still owed needs a byte, so the sum of claims never exceeds what is left of honest input. */
-	for (uint64_t owed = 1; owed; owed--) {
-		struct brine_token token;
-		if (owed > size - at || brine_token_read(&token, bytes + at, size - at) <= 0)
-			return 0;
-		at += token.size;
-		owed += brine_token_elements(&token);
-	}
-	return at;
-}
-
 const char *brine_token_name(enum brine_token_kind kind)
 {
 	switch (kind) {
