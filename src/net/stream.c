@@ -60,8 +60,7 @@ static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *pa
 
 static int socket_shutdown(struct brine_stream *stream)
 {
-	/* ENOTCONN: the peer is gone, which reading will tell; there is nobody left to say it to. */
-	if (shutdown(socket_of(stream)->fd, SHUT_WR) == 0 || errno == ENOTCONN)
+	if (shutdown(socket_of(stream)->fd, SHUT_WR) == 0)
 		return 0;
 	stream->system_errno = errno;
 	return BRINE_ERR_SYSTEM;

@@ -58,8 +58,8 @@ static inline ssize_t brine_stream_write(struct brine_stream *stream, const void
 	return stream->ops->writev(stream, &part, 1);
 }
 
-/* Says to the peer that no more bytes come (FIN). 0, BRINE_STREAM_AGAIN (TLS), or BRINE_ERR_SYSTEM. 0 where it was
- * done. */
+/* Says to the peer that no more bytes come (FIN). 0, BRINE_STREAM_AGAIN (TLS), or BRINE_ERR_SYSTEM: the peer is gone,
+ * close the stream. */
 static inline int brine_stream_shutdown(struct brine_stream *stream)
 {
 	return stream->ops->shutdown(stream);
