@@ -1,5 +1,7 @@
 #include "codec/desc.h"
 
+#include "codec/endian.h"
+
 #include <stdalign.h>
 #include <stdio.h>
 
@@ -53,6 +55,27 @@ const char *brine_enum_name(const struct brine_enum *enumeration, int32_t number
 		if (enumeration->values[i].number == number)
 			return enumeration->values[i].name;
 	return NULL;
+}
+
+bool brine_timestamp_read(struct brine_bytes content, struct brine_timestamp *ret_time)
+{
+	const uint8_t *data = content.data;
+	uint32_t nanos = 0;
+	int64_t seconds;
+	switch (content.size) {
+	case 4: seconds = brine_load32(data); break;
+	case 8:
+		nanos = (uint32_t)(brine_load64(data) >> 34);
+		seconds = (int64_t)(brine_load64(data) & ((UINT64_C(1) << 34) - 1));
+		break;
+	case 12:
+		nanos = brine_load32(data);
+		seconds = (int64_t)brine_load64(data + 4);
+		break;
+	default: return false;
+	}
+	*ret_time = (struct brine_timestamp){seconds, nanos > INT32_MAX ? INT32_MAX : (int32_t)nanos};
+	return true;
 }
 
 int brine_type_usable(const struct brine_type *type, const struct brine_path *path, struct brine_error *error)

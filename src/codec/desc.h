@@ -37,6 +37,10 @@ size_t brine_field_value_size(const struct brine_field *field);
 /* The field of that number, or NULL. */
 const struct brine_field *brine_field_find(const struct brine_type *type, uint32_t number);
 
+/* Reads the content of an ext of type -1: 4, 8 or 12 bytes, else false. Nanoseconds that do not fit come back as the
+ * most. */
+bool brine_timestamp_read(struct brine_bytes content, struct brine_timestamp *ret_time);
+
 /* The range of seconds that google.protobuf.Timestamp has: the years 1 to 9999. */
 static inline bool brine_timestamp_valid(struct brine_timestamp time)
 {

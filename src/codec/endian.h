@@ -45,4 +45,18 @@ static inline void brine_store64(uint8_t *to, uint64_t value)
 	memcpy(to, &value, sizeof value);
 }
 
+static inline float brine_float_of(uint32_t bits)
+{
+	float value;
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+static inline double brine_double_of(uint64_t bits)
+{
+	double value;
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
 #endif

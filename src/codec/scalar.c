@@ -119,20 +119,6 @@ static bool is_exact(const struct brine_token *token, int bits)
 	return value == 0 || 64 - __builtin_clzll(value) - __builtin_ctzll(value) <= bits;
 }
 
-static double to_double(uint64_t bits)
-{
-	double value;
-	memcpy(&value, &bits, sizeof value);
-	return value;
-}
-
-static float to_float(uint32_t bits)
-{
-	float value;
-	memcpy(&value, &bits, sizeof value);
-	return value;
-}
-
 /* NaNs change width by hand: the payload's leading bits stay, and a signalling one is not quieted. */
 static uint64_t widen_nan(uint32_t bits)
 {
@@ -153,7 +139,7 @@ static uint64_t double_bits(const struct brine_token *token)
 	if (token->kind == BRINE_TOKEN_DOUBLE)
 		return token->bits;
 	if (token->kind == BRINE_TOKEN_FLOAT) {
-		float narrow = to_float((uint32_t)token->bits);
+		float narrow = brine_float_of((uint32_t)token->bits);
 		if (__builtin_isnan(narrow))
 			return widen_nan((uint32_t)token->bits);
 		value = (double)narrow;
@@ -175,7 +161,7 @@ static int read_real(struct brine_reader *reader, const struct brine_path *path,
 		                         "expected %s, got an int it cannot hold exactly at offset %zu",
 		                         narrow ? "float" : "double", reader->at);
 	uint64_t bits = double_bits(token);
-	double value = to_double(bits);
+	double value = brine_double_of(bits);
 	if ((field->flags & BRINE_FIELD_FINITE) && !__builtin_isfinite(value))
 		return brine_reader_fail(reader, BRINE_ERR_RANGE, path, "not a finite number at offset %zu",
 		                         reader->at);
@@ -201,31 +187,17 @@ static int read_real(struct brine_reader *reader, const struct brine_path *path,
 static int read_timestamp(struct brine_reader *reader, const struct brine_path *path, const struct brine_token *token,
                           struct brine_timestamp *to)
 {
-	const uint8_t *data = token->content.data;
 	struct brine_timestamp time;
-	uint32_t nanos = 0;
 	if (token->ext_type != -1)
 		return brine_reader_fail_type(reader, path, "timestamp", token);
-	switch (token->content.size) {
-	case 4: time.seconds = brine_load32(data); break;
-	case 8:
-		nanos = (uint32_t)(brine_load64(data) >> 34);
-		time.seconds = (int64_t)(brine_load64(data) & ((UINT64_C(1) << 34) - 1));
-		break;
-	case 12:
-		nanos = brine_load32(data);
-		time.seconds = (int64_t)brine_load64(data + 4);
-		break;
-	default:
+	if (!brine_timestamp_read(token->content, &time))
 		return brine_reader_fail(reader, BRINE_ERR_TYPE, path,
 		                         "a timestamp of %zu bytes, expected 4, 8 or 12 at offset %zu",
 		                         token->content.size, reader->at);
-	}
-	time.nanos = nanos > INT32_MAX ? INT32_MAX : (int32_t)nanos;
 	if (!brine_timestamp_valid(time))
 		return brine_reader_fail(reader, BRINE_ERR_RANGE, path,
-		                         "%lld s and %lu ns are no time of the years 1 to 9999 at offset %zu",
-		                         (long long)time.seconds, (unsigned long)nanos, reader->at);
+		                         "%lld s and %ld ns are no time of the years 1 to 9999 at offset %zu",
+		                         (long long)time.seconds, (long)time.nanos, reader->at);
 	*to = time;
 	return 0;
 }
