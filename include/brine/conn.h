@@ -5,6 +5,10 @@
  *   read from the peer -> brine_conn_feed()          brine_conn_pending() -> write -> brine_conn_sent()
  *   then brine_conn_next() until it returns 0        at brine_conn_deadline() call brine_conn_tick(), then next again
  *
+ * Messages are taken apart only when next is called, and next stops early so that output gets its turn:
+ * brine_conn_deadline() is due at once while events or unread input wait, and next may have more to give after
+ * brine_conn_sent(). Pull events before brine_conn_tick(), or an answer that has arrived may lose against its deadline.
+ *
  * now_ms is any monotonic clock of the caller's in milliseconds; it must not go back. */
 #ifndef BRINE_CONN_H
 #define BRINE_CONN_H
@@ -38,7 +42,7 @@ typedef void brine_tap_fn(void *user, int direction, int wire, struct brine_byte
 struct brine_conn_options {
 	size_t struct_size; /* set by the initializer; lets fields be added */
 	int role;           /* enum brine_conn_role */
-	int wire;           /* enum brine_wire; UNKNOWN (found out) only when accepting; connecting: FRAMED or PLAIN */
+	int wire; /* enum brine_wire. UNKNOWN: framed when connecting, found out from the first bytes when accepting */
 	int plain_errors;   /* enum brine_plain_errors */
 	bool plain_refused; /* accepting: plain peers are closed without a byte */
 	bool hello;         /* connecting: say hello first */
@@ -47,43 +51,47 @@ struct brine_conn_options {
 	uint32_t first_id;  /* of our own calls */
 	uint64_t seed;      /* for tables keyed by what a peer chooses */
 	struct brine_limits limits;
-	brine_tap_fn *tap;  /* NULL: none */
+	brine_tap_fn *tap; /* NULL: none */
 	void *tap_user;
 	const struct brine_allocator *allocator; /* NULL: the default; must outlive the connection */
 };
-#define BRINE_CONN_OPTIONS_INIT                                                                                           \
-	{sizeof(struct brine_conn_options), BRINE_CONNECTING, BRINE_WIRE_FRAMED, BRINE_PLAIN_ERRORS_TEXT, false, false,   \
-	 false, NULL, 1, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL}
+#define BRINE_CONN_OPTIONS_INIT                                                                                        \
+	{                                                                                                              \
+		sizeof(struct brine_conn_options), BRINE_CONNECTING, BRINE_WIRE_UNKNOWN, BRINE_PLAIN_ERRORS_TEXT,      \
+		        false, false, false, NULL, 1, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                           \
+	}
 
 enum brine_event_type {
 	BRINE_EVENT_REQUEST = 1,  /* a call of the peer: serial, method, params, metadata, deadline_ms. Owes exactly one
 	                           * brine_conn_reply(), _fail() or _release() for the serial. */
 	BRINE_EVENT_NOTIFICATION, /* method, params, metadata */
-	BRINE_EVENT_RESPONSE,     /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result, with
-	                           * BRINE_ERR_REMOTE error; metadata */
-	BRINE_EVENT_CANCEL,       /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
-	                           * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST): it was answered already;
-	                           * tell the handler. The serial still owes reply, fail or release, whose bytes are dropped. */
-	BRINE_EVENT_HELLO,        /* the peer's hello or welcome came: brine_conn_peer() has its limits */
-	BRINE_EVENT_PONG,         /* the answer to brine_conn_ping() */
-	BRINE_EVENT_GOAWAY,       /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code, text */
-	BRINE_EVENT_CLOSED,       /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
+	BRINE_EVENT_RESPONSE, /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result, with
+	                       * BRINE_ERR_REMOTE error; metadata */
+	BRINE_EVENT_CANCEL,   /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
+	                       * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST): it was answered already;
+	                       * tell the handler. The serial still owes reply, fail or release, whose bytes are dropped.
+	                       */
+	BRINE_EVENT_HELLO,    /* the peer's hello or welcome came: brine_conn_peer() has its limits */
+	BRINE_EVENT_PONG,     /* the answer to brine_conn_ping() */
+	BRINE_EVENT_GOAWAY,   /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
+	                         text */
+	BRINE_EVENT_CLOSED,   /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
 };
 
 /* What a pointer in here points to lives until the next call of next, feed, eof, lost or free on the connection. */
 struct brine_event {
-	int type;           /* enum brine_event_type */
-	int status;         /* BRINE_OK or an error code */
-	uint64_t serial;    /* of a call; never used twice on one connection, never 0. 0 where there is none */
-	void *user;         /* RESPONSE: from struct brine_conn_call */
-	uint64_t deadline_ms; /* REQUEST: absolute, on the caller's clock; BRINE_FOREVER: none */
+	int type;                    /* enum brine_event_type */
+	int status;                  /* BRINE_OK or an error code */
+	uint64_t serial;             /* of a call; never used twice on one connection, never 0. 0 where there is none */
+	void *user;                  /* RESPONSE: from struct brine_conn_call */
+	uint64_t deadline_ms;        /* REQUEST: absolute, on the caller's clock; BRINE_FOREVER: none */
 	struct brine_str method;     /* as it came, not escaped */
 	struct brine_bytes params;   /* encoded: always an array */
 	struct brine_bytes result;   /* encoded */
 	struct brine_bytes metadata; /* encoded map; size 0: none */
 	struct brine_frame_error error;
 	bool wants_items, has_upload; /* REQUEST: the streams it asks for */
-	bool plain;                  /* the peer speaks plain MessagePack-RPC: strict arity */
+	bool plain;                   /* the peer speaks plain MessagePack-RPC: strict arity */
 };
 
 /* A call to the peer. Everything is copied into the output before brine_conn_call() returns. */
@@ -98,7 +106,8 @@ struct brine_conn_call {
 enum brine_conn_state {
 	BRINE_CONN_OPEN = 0,
 	BRINE_CONN_DRAINING, /* goaway 0 was sent or received; running calls go on */
-	BRINE_CONN_CLOSING,  /* write what is pending, shut down the writing side, read and discard (feed it) until CLOSED */
+	BRINE_CONN_CLOSING,  /* write what is pending, shut down the writing side, read and discard (feed it) until
+	                        CLOSED */
 	BRINE_CONN_CLOSED,   /* close the socket */
 };
 
@@ -106,40 +115,40 @@ enum brine_conn_state {
 struct brine_conn_counters {
 	uint64_t frames_received, frames_sent;
 	uint64_t bytes_received, bytes_sent;
-	uint64_t calls_refused;     /* answered error 5 or 6 */
-	uint64_t glitches;          /* odd but harmless messages, dropped */
-	uint64_t late_answers;      /* responses to calls that had ended here */
+	uint64_t calls_refused; /* answered error 5 or 6 */
+	uint64_t glitches;      /* odd but harmless messages, dropped */
+	uint64_t late_answers;  /* responses to calls that had ended here */
 	uint64_t notifications_dropped;
 };
 
 BRINE_BEGIN
 
-/* Creates a connection, stored in *ret_conn and owned by the caller until brine_conn_free(). Options are copied; NULL: the
- * defaults. On error *ret_conn is untouched. Errors: BRINE_ERR_INVALID (text names the option), BRINE_ERR_NOMEM. */
+/* Creates a connection, stored in *ret_conn and owned by the caller until brine_conn_free(). Options are copied; NULL:
+ * the defaults. On error *ret_conn is untouched. Errors: BRINE_ERR_INVALID (text names the option), BRINE_ERR_NOMEM. */
 BRINE_API int brine_conn_new(struct brine_conn **ret_conn, const struct brine_conn_options *options, uint64_t now_ms,
                              struct brine_error *error);
 
 /* Releases everything. NULL is allowed. Events not pulled are lost. Allocates nothing. */
 BRINE_API void brine_conn_free(struct brine_conn *conn);
 
-/* Feeds bytes read from the peer; all are taken (in state CLOSING and later they are discarded). A partial frame is not an
- * error; faults in the bytes come out of brine_conn_next(). Errors: BRINE_ERR_NOMEM: nothing was taken, the connection is
- * closing and its calls end as lost. */
+/* Feeds bytes read from the peer; all are taken (in state CLOSING and later they are discarded). A partial frame is not
+ * an error; faults in the bytes come out of brine_conn_next(). Errors: BRINE_ERR_NOMEM: nothing was taken, the
+ * connection is closing and its calls end as lost. */
 BRINE_API int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms);
 
 /* Says that the peer sends no more (read returned 0). */
 BRINE_API void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms);
 
-/* Says that the transport is gone (a read or write failed); status: the code that CLOSED reports. Call it only after what
- * had arrived was fed. */
+/* Says that the transport is gone (a read or write failed); status: the code that CLOSED reports. Call it only after
+ * what had arrived was fed. */
 BRINE_API void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms);
 
 /* Takes the next event: 1 an event, 0 none. A fault of the peer shows as the end of all calls and a CLOSED event whose
  * status is fatal (BRINE_ERR_PROTO, TOO_BIG ...) and whose text is brine_conn_fault(). */
 BRINE_API int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint64_t now_ms);
 
-/* What ended the connection, with offset in the received bytes; code 0 while there is no fault. Borrowed; lives as long as
- * the connection. */
+/* What ended the connection, with offset in the received bytes; code 0 while there is no fault. Borrowed; lives as long
+ * as the connection. */
 BRINE_API const struct brine_error *brine_conn_fault(const struct brine_conn *conn);
 
 /* Borrows the bytes to write next; size 0: none. Valid until the next call on conn. Report with brine_conn_sent(). */
@@ -148,7 +157,8 @@ BRINE_API struct brine_bytes brine_conn_pending(const struct brine_conn *conn);
 /* Says that the first size bytes of brine_conn_pending() were handed to the transport. */
 BRINE_API void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms);
 
-/* When brine_conn_tick() must be called; BRINE_FOREVER: nothing runs. */
+/* When brine_conn_tick() and brine_conn_next() must be called; BRINE_FOREVER: nothing runs. In the past while next has
+ * events to give. */
 BRINE_API uint64_t brine_conn_deadline(const struct brine_conn *conn);
 
 /* Fires what is due: deadlines, progress and stuck-output limits, idle, linger. */
@@ -173,22 +183,23 @@ BRINE_API uint32_t brine_conn_calls_incoming(const struct brine_conn *conn);
 
 /* Queues a request; its end comes as exactly one RESPONSE event with *ret_serial. Errors, nothing then queued:
  * BRINE_ERR_INVALID, TOO_BIG (over the peer's limit; the text has both sizes), OVERLOADED (the peer's calls_max run
- * already), GOING_AWAY (the peer drains), LOST (closed), DEADLINE (already past), NOMEM. */
+ * already, or the output is over its mark), GOING_AWAY (the peer drains), LOST (closed, or the peer sends no more),
+ * DEADLINE (already past), NOMEM; BRINE_ERR_STATE where the peer may not be called (accepting side: the peer is plain
+ * or said no hello, WIRE.md section 5). */
 BRINE_API int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms,
                               uint64_t *ret_serial, struct brine_error *error);
 
-/* Queues a notification. Errors as brine_conn_call() but DEADLINE and OVERLOADED; BRINE_ERR_STATE where the peer may not be
- * notified (accepting side, peer said no hello: WIRE.md section 5; a plain peer may). */
+/* Queues a notification. Errors as brine_conn_call() but DEADLINE. */
 BRINE_API int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
                                 struct brine_bytes metadata, struct brine_error *error);
 
-/* Ends a call of ours now: its RESPONSE event will say BRINE_ERR_CANCELLED. A request still unsent is taken back, else a
- * cancel is written (framed). Unknown and ended serials are ignored. */
+/* Ends a call of ours now: its RESPONSE event will say BRINE_ERR_CANCELLED. A request still unsent is taken back, else
+ * a cancel is written (framed). Unknown and ended serials are ignored. */
 BRINE_API void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
 
 /* Answers a call of the peer; result: one encoded value, size 0: nil. The serial is then used up, also on error.
- * BRINE_ERR_CANCELLED, DEADLINE, LOST: it was answered already, nothing is sent. BRINE_ERR_NOT_FOUND: no such serial (a second
- * answer). BRINE_ERR_TOO_BIG: over the peer's limit; error 7 went instead. NOMEM: the connection is closing. */
+ * BRINE_ERR_CANCELLED, DEADLINE, LOST: it was answered already, nothing is sent. BRINE_ERR_NOT_FOUND: no such serial (a
+ * second answer). BRINE_ERR_TOO_BIG: over the peer's limit; error 7 went instead. NOMEM: the connection is closing. */
 BRINE_API int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result,
                                struct brine_bytes metadata, uint64_t now_ms);
 
@@ -203,11 +214,12 @@ BRINE_API void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint
 /* Asks for a PONG event. BRINE_ERR_BUSY while one is unanswered, BRINE_ERR_STATE where the peer may not be pinged. */
 BRINE_API int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms);
 
-/* Drains: goaway 0 is sent, later requests of the peer are answered error 6, running calls go on; closes when nothing is
- * owed or awaited, or at grace_ms, cancelling first. A second call with a shorter grace shortens it. */
+/* Drains: goaway 0 is sent, later requests of the peer are answered error 6, running calls go on; closes when nothing
+ * is owed or awaited, or at grace_ms, cancelling first. A second call with a shorter grace shortens it. */
 BRINE_API void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_ms);
 
-/* Ends our side in order: running calls of ours end as cancelled, what is queued goes out, then the connection closes. */
+/* Ends our side in order: running calls of ours end as cancelled, what is queued goes out, then the connection closes.
+ */
 BRINE_API void brine_conn_close(struct brine_conn *conn, uint64_t now_ms);
 
 BRINE_END

@@ -1,0 +1,76 @@
+/* conn/calls.h - the calls of one connection, both directions: their records, lists, ids and timers.
+ *
+ * A call of ours:   outgoing -> (answer) freed
+ *                            -> (cancelled, expired, lost) events -> (event pulled) freed, or zombies while its id is
+ * owed A call of theirs: incoming -> (answered) freed
+ *                            -> (cancelled, expired, lost) events -> (event pulled) ghosts -> (released) freed
+ * A record is in exactly one list. */
+#ifndef BRINE_CONN_CALLS_H
+#define BRINE_CONN_CALLS_H
+
+#include "base/idmap.h"
+
+#include <brine/conn.h>
+
+enum { CALL_ID_SIZE_MAX = 9 };
+
+struct call_list {
+	struct call *first, *last;
+	uint32_t count;
+};
+
+struct call {
+	struct call *prev, *next;
+	struct call_list *list;
+	uint64_t serial;
+	uint64_t deadline_ms;
+	size_t timer;       /* place in the heap of timers, counted from 1; 0: none */
+	uint64_t queued_at; /* ours: where the request begins in all bytes ever queued */
+	size_t queued_size; /* ours: bytes of the request, prefix included */
+	void *user;         /* ours */
+	uint32_t id;        /* on the framed wire, and ours */
+	int status;         /* why it ended early; BRINE_OK while it runs */
+	uint8_t id_size;    /* theirs: the id as it came, to be echoed */
+	uint8_t id_bytes[CALL_ID_SIZE_MAX];
+	bool is_ours;
+	bool owes_id;                               /* its id names it on the wire: no answer was written or read yet */
+	bool wants_items, has_upload, upload_ended; /* theirs: the streams it asked for */
+	uint32_t credit;                            /* theirs: items the caller takes */
+};
+
+struct calls {
+	struct call_list outgoing, incoming, events, zombies, ghosts;
+	struct brine_idmap by_serial;
+	struct brine_idmap outgoing_ids, incoming_ids; /* ids in use; incoming: framed only */
+	struct call **timers;                          /* a heap, nearest deadline first */
+	size_t timer_count, timer_capacity;
+	struct call *spare; /* freed records to use again, linked by next */
+	unsigned spare_count;
+	uint64_t serial_last;
+	uint32_t incoming_handlers; /* theirs in any list */
+	const struct brine_allocator *allocator;
+};
+
+void calls_init(struct calls *calls, const struct brine_allocator *allocator, uint64_t seed);
+void calls_done(struct calls *calls);
+
+/* A new record with a serial, in the list `outgoing` or `incoming`; NULL when out of memory. */
+struct call *call_new(struct calls *calls, bool is_ours);
+/* Takes it out of everything and releases it. */
+void call_free(struct calls *calls, struct call *call);
+void call_move(struct call *call, struct call_list *list);
+
+/* Lets the id name the call on the wire, or no longer. BRINE_ERR_NOMEM. */
+int call_own_id(struct calls *calls, struct call *call, uint32_t id);
+void call_drop_id(struct calls *calls, struct call *call);
+
+/* Arms the timer: 0 or BRINE_ERR_NOMEM. BRINE_FOREVER arms nothing. */
+int call_arm(struct calls *calls, struct call *call, uint64_t deadline_ms);
+void call_disarm(struct calls *calls, struct call *call);
+/* The call whose deadline is nearest, NULL: none. */
+struct call *calls_nearest(const struct calls *calls);
+
+/* Releases memory kept for later use. */
+void calls_shrink(struct calls *calls);
+
+#endif

@@ -1,0 +1,242 @@
+/* What the program asks for: calls, notifications, answers, pings. */
+#include "conn/conn.h"
+
+#include "codec/token.h"
+
+enum { PLAIN_ID_LAST = INT32_MAX };
+
+/* To a peer that said neither hello nor welcome the accepting side only answers (WIRE.md section 5). */
+static bool may_ask(const struct brine_conn *conn)
+{
+	return conn->options.role == BRINE_CONNECTING || (conn->wire == BRINE_WIRE_FRAMED && conn->peer_spoke);
+}
+
+static int check_invocation(const struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
+                            struct brine_bytes metadata, struct brine_error *error)
+{
+	const struct brine_limits *limits = &conn->options.limits;
+	struct brine_token token;
+	if (method.size == 0 || method.size > limits->method_size_max)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "method name of %zu bytes, expected 1 to %u",
+		                  method.size, limits->method_size_max);
+	if (params.size && (brine_token_read(&token, params.data, params.size) != 1 || token.kind != BRINE_TOKEN_ARRAY))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "params: expected one encoded array");
+	if (metadata.size > limits->metadata_size_max)
+		return brine_fail(error, BRINE_ERR_TOO_BIG, 0, "metadata of %zu bytes, at most %u", metadata.size,
+		                  limits->metadata_size_max);
+	return 0;
+}
+
+static int check_may_send(const struct brine_conn *conn, struct brine_error *error)
+{
+	if (conn->state >= BRINE_CONN_CLOSING || conn->lost || conn->eof || conn->fault_due)
+		return brine_fail(error, BRINE_ERR_LOST, 0, "the connection is closed");
+	if (!may_ask(conn))
+		return brine_fail(error, BRINE_ERR_STATE, 0, "the peer said no hello: it may only be answered");
+	if (conn->drain_received)
+		return brine_fail(error, BRINE_ERR_GOING_AWAY, 0, "the peer is going away, not sent");
+	if (conn_is_over_mark(conn))
+		return brine_fail(error, BRINE_ERR_OVERLOADED, 0, "%zu bytes wait to be sent, not queued",
+		                  brine_buf_size(&conn->output));
+	return 0;
+}
+
+/* Queues a request or notification and says why not. */
+static int queue_invocation(struct brine_conn *conn, const struct brine_frame *frame, struct brine_error *error)
+{
+	int rc = conn_queue(conn, frame);
+	if (rc == BRINE_ERR_TOO_BIG)
+		return brine_fail(error, rc, 0, "params of %zu bytes: the message exceeds the peer's max of %u",
+		                  frame->params.size, conn_peer_size_max(conn));
+	return rc < 0 ? brine_fail(error, rc, 0, "out of memory") : 0;
+}
+
+/* The next id that names no call. There are more ids than calls, so there is one. */
+static uint32_t next_id(struct brine_conn *conn)
+{
+	bool is_plain = conn->wire == BRINE_WIRE_PLAIN;
+	uint32_t id;
+	do {
+		id = conn->id_next;
+		if (is_plain && (id == 0 || id > PLAIN_ID_LAST))
+			id = 1;
+		conn->id_next = id + 1;
+	} while (brine_idmap_find(&conn->calls.outgoing_ids, id));
+	return id;
+}
+
+/* Registers the call and queues its request; on failure everything is as before. */
+static int start_call(struct brine_conn *conn, struct call *call, const struct brine_conn_call *wanted,
+                      struct brine_error *error)
+{
+	uint32_t id = next_id(conn);
+	if (call_own_id(&conn->calls, call, id) < 0 || call_arm(&conn->calls, call, wanted->deadline_ms) < 0)
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
+	struct brine_frame frame = {
+	        .type = BRINE_FRAME_REQUEST,
+	        .id = id,
+	        .method = {wanted->method.data, wanted->method.size},
+	        .params = wanted->params,
+	        .options.metadata = wanted->metadata,
+	        .options.has_ttl = wanted->deadline_ms != BRINE_FOREVER,
+	        .options.ttl_ms = wanted->deadline_ms - conn->now_ms,
+	};
+	size_t before = brine_buf_size(&conn->output);
+	int rc = queue_invocation(conn, &frame, error);
+	if (rc < 0)
+		return rc;
+	call->user = wanted->user;
+	call->queued_at = conn->output_at + before;
+	call->queued_size = brine_buf_size(&conn->output) - before;
+	return 0;
+}
+
+int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms, uint64_t *ret_serial,
+                    struct brine_error *error)
+{
+	conn_clock(conn, now_ms);
+	int rc = check_may_send(conn, error);
+	if (rc == 0)
+		rc = check_invocation(conn, call->method, call->params, call->metadata, error);
+	if (rc < 0)
+		return rc;
+	if (call->deadline_ms <= conn->now_ms)
+		return brine_fail(error, BRINE_ERR_DEADLINE, 0, "the deadline has passed, not sent");
+	if (conn->calls.outgoing.count >= conn->peer.calls_max)
+		return brine_fail(error, BRINE_ERR_OVERLOADED, 0, "%u calls are running, the peer takes %u, not sent",
+		                  conn->calls.outgoing.count, conn->peer.calls_max);
+	struct call *record = call_new(&conn->calls, true);
+	if (!record)
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
+	rc = start_call(conn, record, call, error);
+	if (rc < 0) {
+		call_free(&conn->calls, record);
+		return rc;
+	}
+	*ret_serial = record->serial;
+	return 0;
+}
+
+int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
+                      struct brine_bytes metadata, struct brine_error *error)
+{
+	int rc = check_may_send(conn, error);
+	if (rc == 0)
+		rc = check_invocation(conn, method, params, metadata, error);
+	if (rc < 0)
+		return rc;
+	struct brine_frame frame = {
+	        .type = BRINE_FRAME_NOTIFICATION,
+	        .method = {method.data, method.size},
+	        .params = params,
+	        .options.metadata = metadata,
+	};
+	return queue_invocation(conn, &frame, error);
+}
+
+void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
+	if (!call || call->list != &conn->calls.outgoing)
+		return;
+	uint32_t id = call->id;
+	conn_end_outgoing(conn, call, BRINE_ERR_CANCELLED);
+	if (!call->owes_id || conn->wire == BRINE_WIRE_PLAIN)
+		return;
+	struct brine_frame frame = {.type = BRINE_FRAME_CANCEL, .id = id};
+	conn_queue_must(conn, &frame);
+}
+
+/* The call of theirs that an answer is for. It is used up: 0 and the record where it still needs the answer, else why
+ * not. */
+static int take_answered(struct brine_conn *conn, uint64_t serial, struct call **ret_call)
+{
+	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
+	if (!call || call->is_ours)
+		return BRINE_ERR_NOT_FOUND;
+	if (call->list == &conn->calls.incoming) {
+		*ret_call = call;
+		return 0;
+	}
+	int status = call->status;
+	call_free(&conn->calls, call);
+	return status;
+}
+
+/* Queues the answer and releases the call. One that is too big for the peer is told so. */
+static int answer(struct brine_conn *conn, struct call *call, struct brine_frame *frame)
+{
+	frame->id_bytes = BRINE_BYTES(call->id_bytes, call->id_size);
+	int rc = conn_queue(conn, frame);
+	if (rc == BRINE_ERR_TOO_BIG) {
+		struct brine_frame error = conn_error_frame(conn, frame->id_bytes, BRINE_CODE_TOO_LARGE,
+		                                            BRINE_STR("the answer exceeds the caller's max"));
+		conn_queue_must(conn, &error);
+	}
+	call_free(&conn->calls, call);
+	if (rc == BRINE_ERR_NOMEM)
+		conn_fault_nomem(conn);
+	return rc;
+}
+
+int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result, struct brine_bytes metadata,
+                     uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	struct call *call;
+	int rc = take_answered(conn, serial, &call);
+	if (rc < 0)
+		return rc;
+	struct brine_frame frame = {.type = BRINE_FRAME_RESPONSE, .result = result, .options.metadata = metadata};
+	return answer(conn, call, &frame);
+}
+
+/* At most so many bytes of text, cut where a character begins. */
+static struct brine_str cut(struct brine_str text, size_t most)
+{
+	if (text.size <= most)
+		return text;
+	while (most && ((uint8_t)text.data[most] & 0xc0) == 0x80)
+		most--;
+	return (struct brine_str){text.data, most};
+}
+
+int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, struct brine_str text,
+                    struct brine_bytes data, uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	struct call *call;
+	int rc = take_answered(conn, serial, &call);
+	if (rc < 0)
+		return rc;
+	struct brine_frame frame = conn_error_frame(conn, (struct brine_bytes){NULL, 0}, code,
+	                                            cut(text, conn->options.limits.error_text_size_max));
+	if (conn->wire == BRINE_WIRE_FRAMED)
+		frame.error.data = data;
+	return answer(conn, call, &frame);
+}
+
+void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
+{
+	const char *text = brine_code_text(BRINE_CODE_INTERNAL);
+	(void)brine_conn_fail(conn, serial, BRINE_CODE_INTERNAL, brine_str_from(text), (struct brine_bytes){NULL, 0},
+	                      now_ms);
+}
+
+int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	if (conn->pinging)
+		return BRINE_ERR_BUSY;
+	if (conn->wire != BRINE_WIRE_FRAMED || !may_ask(conn))
+		return BRINE_ERR_STATE;
+	if (conn->state >= BRINE_CONN_CLOSING || conn->lost || conn->eof)
+		return BRINE_ERR_LOST;
+	struct brine_frame frame = {.type = BRINE_FRAME_PING, .number = conn->ping_token + 1};
+	if (conn_queue(conn, &frame) < 0)
+		return BRINE_ERR_NOMEM;
+	conn->ping_token++;
+	conn->pinging = true;
+	return 0;
+}
