@@ -1,0 +1,278 @@
+/* Proves: listeners follow the rules of src/net/listener.h for files, ports and names (H01 to H06). */
+#include "e2e.h"
+
+#include "net/clock.h"
+#include "net/listener.h"
+#include "net/socket.h"
+#include "net/stream.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+static struct brine_addr address(const char *text)
+{
+	struct brine_addr addr;
+	struct brine_error error;
+	if (brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error) < 0)
+		fail_msg("%s", error.text);
+	return addr;
+}
+
+static struct brine_addr path_address(const char *path)
+{
+	char text[300];
+	snprintf(text, sizeof text, "unix://%s", path);
+	return address(text);
+}
+
+static int open_at(struct brine_listener **ret_listener, const struct brine_addr *addr, struct brine_error *error)
+{
+	return brine_listener_open(ret_listener, &addr->sockaddr, 0600, NULL, error);
+}
+
+/* Whether a client reaches exactly this listener. */
+static void assert_reaches(struct brine_listener *listener, const struct brine_addr *addr)
+{
+	struct brine_error error = BRINE_ERROR_INIT;
+	int client, server = -1;
+	if (brine_socket_dial(&client, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	assert_int_equal(brine_listener_accept(listener, &server, NULL), BRINE_ACCEPT_ONE);
+	brine_socket_close(client);
+	brine_socket_close(server);
+}
+
+/* The file a server leaves behind that was killed. */
+static void leave_dead_socket(const struct brine_addr *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, &addr->sockaddr.u.any, addr->sockaddr.size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	close(fd);
+}
+
+static void H01_a_dead_socket_is_replaced_and_a_live_one_never(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	struct brine_listener *first, *second = NULL;
+	struct brine_error error = BRINE_ERROR_INIT;
+	leave_dead_socket(&addr);
+	assert_int_equal(open_at(&first, &addr, &error), 0);
+	assert_int_equal(e2e_files(state), 1);
+	assert_reaches(first, &addr);
+	/* H05: the second server on one path. */
+	assert_int_equal(open_at(&second, &addr, &error), BRINE_ERR_ADDRESS_IN_USE);
+	assert_non_null(strstr(error.text, "another server listens on unix:///"));
+	assert_null(second);
+	assert_int_equal(e2e_files(state), 1);
+	/* The look of the second one is a connection that ended. */
+	int fd;
+	assert_int_equal(brine_listener_accept(first, &fd, NULL), BRINE_ACCEPT_ONE);
+	brine_socket_close(fd);
+	assert_reaches(first, &addr);
+	brine_listener_close(first);
+	assert_int_equal(e2e_files(state), 0);
+}
+
+/* A server whose queue is full, or that is bound as a datagram socket, is alive. */
+static void H01_a_busy_or_foreign_socket_is_left_alone(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	struct brine_listener *listener;
+	struct brine_error error = BRINE_ERROR_INIT;
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), clients[8];
+	unsigned count = 0;
+	assert_int_equal(bind(server, &addr.sockaddr.u.any, addr.sockaddr.size), 0);
+	assert_int_equal(listen(server, 1), 0);
+	while (count < 8 && brine_socket_connect(&clients[count], &addr.sockaddr, &error) == 0)
+		count++;
+	assert_in_range(count, 1, 7);
+	assert_int_equal(error.system_errno, EAGAIN);
+	assert_int_equal(open_at(&listener, &addr, &error), BRINE_ERR_ADDRESS_IN_USE);
+	while (count > 0)
+		close(clients[--count]);
+	close(server);
+	unlink(addr.sockaddr.u.un.sun_path);
+	int datagram = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(datagram, &addr.sockaddr.u.any, addr.sockaddr.size), 0);
+	assert_int_equal(open_at(&listener, &addr, &error), BRINE_ERR_ADDRESS_IN_USE);
+	close(datagram);
+}
+
+static void H02_what_is_no_socket_is_refused_and_left_alone(void **state)
+{
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct brine_listener *listener = NULL;
+	char target[300];
+	static const char *const kinds[] = {"file", "folder", "fifo", "link", "dangling", "link-to-socket"};
+	snprintf(target, sizeof target, "%s", e2e_path(state, "target.sock"));
+	struct brine_addr real = path_address(target);
+	leave_dead_socket(&real);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		struct brine_addr addr = path_address(e2e_path(state, kinds[i]));
+		const char *path = addr.sockaddr.u.un.sun_path;
+		struct stat before, after;
+		switch (i) {
+		case 0: close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); break;
+		case 1: assert_int_equal(mkdir(path, 0700), 0); break;
+		case 2: assert_int_equal(mkfifo(path, 0600), 0); break;
+		case 3: assert_int_equal(symlink("file", path), 0); break;
+		case 4: assert_int_equal(symlink("nowhere", path), 0); break;
+		case 5: assert_int_equal(symlink("target.sock", path), 0); break;
+		}
+		assert_int_equal(lstat(path, &before), 0);
+		assert_int_equal(open_at(&listener, &addr, &error), BRINE_ERR_NOT_SOCKET);
+		assert_non_null(strstr(error.text, "is not a socket"));
+		assert_int_equal(lstat(path, &after), 0);
+		assert_int_equal(before.st_ino, after.st_ino);
+		assert_int_equal(e2e_files(state), i + 2);
+	}
+	assert_null(listener);
+}
+
+/* H03: strangers cannot swap what they cannot rename; folders in which they can are refused. */
+static void H03_a_folder_open_to_everybody_is_refused(void **state)
+{
+	char path[400];
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct brine_listener *listener;
+	assert_int_equal(mkdir(e2e_path(state, "open"), 0777), 0);
+	assert_int_equal(chmod(e2e_path(state, "open"), 0777), 0);
+	snprintf(path, sizeof path, "%s/x.sock", e2e_path(state, "open"));
+	struct brine_addr addr = path_address(path);
+	assert_int_equal(open_at(&listener, &addr, &error), BRINE_ERR_SYSTEM);
+	assert_non_null(strstr(error.text, "mode 0700"));
+	assert_int_equal(chmod(e2e_path(state, "open"), 01777), 0);
+	assert_int_equal(open_at(&listener, &addr, &error), 0);
+	brine_listener_close(listener);
+}
+
+static void the_mode_is_what_was_asked_whatever_the_umask(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	static const unsigned modes[] = {0600, 0660, 0666, 0777};
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		struct brine_listener *listener;
+		struct stat file;
+		mode_t umask_before = umask(i % 2 ? 0 : 077);
+		assert_int_equal(brine_listener_open(&listener, &addr.sockaddr, modes[i], NULL, NULL), 0);
+		umask(umask_before);
+		assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
+		assert_int_equal(file.st_mode & 07777, modes[i]);
+		brine_listener_close(listener);
+	}
+}
+
+/* H04: the longest path works, whatever the temporary name beside it takes; an abstract name has no file. */
+static void H04_the_longest_path_and_an_abstract_name_work(void **state)
+{
+	char path[300] = "", name[64];
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct brine_listener *listener;
+	snprintf(path, sizeof path, "%s", e2e_path(state, ""));
+	memset(path + strlen(path), 'p', 107 - strlen(path));
+	struct brine_addr addr = path_address(path);
+	if (open_at(&listener, &addr, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_string_equal(brine_listener_address(listener) + 7, path);
+	assert_reaches(listener, &addr);
+	brine_listener_close(listener);
+	assert_int_equal(e2e_files(state), 0);
+	snprintf(name, sizeof name, "unix://@brine-test-%d", (int)getpid());
+	addr = address(name);
+	assert_int_equal(open_at(&listener, &addr, &error), 0);
+	assert_string_equal(brine_listener_address(listener), name);
+	assert_reaches(listener, &addr);
+	struct brine_listener *second;
+	assert_int_equal(open_at(&second, &addr, &error), BRINE_ERR_ADDRESS_IN_USE);
+	brine_listener_close(listener);
+	assert_int_equal(e2e_files(state), 0);
+}
+
+static void H05_a_port_is_given_once(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
+	for (size_t i = 0; i < 2; i++) {
+		struct brine_listener *first, *second;
+		struct brine_error error = BRINE_ERROR_INIT;
+		struct brine_addr addr = address(texts[i]);
+		assert_int_equal(open_at(&first, &addr, &error), 0);
+		struct brine_addr real = address(brine_listener_address(first));
+		assert_int_not_equal(real.port, 0);
+		assert_reaches(first, &real);
+		assert_int_equal(open_at(&second, &real, &error), BRINE_ERR_ADDRESS_IN_USE);
+		assert_non_null(strstr(error.text, "choose another port"));
+		brine_listener_close(first);
+		/* At once again, although connections of the old one linger. */
+		assert_int_equal(open_at(&second, &real, &error), 0);
+		brine_listener_close(second);
+	}
+}
+
+static void H06_only_the_own_file_is_removed(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	struct brine_listener *first, *second;
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct stat file;
+	int client, server;
+	assert_int_equal(open_at(&first, &addr, &error), 0);
+	assert_int_equal(brine_socket_dial(&client, NULL, &addr.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
+	assert_int_equal(brine_listener_accept(first, &server, NULL), BRINE_ACCEPT_ONE);
+	assert_int_equal(unlink(addr.sockaddr.u.un.sun_path), 0);
+	/* The open connection goes on. */
+	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
+	char byte;
+	assert_int_equal(recv(server, &byte, 1, 0), 1);
+	assert_int_equal(open_at(&second, &addr, &error), 0);
+	brine_listener_close(first);
+	assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
+	assert_reaches(second, &addr);
+	/* In a forked child the file is the parent's. */
+	struct brine_listener *abandoned;
+	struct brine_addr other = path_address(e2e_path(state, "y.sock"));
+	assert_int_equal(open_at(&abandoned, &other, &error), 0);
+	brine_listener_abandon(abandoned);
+	assert_int_equal(e2e_files(state), 2);
+	brine_listener_close(second);
+	assert_int_equal(e2e_files(state), 1);
+	brine_socket_close(client);
+	brine_socket_close(server);
+}
+
+static void all_addresses_of_a_name_get_one_port(void **state)
+{
+	(void)state;
+	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_error error = BRINE_ERROR_INIT;
+	size_t count = 0;
+	struct brine_addr addr = address("tcp://localhost:0");
+	if (brine_listener_open_all(list, &count, &addr, 0, NULL, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_in_range(count, 1, BRINE_ADDR_RESOLVED_MAX);
+	uint16_t port = address(brine_listener_address(list[0])).port;
+	for (size_t i = 0; i < count; i++) {
+		struct brine_addr real = address(brine_listener_address(list[i]));
+		assert_int_equal(real.port, port);
+		assert_reaches(list[i], &real);
+		brine_listener_close(list[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        e2e_test(H01_a_dead_socket_is_replaced_and_a_live_one_never),
+	        e2e_test(H01_a_busy_or_foreign_socket_is_left_alone),
+	        e2e_test(H02_what_is_no_socket_is_refused_and_left_alone),
+	        e2e_test(H03_a_folder_open_to_everybody_is_refused),
+	        e2e_test(the_mode_is_what_was_asked_whatever_the_umask),
+	        e2e_test(H04_the_longest_path_and_an_abstract_name_work),
+	        e2e_test(H05_a_port_is_given_once),
+	        e2e_test(H06_only_the_own_file_is_removed),
+	        e2e_test(all_addresses_of_a_name_get_one_port),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
