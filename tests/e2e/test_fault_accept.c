@@ -16,7 +16,7 @@
 static struct brine_listener *listen_at(const char *text, struct brine_addr *ret_real)
 {
 	struct brine_addr addr;
-	struct brine_listener *listener;
+	struct brine_listener *listener = NULL;
 	struct brine_error error = BRINE_ERROR_INIT;
 	if (brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error) < 0 ||
 	    brine_listener_open(&listener, &addr.sockaddr, 0600, NULL, &error) < 0)

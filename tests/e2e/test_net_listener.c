@@ -7,6 +7,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 static struct brine_addr address(const char *text)
@@ -73,6 +74,50 @@ static void H01_a_dead_socket_is_replaced_and_a_live_one_never(void **state)
 	assert_reaches(first, &addr);
 	brine_listener_close(first);
 	assert_int_equal(e2e_files(state), 0);
+}
+
+struct racer {
+	pthread_t thread;
+	const struct brine_addr *addr;
+	struct brine_listener *listener;
+	int status;
+};
+
+static void *race(void *user)
+{
+	struct racer *racer = user;
+	racer->status = open_at(&racer->listener, racer->addr, NULL);
+	return NULL;
+}
+
+/* Several servers that find the same dead socket at once: one gets the path, and keeps it. */
+static void H01_of_many_at_once_one_wins(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	for (unsigned round = 0; round < 20; round++) {
+		struct racer racers[6] = {0};
+		struct brine_listener *winner = NULL;
+		leave_dead_socket(&addr);
+		for (size_t i = 0; i < 6; i++) {
+			racers[i].addr = &addr;
+			assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+		}
+		for (size_t i = 0; i < 6; i++) {
+			pthread_join(racers[i].thread, NULL);
+			if (racers[i].status == 0) {
+				assert_null(winner);
+				winner = racers[i].listener;
+			} else {
+				assert_int_equal(racers[i].status, BRINE_ERR_ADDRESS_IN_USE);
+			}
+		}
+		assert_non_null(winner);
+		assert_int_equal(e2e_files(state), 1);
+		struct stat file;
+		assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
+		brine_listener_close(winner);
+		assert_int_equal(e2e_files(state), 0);
+	}
 }
 
 /* A server whose queue is full, or that is bound as a datagram socket, is alive. */
@@ -265,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        e2e_test(H01_a_dead_socket_is_replaced_and_a_live_one_never),
+	        e2e_test(H01_of_many_at_once_one_wins),
 	        e2e_test(H01_a_busy_or_foreign_socket_is_left_alone),
 	        e2e_test(H02_what_is_no_socket_is_refused_and_left_alone),
 	        e2e_test(H03_a_folder_open_to_everybody_is_refused),
