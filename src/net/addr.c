@@ -185,7 +185,7 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 		return fault(cursor, start, "expected a host");
 	if (size > BRINE_HOST_SIZE_MAX)
 		return fault(cursor, start + BRINE_HOST_SIZE_MAX, "a host name has at most 253 bytes");
-	bool numeric;
+	bool numeric = false;
 	int rc = check_name(cursor, start, start + size, &numeric);
 	if (rc < 0)
 		return rc;
