@@ -32,7 +32,7 @@ only() {
 }
 only 'sockets belong to src/net' '#include <(sys/socket|sys/un|netinet/|sys/epoll|poll|arpa/)' src/net/ src/rpc/resolve
 only 'clocks belong to src/net/clock.c' '\b(clock_gettime|gettimeofday|time)\(' src/net/clock
-only 'threads begin in src/rpc' '\bpthread_(create|mutex|cond)' src/rpc/
+only 'threads begin in src/rpc' '\bpthread_(create|mutex|cond)' src/rpc/ src/compiler/reserved
 only 'memory comes from the allocator seam' '\b(malloc|calloc|realloc|free|strdup|asprintf)\(' src/base/alloc.c
 only 'the library does not print or exit' '\b(printf|puts|fputs|perror|exit|abort)\(' 'src/none'
 

@@ -1,0 +1,250 @@
+/* Type names to pointers, and what each field is in C. */
+#include "compiler/schema.h"
+
+#include <stdlib.h>
+
+/* A type by its full name. */
+struct named_type {
+	const char *name;
+	struct schema_message *message;
+	struct schema_enum *enumeration;
+	size_t order; /* makes the sorted order one and only */
+};
+
+struct type_index {
+	struct named_type *types; /* ordered by name */
+	size_t count;
+};
+
+static int compare_types(const void *left, const void *right)
+{
+	const struct named_type *a = left, *b = right;
+	int order = strcmp(a->name, b->name);
+	return order ? order : a->order < b->order ? -1 : a->order > b->order;
+}
+
+static const struct schema_decl *type_decl(const struct named_type *type)
+{
+	return type->message ? &type->message->decl : &type->enumeration->decl;
+}
+
+static void add_types(struct type_index *index, struct schema_file *file)
+{
+	for (size_t i = 0; i < file->message_count; i++, index->count++)
+		index->types[index->count] =
+		        (struct named_type){file->messages[i]->decl.full_name, file->messages[i], NULL, index->count};
+	for (size_t i = 0; i < file->enum_count; i++, index->count++)
+		index->types[index->count] =
+		        (struct named_type){file->enums[i]->decl.full_name, NULL, file->enums[i], index->count};
+}
+
+static void build_index(struct schema *schema, struct type_index *index)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < schema->file_count; i++)
+		count += schema->files[i].message_count + schema->files[i].enum_count;
+	*index = (struct type_index){schema_alloc(schema, count, sizeof index->types[0]), 0};
+	if (!index->types)
+		return;
+	for (size_t i = 0; i < schema->file_count; i++)
+		add_types(index, &schema->files[i]);
+	qsort(index->types, count, sizeof index->types[0], compare_types);
+	for (size_t i = 1; i < count; i++) {
+		const struct schema_decl *first = type_decl(&index->types[i - 1]),
+		                         *second = type_decl(&index->types[i]);
+		if (strcmp(first->full_name, second->full_name) == 0)
+			schema_fault(schema, second, SCHEMA_NAME, "\"%s\" is defined already (%s)",
+			             schema_quote(schema, second->full_name), schema_place(schema, first, SCHEMA_NAME));
+	}
+}
+
+/* name: with the leading dot that protoc gives every resolved name. */
+static const struct named_type *find_type(const struct type_index *index, const char *name)
+{
+	if (!name || name[0] != '.')
+		return NULL;
+	size_t low = 0, high = index->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(index->types[middle].name, name + 1) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < index->count && strcmp(index->types[low].name, name + 1) == 0 ? &index->types[low] : NULL;
+}
+
+static const struct named_type *need_type(struct schema *schema, const struct type_index *index,
+                                          const struct schema_decl *decl, int32_t which, const char *name)
+{
+	const struct named_type *type = find_type(index, name);
+	if (!type)
+		schema_fault(schema, decl, which, "type \"%s\" of %s \"%s\" is unknown",
+		             schema_quote(schema, name ? name : ""), decl->kind, schema_quote(schema, decl->name));
+	else if (!type_decl(type)->file->usable)
+		schema_fault(schema, decl, which, "type \"%s\" comes from %s, which is not proto3",
+		             schema_quote(schema, name + 1), schema_quote(schema, type_decl(type)->file->decl.name));
+	else
+		return type;
+	return NULL;
+}
+
+/* The types with a form of their own; 0 for every other. */
+static enum brine_kind special_kind(const char *full_name)
+{
+	if (strcmp(full_name, "google.protobuf.Timestamp") == 0)
+		return BRINE_KIND_TIMESTAMP;
+	if (strcmp(full_name, "brine.Value") == 0)
+		return BRINE_KIND_VALUE;
+	return 0;
+}
+
+enum { PROTO_GROUP = 10, PROTO_MESSAGE = 11, PROTO_ENUM = 14, PROTO_TYPES = 19 };
+
+static void resolve_kind(struct schema *schema, const struct type_index *index, struct schema_field *field)
+{
+	static const uint8_t kinds[PROTO_TYPES] = {
+	        [1] = BRINE_KIND_DOUBLE, [2] = BRINE_KIND_FLOAT,    [3] = BRINE_KIND_INT64,  [4] = BRINE_KIND_UINT64,
+	        [5] = BRINE_KIND_INT32,  [6] = BRINE_KIND_UINT64,   [7] = BRINE_KIND_UINT32, [8] = BRINE_KIND_BOOL,
+	        [9] = BRINE_KIND_STRING, [11] = BRINE_KIND_MESSAGE, [12] = BRINE_KIND_BYTES, [13] = BRINE_KIND_UINT32,
+	        [14] = BRINE_KIND_ENUM,  [15] = BRINE_KIND_INT32,   [16] = BRINE_KIND_INT64, [17] = BRINE_KIND_INT32,
+	        [18] = BRINE_KIND_INT64,
+	};
+	enum brine_kind kind = field->proto_type < PROTO_TYPES ? kinds[field->proto_type] : 0;
+	if (!kind) {
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "field \"%s\" is %s, which is not proto3",
+		             schema_quote(schema, field->decl.name),
+		             field->proto_type == PROTO_GROUP ? "a group" : "of an unknown type");
+		return;
+	}
+	if (kind == BRINE_KIND_MESSAGE || kind == BRINE_KIND_ENUM) {
+		const struct named_type *type =
+		        need_type(schema, index, &field->decl, SCHEMA_FIELD_TYPE, field->type_name);
+		if (!type)
+			return;
+		if ((kind == BRINE_KIND_ENUM) != (type->enumeration != NULL)) {
+			schema_fault(schema, &field->decl, SCHEMA_FIELD_TYPE, "\"%s\" is %s",
+			             schema_quote(schema, field->type_name + 1),
+			             type->enumeration ? "an enum, not a message" : "a message, not an enum");
+			return;
+		}
+		field->enumeration = type->enumeration;
+		field->type = type->message;
+		if (type->message && special_kind(type->name)) {
+			kind = special_kind(type->name);
+			field->type = NULL;
+		}
+	}
+	field->kind = kind;
+}
+
+enum { LABEL_OPTIONAL = 1, LABEL_REQUIRED = 2, LABEL_REPEATED = 3 };
+
+/* The oneof a field is a member of; NULL also after a fault. */
+static struct schema_oneof *find_oneof(struct schema *schema, struct schema_field *field)
+{
+	struct schema_message *message = field->message;
+	if (field->oneof_index < 0 || (uint64_t)field->oneof_index >= message->oneof_count ||
+	    field->proto_label == LABEL_REPEATED) {
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "field \"%s\" cannot be in its oneof",
+		             schema_quote(schema, field->decl.name));
+		return NULL;
+	}
+	struct schema_oneof *oneof = &message->oneofs[field->oneof_index];
+	oneof->member_count++;
+	oneof->synthetic |= field->proto3_optional;
+	if (oneof->synthetic && oneof->member_count > 1)
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "optional field \"%s\" shares its oneof",
+		             schema_quote(schema, field->decl.name));
+	return oneof;
+}
+
+static enum brine_shape singular_shape(const struct schema_field *field)
+{
+	if (field->message->is_entry || field->kind == BRINE_KIND_VALUE)
+		return BRINE_SHAPE_SINGLE;
+	if (field->kind == BRINE_KIND_MESSAGE)
+		return BRINE_SHAPE_POINTER;
+	return field->kind == BRINE_KIND_TIMESTAMP || field->proto3_optional ? BRINE_SHAPE_OPTIONAL
+	                                                                     : BRINE_SHAPE_SINGLE;
+}
+
+static void resolve_shape(struct schema *schema, struct schema_field *field)
+{
+	bool is_map = field->type && field->type->is_entry;
+	const char *name = schema_quote(schema, field->decl.name);
+	if (field->proto_label == LABEL_REQUIRED)
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "field \"%s\" is required, which is not proto3", name);
+	else if (field->proto_label != LABEL_OPTIONAL && field->proto_label != LABEL_REPEATED)
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "field \"%s\" has no label", name);
+	if (field->has_default)
+		schema_fault(schema, &field->decl, SCHEMA_WHOLE, "field \"%s\" has a default, which is not proto3",
+		             name);
+	if (is_map &&
+	    (field->proto_label != LABEL_REPEATED || field->type->outer != field->message || field->type->entry_of)) {
+		schema_fault(schema, &field->decl, SCHEMA_FIELD_TYPE, "field \"%s\" uses the entries of a map", name);
+		return;
+	}
+	if (is_map)
+		field->type->entry_of = field;
+	field->shape = is_map                                 ? BRINE_SHAPE_MAP
+	               : field->proto_label == LABEL_REPEATED ? BRINE_SHAPE_REPEATED
+	                                                      : singular_shape(field);
+	if (field->oneof_index == -1)
+		return;
+	struct schema_oneof *oneof = find_oneof(schema, field);
+	if (oneof && !oneof->synthetic) {
+		field->oneof = oneof;
+		field->shape = BRINE_SHAPE_ONEOF;
+	}
+}
+
+static void resolve_message(struct schema *schema, const struct type_index *index, struct schema_message *message)
+{
+	for (size_t i = 0; i < message->field_count; i++) {
+		resolve_kind(schema, index, &message->fields[i]);
+		resolve_shape(schema, &message->fields[i]);
+	}
+	for (size_t i = 0; i < message->oneof_count; i++)
+		if (message->oneofs[i].member_count == 0)
+			schema_fault(schema, &message->oneofs[i].decl, SCHEMA_NAME, "oneof \"%s\" has no fields",
+			             schema_quote(schema, message->oneofs[i].decl.name));
+}
+
+static struct schema_message *resolve_method_type(struct schema *schema, const struct type_index *index,
+                                                  struct schema_method *method, int32_t which, const char *name)
+{
+	const struct named_type *type = need_type(schema, index, &method->decl, which, name);
+	if (!type)
+		return NULL;
+	if (!type->message || type->message->is_entry || special_kind(type->name)) {
+		schema_fault(schema, &method->decl, which, "\"%s\" cannot be the %s of a method: put it in a message",
+		             schema_quote(schema, name + 1), which == SCHEMA_INPUT ? "request" : "response");
+		return NULL;
+	}
+	return type->message;
+}
+
+static void resolve_service(struct schema *schema, const struct type_index *index, struct schema_service *service)
+{
+	for (size_t i = 0; i < service->method_count; i++) {
+		struct schema_method *method = &service->methods[i];
+		method->input = resolve_method_type(schema, index, method, SCHEMA_INPUT, method->input_name);
+		method->output = resolve_method_type(schema, index, method, SCHEMA_OUTPUT, method->output_name);
+	}
+}
+
+void resolve_types(struct schema *schema)
+{
+	struct type_index index;
+	build_index(schema, &index);
+	for (size_t i = 0; i < schema->file_count && schema->status == 0; i++) {
+		struct schema_file *file = &schema->files[i];
+		if (!file->usable)
+			continue;
+		for (size_t j = 0; j < file->message_count; j++)
+			resolve_message(schema, &index, file->messages[j]);
+		for (size_t j = 0; j < file->service_count; j++)
+			resolve_service(schema, &index, &file->services[j]);
+	}
+}

@@ -1,0 +1,256 @@
+/* Proves: generated tables are what the codec expects and what a reader of the schema would write; random messages of
+ * every generated type come back; stubs, thunks and helpers hand on what they are given. The client and the server are
+ * replaced by fakes that keep their arguments. */
+#include "support.h"
+
+#include "everything.h"
+
+#include "everything.brine.h"
+
+static const struct brine_type *const types[] = {
+        &everything_scalars_type,      &everything_optionals_type,
+        &everything_repeats_type,      &everything_maps_type,
+        &everything_choices_type,      &everything_order_type,
+        &everything_order_nested_type, &everything_dictionary_type,
+        &everything_bare_number_type,  &everything_bare_list_type,
+        &everything_bare_map_type,     &everything_bare_value_type,
+        &everything_far_type,          &everything_moved_type,
+        &everything_empty_type,        &everything_from_elsewhere_type,
+        &everything_limits_type,       &parts_v1_part_type,
+};
+enum { TYPES = sizeof types / sizeof types[0] };
+
+static void tables_pass_the_check(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TYPES; i++) {
+		struct brine_error error = BRINE_ERROR_INIT;
+		if (brine_type_check(types[i], &error) < 0)
+			fail_msg("%s: %s", types[i]->name, error.text);
+	}
+}
+
+static void random_messages_come_back(void **state)
+{
+	(void)state;
+	uint64_t seed = 11;
+	unsigned with_bytes = 0;
+	for (unsigned round = 0; round < 1500; round++) {
+		const struct brine_type *type = types[round % TYPES];
+		if (type == &everything_limits_type)
+			continue; /* random texts do not keep limits: see limits_hold */
+		struct brine_arena arena = BRINE_ARENA_INIT;
+		struct brine_error error = BRINE_ERROR_INIT;
+		void *in = brine_arena_alloc(&arena, type->size), *out = brine_arena_alloc(&arena, type->size);
+		struct brine_bytes bytes = {NULL, 0};
+		random_message(type, in, &seed, &arena, 14);
+		if (brine_dumps(&bytes, type, in, &arena, &error) < 0 ||
+		    brine_loads(out, type, bytes, &arena, &error) < 0)
+			fail_msg("%s: %s", type->name, error.text);
+		assert_true(message_equal(type, in, out));
+		with_bytes += bytes.size > 20;
+		brine_arena_done(&arena);
+	}
+	assert_true(with_bytes > 100);
+}
+
+/* dumps the message and compares with hex. */
+static void assert_dumps(const struct brine_type *type, const void *message, const char *hex)
+{
+	struct brine_arena arena = BRINE_ARENA_INIT;
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct brine_buf expected = BRINE_BUF_INIT;
+	struct brine_bytes bytes = {NULL, 0};
+	hex_append(&expected, hex);
+	if (brine_dumps(&bytes, type, message, &arena, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(bytes.size, brine_buf_size(&expected));
+	assert_memory_equal(bytes.data, expected.data, bytes.size);
+	brine_buf_done(&expected);
+	brine_arena_done(&arena);
+}
+
+static void layouts_are_those_of_the_schema(void **state)
+{
+	(void)state;
+	struct everything_bare_number numbers[] = {{5}, {-1}};
+	struct everything_bare_list list = {{numbers, 2}};
+	assert_dumps(&everything_bare_number_type, &numbers[0], "05");
+	assert_dumps(&everything_bare_list_type, &list, "92 05 ff");
+	struct everything_dictionary dictionary = {.low = 1, .has_high = true, .high = BRINE_STR("x")};
+	assert_dumps(&everything_dictionary_type, &dictionary, "83 a3 6c6f77 01 a6 696e73696465 90 a4 68696768 a1 78");
+	struct everything_limits limits = {.which_handle = EVERYTHING_LIMITS_LEFT, .handle.left = 7};
+	assert_dumps(&everything_limits_type, &limits,
+	             "9a d4 00 00 90 80 cb 0000000000000000 90 00 80 a0 c4 00 d4 7f 07");
+	struct everything_choices choice = {.which_choice = EVERYTHING_CHOICES_NUMBER, .choice.number = 9};
+	assert_dumps(&everything_choices_type, &choice, "9b c0 09 c0 c0 c0 c0 c0 c0 c0 c0 00");
+}
+
+static void limits_hold(void **state)
+{
+	(void)state;
+	struct brine_arena arena = BRINE_ARENA_INIT;
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct brine_bytes bytes;
+	uint32_t windows[17] = {0};
+	struct everything_limits many = {.windows = {windows, 17}};
+	assert_int_equal(everything_limits_dumps(&bytes, &many, &arena, &error), BRINE_ERR_LIMIT);
+	struct everything_limits nan = {.ratio = NAN};
+	assert_int_equal(everything_limits_dumps(&bytes, &nan, &arena, &error), BRINE_ERR_RANGE);
+	struct everything_limits unknown = {.colour = 77};
+	assert_int_equal(everything_limits_dumps(&bytes, &unknown, &arena, &error), BRINE_ERR_RANGE);
+	struct everything_limits_colours_entry entry = {BRINE_STR("sky"), 77};
+	struct everything_limits in_map = {.colours = {&entry, 1}};
+	assert_int_equal(everything_limits_dumps(&bytes, &in_map, &arena, &error), BRINE_ERR_RANGE);
+	struct everything_limits long_name = {.name = BRINE_STR("123456789012345678901234567890123")};
+	assert_int_equal(everything_limits_dumps(&bytes, &long_name, &arena, &error), BRINE_ERR_LIMIT);
+	long_name.name.size--;
+	struct everything_limits back;
+	assert_int_equal(everything_limits_dumps(&bytes, &long_name, &arena, &error), 0);
+	assert_int_equal(everything_limits_loads(&back, bytes, &arena, &error), 0);
+	assert_true(brine_str_equal(back.name, long_name.name));
+	brine_arena_done(&arena);
+}
+
+static void find_takes_the_last_entry(void **state)
+{
+	(void)state;
+	static const struct everything_maps_text_to_text_entry texts[] = {
+	        {BRINE_STR_INIT("a"), BRINE_STR_INIT("1")},
+	        {BRINE_STR_INIT("b"), BRINE_STR_INIT("2")},
+	        {BRINE_STR_INIT("a"), BRINE_STR_INIT("3")},
+	};
+	static const struct everything_maps_i32_entry numbers[] = {{-1, 10}, {7, 20}};
+	struct everything_maps maps = {.text_to_text = {texts, 3}, .i32 = {numbers, 2}};
+	assert_ptr_equal(everything_maps_text_to_text_find(&maps, BRINE_STR("a")), &texts[2]);
+	assert_null(everything_maps_text_to_text_find(&maps, BRINE_STR("c")));
+	assert_int_equal(everything_maps_i32_find(&maps, -1)->value, 10);
+	assert_null(everything_maps_i32_find(&maps, 0));
+}
+
+static void enums_keep_their_names(void **state)
+{
+	(void)state;
+	assert_int_equal(EVERYTHING_COLOUR_NEGATIVE, -5);
+	assert_int_equal(EVERYTHING_COLOUR_GREEN, EVERYTHING_COLOUR_VERT);
+	assert_int_equal(EVERYTHING_MOVED_FRESH_UNITY + EVERYTHING_MOVED_FIRST + PARTS_V1_GRADE_A, 4);
+	assert_int_equal(PARTS_V1_GRADE_LOWEST, INT32_MIN);
+	assert_string_equal(brine_enum_name(&everything_colour_enum, -5), "NEGATIVE");
+	assert_string_equal(everything_order_nested_kind_enum.name, "everything.Order.Nested.Kind");
+}
+
+/* What the fakes were called with. */
+static struct {
+	const void *object, *message, *handlers;
+	void *response, *user;
+	const struct brine_method *method;
+	const struct brine_service *service;
+	int notified;
+} seen;
+
+int brine_client_call(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                      const void *request, void *response)
+{
+	(void)call;
+	seen.object = client;
+	seen.method = method;
+	seen.message = request;
+	seen.response = response;
+	return 21;
+}
+
+int brine_client_notify(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                        const void *request)
+{
+	seen.notified++;
+	return brine_client_call(client, call, method, request, NULL) + 1;
+}
+
+int brine_request_reply(struct brine_request *request, const void *response)
+{
+	seen.object = request;
+	seen.message = response;
+	return 23;
+}
+
+int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
+                       void *user, struct brine_error *error)
+{
+	(void)error;
+	seen.object = server;
+	seen.service = service;
+	seen.handlers = handlers;
+	seen.user = user;
+	return 24;
+}
+
+static void stubs_hand_on_what_they_get(void **state)
+{
+	(void)state;
+	char client, server, request, user;
+	struct everything_scalars in = {.i32 = 1}, out;
+	struct everything_empty nothing;
+	assert_int_equal(everything_echo((void *)&client, NULL, &in, &out), 21);
+	assert_ptr_equal(seen.object, &client);
+	assert_ptr_equal(seen.message, &in);
+	assert_ptr_equal(seen.response, &out);
+	assert_string_equal(seen.method->name, "everything.Everything/Echo");
+	assert_int_equal(seen.method->flags, BRINE_METHOD_IDEMPOTENT);
+	assert_int_equal(everything_tell((void *)&client, NULL, &in, &nothing), 21);
+	assert_int_equal(everything_tell_notify((void *)&client, NULL, &in), 22);
+	assert_int_equal(seen.notified, 1);
+	assert_string_equal(seen.method->name, "everything.Everything/Tell");
+	assert_ptr_equal(seen.method->response, &everything_empty_type);
+	assert_int_equal(everything_echo_reply((void *)&request, &out), 23);
+	assert_ptr_equal(seen.object, &request);
+	assert_ptr_equal(seen.message, &out);
+	static const struct everything_handlers handlers;
+	assert_int_equal(everything_serve((void *)&server, &handlers, &user, NULL), 24);
+	assert_ptr_equal(seen.object, &server);
+	assert_ptr_equal(seen.service, &everything_service);
+	assert_ptr_equal(seen.handlers, &handlers);
+	assert_ptr_equal(seen.user, &user);
+}
+
+static int echo(struct brine_request *request, const struct everything_scalars *message,
+                struct everything_scalars *response, void *user)
+{
+	assert_ptr_equal(request, user);
+	*response = *message;
+	return 31;
+}
+
+static void thunks_call_their_handler(void **state)
+{
+	(void)state;
+	char request;
+	struct everything_scalars in = {.u64 = 77}, out = {0};
+	const struct everything_handlers handlers = {.echo = echo};
+	const struct brine_method *methods = everything_service.methods;
+	assert_int_equal(everything_service.method_count, 5);
+	assert_int_equal(methods[0].invoke(&handlers, (void *)&request, &in, &out, &request), 31);
+	assert_int_equal(out.u64, 77);
+	assert_int_equal(methods[1].invoke(&handlers, NULL, &in, &out, NULL), BRINE_ERR_NO_METHOD);
+	static const uint32_t streams[] = {BRINE_METHOD_UPLOAD, BRINE_METHOD_DOWNLOAD,
+	                                   BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD};
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(methods[2 + i].flags, streams[i]);
+		assert_null(methods[2 + i].invoke);
+	}
+	assert_string_equal(everything_second_service.methods[0].name, "nvim_eval");
+	assert_int_equal(everything_second_service.methods[0].flags, BRINE_METHOD_BLOCKING);
+	assert_string_equal(everything_second_service.methods[1].name, "a \"quoted\" \\ name?"
+	                                                               "?/\xc3\xa9");
+	assert_int_equal(everything_nothing_service.method_count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(tables_pass_the_check),           cmocka_unit_test(random_messages_come_back),
+	        cmocka_unit_test(layouts_are_those_of_the_schema), cmocka_unit_test(limits_hold),
+	        cmocka_unit_test(find_takes_the_last_entry),       cmocka_unit_test(enums_keep_their_names),
+	        cmocka_unit_test(stubs_hand_on_what_they_get),     cmocka_unit_test(thunks_call_their_handler),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
