@@ -287,6 +287,9 @@ static inline void random_scalar(const struct brine_field *field, void *to, uint
 		bits = random_next(seed);
 		if (field->flags & BRINE_FIELD_FINITE)
 			bits &= UINT64_C(0xbfffffffffffffff); /* an exponent below the middle */
+		/* No NaN: peers in between quiet the signalling ones. */
+		if (field->kind == BRINE_KIND_FLOAT ? (bits & 0x7fffffff) > 0x7f800000 : (bits << 1) >> 53 == 0x7ff)
+			bits = 0;
 		memcpy(to, &bits, kind_size(field));
 		return;
 	}

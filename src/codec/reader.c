@@ -225,11 +225,11 @@ static int skip_unknown(struct brine_reader *reader, const struct brine_path *pa
 static int read_array(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                       const struct brine_token *token, void *message)
 {
-	const struct brine_field *field = type->fields, *end = type->fields + type->field_count;
+	uint32_t index = 0;
 	int rc = enter(reader, path, token);
 	for (uint32_t number = 1; number <= token->count && rc == 0; number++) {
-		if (field < end && field->number == number)
-			rc = read_field(reader, path, field++, message);
+		if (index < type->field_count && type->fields[index].number == number)
+			rc = read_field(reader, path, &type->fields[index++], message);
 		else
 			rc = skip_unknown(reader, path, number, (struct brine_bytes){NULL, 0});
 	}
