@@ -3,6 +3,8 @@
 
 #include "codec/token.h"
 
+#include <stdio.h>
+
 enum { PLAIN_ID_LAST = INT32_MAX };
 
 /* To a peer that said neither hello nor welcome the accepting side only answers (WIRE.md section 5). */
@@ -170,8 +172,11 @@ static int answer(struct brine_conn *conn, struct call *call, struct brine_frame
 	frame->id_bytes = BRINE_BYTES(call->id_bytes, call->id_size);
 	int rc = conn_queue(conn, frame);
 	if (rc == BRINE_ERR_TOO_BIG) {
-		struct brine_frame error = conn_error_frame(conn, frame->id_bytes, BRINE_CODE_TOO_LARGE,
-		                                            BRINE_STR("the answer exceeds the caller's max"));
+		char text[96];
+		snprintf(text, sizeof text, "the answer of %zu bytes exceeds the caller's max of %u",
+		         frame->result.size + frame->error.data.size, conn_peer_size_max(conn));
+		struct brine_frame error =
+		        conn_error_frame(conn, frame->id_bytes, BRINE_CODE_TOO_LARGE, brine_str_from(text));
 		conn_queue_must(conn, &error);
 	}
 	call_free(&conn->calls, call);

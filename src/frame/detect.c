@@ -15,6 +15,7 @@ static const char *looks_like(struct brine_bytes input)
 	        {"PU", "an HTTP request"},
 	        {"DE", "an HTTP request"},
 	        {"OP", "an HTTP request"},
+	        {"HT", "an HTTP response"},
 	        {"PR", "an HTTP/2 preface or a PROXY header"},
 	        {"\x16\x03", "a TLS handshake"},
 	        {"SS", "an SSH banner"},
