@@ -1,6 +1,6 @@
 /* brine/client.h - calls to a server.
- * A client holds one connection, made at the first call or by brine_client_connect(). A blocking client moves bytes only
- * inside calls: an idle one reads nothing. One thread at a time uses a client (BRINE_ERR_BUSY else). */
+ * A client holds one connection, made at the first call or by brine_client_connect(). A blocking client moves bytes
+ * only inside calls: an idle one reads nothing. One thread at a time uses a client (BRINE_ERR_BUSY else). */
 #ifndef BRINE_CLIENT_H
 #define BRINE_CLIENT_H
 
@@ -20,12 +20,14 @@ struct brine_client_options {
 	const char *name;    /* told in hello; NULL: none. Copied. */
 	bool hello;          /* say hello (WIRE.md section 5), framed only */
 	struct brine_limits limits;
-	brine_tap_fn *tap;   /* sees every message, from the calling thread; NULL: none */
+	brine_tap_fn *tap; /* sees every message, from the calling thread; NULL: none */
 	void *tap_user;
 	const struct brine_allocator *allocator; /* NULL: the default; must outlive the client */
 };
-#define BRINE_CLIENT_OPTIONS_INIT                                                                                         \
-	{sizeof(struct brine_client_options), 30000, NULL, true, BRINE_LIMITS_INIT, NULL, NULL, NULL}
+#define BRINE_CLIENT_OPTIONS_INIT                                                                                      \
+	{                                                                                                              \
+		sizeof(struct brine_client_options), 30000, NULL, true, BRINE_LIMITS_INIT, NULL, NULL, NULL            \
+	}
 
 enum brine_call_state {
 	BRINE_CALL_IDLE = 0,
@@ -33,17 +35,21 @@ enum brine_call_state {
 	BRINE_CALL_FINISHED,
 };
 
-/* One call, in the caller's storage: zero or BRINE_CALL_INIT before the first use, reusable, never copied or moved while it
- * runs. Everything the reply points to lives in it until brine_call_done() or the next use. */
+/* One call, in the caller's storage: zero or BRINE_CALL_INIT before the first use, reusable, never copied or moved
+ * while it runs. Everything the reply points to lives in it until brine_call_done() or the next use. */
 struct brine_call {
 	uint32_t struct_size;
 	uint32_t reserved;
-	uint64_t timeout_ms;         /* in: covers resolve + connect + queue + reply; 0: the client's default; BRINE_FOREVER: none */
+	uint64_t timeout_ms; /* in: covers resolve + connect + queue + reply; 0: the client's default; BRINE_FOREVER:
+	                        none */
 	struct brine_bytes metadata; /* in: an encoded map; size 0: none. Borrowed while the call starts */
 	/* private: */
-	int state, status;
+	int state; /* enum brine_call_state */
+	int status;
 	int64_t code;
-	struct brine_str text;
+	uint64_t serial;
+	uint64_t deadline_ms;
+	const char *text;
 	struct brine_bytes data;
 	struct brine_bytes result;
 	struct brine_bytes result_metadata;
@@ -51,7 +57,10 @@ struct brine_call {
 	struct brine_error error;
 	void *private_[4];
 };
-#define BRINE_CALL_INIT {.struct_size = sizeof(struct brine_call)}
+#define BRINE_CALL_INIT                                                                                                \
+	{                                                                                                              \
+		.struct_size = sizeof(struct brine_call)                                                               \
+	}
 
 BRINE_BEGIN
 
@@ -69,14 +78,15 @@ BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, con
 /* Connects now. 0 also when connected already. Errors: BRINE_ERR_RESOLVE, CONNECT, DEADLINE, SYSTEM, FORKED. */
 BRINE_API int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struct brine_error *error);
 
-/* Closes in order and releases everything. NULL is allowed. Calls and what they hold outlive the client. In a forked child:
- * only closes descriptors and releases memory. */
+/* Closes in order and releases everything. NULL is allowed. Calls and what they hold outlive the client. In a forked
+ * child: only closes descriptors and releases memory. */
 BRINE_API void brine_client_free(struct brine_client *client);
 
-/* Waits for a typed call. request and response are structs of method->request and method->response; the response may be NULL
- * to drop it. 0, or how the call ended: BRINE_ERR_REMOTE (see brine_call_code()), DEADLINE, CANCELLED, LOST, NOT_SENT,
- * CONNECT, RESOLVE, PROTO ..., encoding errors (nothing was sent) and decoding errors of the response. call NULL: a call with
- * the defaults; the response must then hold no views (BRINE_ERR_INVALID else). Generated stubs call this. */
+/* Waits for a typed call. request and response are structs of method->request and method->response; the response may be
+ * NULL to drop it. 0, or how the call ended: BRINE_ERR_REMOTE (see brine_call_code()), DEADLINE, CANCELLED, LOST,
+ * NOT_SENT, CONNECT, RESOLVE, PROTO ..., encoding errors (nothing was sent) and decoding errors of the response. call
+ * NULL: a call with the defaults; the response must then hold no views (BRINE_ERR_INVALID else). Generated stubs call
+ * this. */
 BRINE_API int brine_client_call(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
                                 const void *request, void *response);
 
@@ -86,16 +96,16 @@ BRINE_API int brine_client_call_raw(struct brine_client *client, struct brine_ca
 
 /* Sends a notification; returns when it was handed to the kernel. call: timeout and metadata, NULL: defaults.
  * Errors: as above but REMOTE. */
-BRINE_API int brine_client_notify(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
-                                  const void *request);
+BRINE_API int brine_client_notify(struct brine_client *client, struct brine_call *call,
+                                  const struct brine_method *method, const void *request);
 BRINE_API int brine_client_notify_raw(struct brine_client *client, struct brine_call *call, const char *method,
                                       struct brine_bytes params);
 
 /* How the last call ended: 0 or a negative code, as the call returned it. */
 BRINE_API int brine_call_status(const struct brine_call *call);
 
-/* The peer's error: its code (enum brine_code or the application's; valid with BRINE_ERR_REMOTE, DEADLINE, CANCELLED), its
- * data as an encoded value (size 0: none). Live as long as the call's memory. */
+/* The peer's error: its code (enum brine_code or the application's; valid with BRINE_ERR_REMOTE, DEADLINE, CANCELLED),
+ * its data as an encoded value (size 0: none). Live as long as the call's memory. */
 BRINE_API int64_t brine_call_code(const struct brine_call *call);
 BRINE_API struct brine_bytes brine_call_error_data(const struct brine_call *call);
 

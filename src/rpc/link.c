@@ -1,0 +1,81 @@
+#include "rpc/link.h"
+
+enum {
+	LAST_READS_MAX = 64, /* after a failed write: what had arrived, but not what a peer goes on sending */
+};
+
+void brine_link_fail(struct brine_link *link, int system_errno, uint64_t now_ms)
+{
+	if (!link->dead)
+		link->system_errno = system_errno;
+	link->ended = true;
+	link->dead = true;
+	brine_conn_lost(link->conn, BRINE_ERR_LOST, now_ms);
+}
+
+/* Reads once. True when something came. */
+static bool take_input(struct brine_link *link, void *input, uint64_t now_ms)
+{
+	ssize_t size = brine_stream_read(link->stream, input, BRINE_LINK_INPUT_SIZE);
+	if (size == BRINE_STREAM_AGAIN)
+		return false;
+	if (size > 0) {
+		/* Out of memory shows as the end of the connection in brine_conn_next(). */
+		(void)brine_conn_feed(link->conn, BRINE_BYTES(input, (size_t)size), now_ms);
+		return true;
+	}
+	if (size < 0) {
+		brine_link_fail(link, link->stream->system_errno, now_ms);
+		return true;
+	}
+	link->ended = true;
+	brine_conn_eof(link->conn, now_ms);
+	return true;
+}
+
+bool brine_link_read(struct brine_link *link, void *input, uint64_t now_ms)
+{
+	return !link->ended && brine_conn_wants_read(link->conn) && take_input(link, input, now_ms);
+}
+
+/* The peer takes no more. The reason may stand in what it had sent: read that first. */
+static void write_failed(struct brine_link *link, void *input, uint64_t now_ms)
+{
+	int reason = link->stream->system_errno;
+	for (int reads = 0; reads < LAST_READS_MAX && !link->ended && take_input(link, input, now_ms); reads++)
+		;
+	brine_link_fail(link, reason, now_ms);
+}
+
+void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms)
+{
+	struct brine_bytes bytes;
+	while (!link->dead && (bytes = brine_conn_pending(link->conn)).size) {
+		ssize_t size = brine_stream_write(link->stream, bytes.data, bytes.size);
+		if (size == BRINE_STREAM_AGAIN)
+			return;
+		if (size < 0)
+			write_failed(link, input, now_ms);
+		else
+			brine_conn_sent(link->conn, (size_t)size, now_ms);
+	}
+	if (!link->dead && !link->shut && brine_conn_state(link->conn) == BRINE_CONN_CLOSING)
+		link->shut = brine_stream_shutdown(link->stream) != BRINE_STREAM_AGAIN;
+}
+
+unsigned brine_link_wants(const struct brine_link *link)
+{
+	unsigned ready = 0;
+	if (!link->ended && brine_conn_wants_read(link->conn))
+		ready |= BRINE_READABLE;
+	if (!link->dead && brine_conn_pending(link->conn).size)
+		ready |= BRINE_WRITABLE;
+	return ready;
+}
+
+void brine_link_done(struct brine_link *link)
+{
+	brine_conn_free(link->conn);
+	brine_stream_close(link->stream);
+	*link = (struct brine_link){0};
+}

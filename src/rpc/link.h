@@ -1,0 +1,41 @@
+/* rpc/link.h - a connection's state machine and the stream that carries it: what clients and servers have in common.
+ * Moves bytes between the two and never waits. One thread at a time. */
+#ifndef BRINE_RPC_LINK_H
+#define BRINE_RPC_LINK_H
+
+#include <brine/conn.h>
+
+#include "net/stream.h"
+
+enum {
+	BRINE_LINK_INPUT_SIZE = 64 * 1024, /* what one read takes at most */
+};
+
+/* All zero: no connection. */
+struct brine_link {
+	struct brine_conn *conn;
+	struct brine_stream *stream;
+	bool ended;       /* the peer sends no more, or the stream died */
+	bool dead;        /* the stream failed: nothing can be written */
+	bool shut;        /* we said that we send no more */
+	int system_errno; /* why it died; 0 where the peer only closed */
+};
+
+/* Writes what is pending as far as the stream takes it, and says when nothing more will come. A failed write ends the
+ * link only after everything that had arrived was read. input: BRINE_LINK_INPUT_SIZE bytes of scratch. */
+void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms);
+
+/* Reads once into input (BRINE_LINK_INPUT_SIZE bytes) and feeds it, where the connection wants to read. True when
+ * something came: bytes, the end or an error. */
+bool brine_link_read(struct brine_link *link, void *input, uint64_t now_ms);
+
+/* What the stream must be ready for before anything moves: a set of enum brine_ready, before brine_stream_want(). */
+unsigned brine_link_wants(const struct brine_link *link);
+
+/* Ends the link because its stream cannot be used. */
+void brine_link_fail(struct brine_link *link, int system_errno, uint64_t now_ms);
+
+/* Closes the stream and releases both. An empty link is allowed. */
+void brine_link_done(struct brine_link *link);
+
+#endif
