@@ -1,0 +1,243 @@
+/* Proves: every line of tests/vectors/hostile-inputs.txt gets the verdict it says from a live server, whole and byte by
+ * byte, memory does not grow, and a well-behaved client goes on meanwhile. */
+#include "harness.h"
+
+#include <netinet/tcp.h>
+
+enum {
+	LINES_MOST = 100,
+	SIZE_MOST = 256,
+	HELD_MOST = 2 << 20, /* 64 KiB of input, a few connections; an input that asks for gigabytes would show */
+	WAIT_MS = 150,       /* limit of time for lines that say "wait" */
+};
+
+struct input {
+	uint8_t bytes[SIZE_MOST];
+	size_t size;
+	char what[160];
+	char verdict[64];
+};
+
+static struct input inputs[LINES_MOST];
+static size_t input_count;
+
+static void parse_line(char *line)
+{
+	struct input *input = &inputs[input_count];
+	char *what = strchr(line, '|');
+	char *verdict = what ? strchr(what + 1, '|') : NULL;
+	assert_non_null(verdict);
+	struct brine_buf bytes = BRINE_BUF_INIT;
+	hex_append(&bytes, line);
+	assert_true(brine_buf_size(&bytes) > 0 && brine_buf_size(&bytes) <= SIZE_MOST);
+	input->size = brine_buf_size(&bytes);
+	memcpy(input->bytes, bytes.data + bytes.start, input->size);
+	brine_buf_done(&bytes);
+	snprintf(input->what, sizeof input->what, "%.*s", (int)(verdict - what - 2), what + 2);
+	snprintf(input->verdict, sizeof input->verdict, "%s", verdict + 2);
+	input->verdict[strcspn(input->verdict, "\n")] = '\0';
+	input_count++;
+}
+
+static int load(void **state)
+{
+	char line[1024];
+	FILE *file = fopen(BRINE_VECTORS "/hostile-inputs.txt", "r");
+	(void)state;
+	assert_non_null(file);
+	while (fgets(line, sizeof line, file)) {
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		assert_true(input_count < LINES_MOST);
+		parse_line(line);
+	}
+	fclose(file);
+	assert_true(input_count >= 25);
+	return 0;
+}
+
+/* What came back, by kind. */
+struct outcome {
+	struct brine_buf bytes;
+	bool closed; /* the server closed before the follow-up was answered */
+};
+
+static bool is_plain(const struct input *input)
+{
+	return (input->bytes[0] & 0xf0) == 0x90 || input->bytes[0] >= 0xdc;
+}
+
+/* A good call after the input, with an id that no input uses: when its answer comes, the connection went on. */
+static const char follow_up[] = "\x0a\x94\x00\x63\xa3"
+                                "add\x92\x02\x03";
+static const char follow_up_answer[] = "\x94\x01\x63\xc0\x05";
+
+static bool ends_with(const struct brine_buf *bytes, const char *end, size_t size)
+{
+	return brine_buf_size(bytes) >= size && memcmp(bytes->data + bytes->end - size, end, size) == 0;
+}
+
+/* Sends an input, then, where the connection is to go on, the follow-up; reads what comes. */
+static void play(const char *address, const struct input *input, bool byte_by_byte, struct outcome *outcome)
+{
+	int fd = raw_connect(address);
+	*outcome = (struct outcome){.bytes = BRINE_BUF_INIT};
+	int no_delay = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
+	for (size_t i = 0; byte_by_byte && i < input->size; i++)
+		raw_send(fd, input->bytes + i, 1);
+	if (!byte_by_byte)
+		raw_send(fd, input->bytes, input->size);
+	bool ends =
+	        strstr(input->verdict, "silent") || strstr(input->verdict, "goaway") || strstr(input->verdict, "wait");
+	if (!ends) {
+		size_t skip = is_plain(input) ? 1 : 0;
+		raw_send(fd, follow_up + skip, sizeof follow_up - 1 - skip);
+	}
+	while (!ends_with(&outcome->bytes, follow_up_answer, sizeof follow_up_answer - 1) && !outcome->closed)
+		outcome->closed = !raw_read(fd, &outcome->bytes, brine_buf_size(&outcome->bytes) + 1);
+	close(fd);
+}
+
+/* The next message of the answers; false at their end. */
+static bool next_message(struct brine_bytes *rest, bool plain, struct brine_frame *frame)
+{
+	struct brine_limits limits = BRINE_LIMITS_INIT;
+	struct brine_judgement judgement;
+	struct brine_bytes message = *rest;
+	size_t prefix = 0;
+	if (rest->size == 0)
+		return false;
+	if (plain) {
+		/* Plain answers of these tests: find the size by trying. */
+		message.size = 1;
+		while (message.size < rest->size && brine_check(message, 32, NULL) < 0)
+			message.size++;
+	} else {
+		assert_int_equal(brine_frame_find(*rest, &limits, &message, &prefix, NULL), 1);
+	}
+	int wire = plain ? BRINE_WIRE_PLAIN : BRINE_WIRE_FRAMED;
+	assert_int_equal(brine_frame_parse(frame, message, wire, &limits, &judgement, NULL), 0);
+	rest->data = (const char *)rest->data + prefix + message.size;
+	rest->size -= prefix + message.size;
+	return true;
+}
+
+/* Words for what came: "answered error-1 goaway-7 silent" and so on; the follow-up's answer is "on". */
+static void describe(struct outcome *outcome, bool plain, char *out, size_t capacity)
+{
+	struct brine_bytes rest = brine_buf_bytes(&outcome->bytes);
+	struct brine_frame frame;
+	size_t used = 0;
+	out[0] = '\0';
+	while (next_message(&rest, plain, &frame)) {
+		if (frame.type == BRINE_FRAME_GOAWAY)
+			used += (size_t)snprintf(out + used, capacity - used, "goaway-%d ", (int)frame.code);
+		else if (frame.type != BRINE_FRAME_RESPONSE)
+			used += (size_t)snprintf(out + used, capacity - used, "type-%d ", frame.type);
+		else if (frame.has_id && frame.id == 0x63)
+			used += (size_t)snprintf(out + used, capacity - used, "on ");
+		else if (frame.error.is_set && !plain)
+			used += (size_t)snprintf(out + used, capacity - used, "error-%d ", (int)frame.error.code);
+		else
+			used += (size_t)snprintf(out + used, capacity - used,
+			                         frame.error.is_set ? "failed " : "answered ");
+	}
+	if (outcome->closed)
+		snprintf(out + used, capacity - used, "closed ");
+}
+
+/* What describe() must say for a verdict. */
+static const char *expected(const struct input *input)
+{
+	static const struct {
+		const char *verdict, *framed, *plain;
+	} rows[] = {
+	        {"silent", "closed ", "closed "},
+	        {"goaway-1", "goaway-1 closed ", NULL},
+	        {"goaway-7", "goaway-7 closed ", NULL},
+	        {"goaway-9", "goaway-9 closed ", NULL},
+	        {"answered goaway-1", "answered goaway-1 closed ", NULL},
+	        {"answered", "answered answered on ", "answered on "},
+	        {"error-1", "error-1 on ", "failed on "},
+	        {"ignored", "on ", "on "},
+	        {"wait", "goaway-1 closed ", "closed "}, /* the limit of time for the rest of a frame */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (strcmp(input->verdict, rows[i].verdict) == 0)
+			return is_plain(input) ? rows[i].plain : rows[i].framed;
+	return NULL;
+}
+
+struct probe {
+	const char *address;
+	atomic_bool stop;
+	int calls, failures;
+	pthread_t thread;
+};
+
+static void *probe_run(void *argument)
+{
+	struct probe *probe = argument;
+	struct brine_client *client;
+	struct brine_call call = BRINE_CALL_INIT;
+	if (brine_client_open(&client, probe->address, NULL, NULL) < 0)
+		return NULL;
+	while (!atomic_load(&probe->stop) || probe->calls < 100) {
+		int64_t sum;
+		if (calc_call_add(client, &call, probe->calls, 1, &sum) < 0 || sum != probe->calls + 1)
+			probe->failures++;
+		probe->calls++;
+	}
+	brine_call_done(&call);
+	brine_client_free(client);
+	return NULL;
+}
+
+static void verdicts_over(void **state, enum over kind)
+{
+	enum { ROUNDS = 4 };
+	struct host host;
+	struct fail_allocator allocator;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	fail_allocator_init(&allocator, 0, false);
+	options.allocator = &allocator.base;
+	options.limits.progress_interval_ms = WAIT_MS;
+	host_start(&host, state, kind, &options);
+	struct probe probe = {.address = host.address};
+	assert_int_equal(pthread_create(&probe.thread, NULL, probe_run, &probe), 0);
+	int wrong = 0;
+	for (size_t i = 0; i < input_count * ROUNDS; i++) {
+		const struct input *input = &inputs[i % input_count];
+		struct outcome outcome;
+		char words[256];
+		const char *right = expected(input);
+		play(host.address, input, i / input_count % 2, &outcome);
+		describe(&outcome, is_plain(input), words, sizeof words);
+		if (!right ||
+		    (strcmp(words, right) != 0 && !(is_plain(input) && strcmp(input->verdict, "answered") == 0 &&
+		                                    strcmp(words, "failed on ") == 0))) {
+			print_error("%s: '%s' instead of '%s' (%s)\n", input->what, words, right, input->verdict);
+			wrong++;
+		}
+		brine_buf_done(&outcome.bytes);
+	}
+	assert_int_equal(wrong, 0);
+	atomic_store(&probe.stop, true);
+	pthread_join(probe.thread, NULL);
+	assert_int_equal(probe.failures, 0);
+	assert_true(probe.calls >= 100);
+	host_end(&host);
+	/* A12: the log says what a stranger looked like. */
+	assert_non_null(strstr(host.log, "HTTP"));
+	host_free(&host);
+	assert_in_range(allocator.held_most, 1, HELD_MOST);
+	assert_int_equal(allocator.held, 0);
+}
+DEFINE_BOTH(verdicts)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {BOTH(verdicts)};
+	return cmocka_run_group_tests(tests, load, NULL);
+}
