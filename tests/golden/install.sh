@@ -8,10 +8,11 @@ flags=${2:+-fsanitize=$2}
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-export PKG_CONFIG_PATH=$dir/prefix/lib/pkgconfig:$dir/prefix/lib/$(cc -print-multiarch)/pkgconfig
 quiet() { "$@" >"$dir/log" 2>&1 || { echo "failed: $*"; cat "$dir/log"; exit 1; }; }
 
 quiet cmake --install "$build" --prefix "$dir/prefix"
+lib=$(dirname "$(find "$dir/prefix" -name pkgconfig)")
+export PKG_CONFIG_PATH=$lib/pkgconfig
 cp -r "$here/consumer" "$dir/consumer"
 
 quiet cmake -S "$dir/consumer" -B "$dir/cmake" -DCMAKE_PREFIX_PATH="$dir/prefix" -DCMAKE_C_FLAGS="$flags" -G Ninja
@@ -38,6 +39,21 @@ ln -sf "$dir/target" "$generated"
 touch "$dir/consumer/schemas/sums.proto"
 quiet cmake --build "$dir/cmake"
 [ "$(cat "$dir/target")" = untouched ] && [ ! -L "$generated" ] || { echo 'a link was followed'; exit 1; }
+
+# A disk that is full half way, here a limit on the size of files: the old files stay.
+before=$(cat "$generated" "${generated%h}c" | cksum)
+set +e
+(
+	trap '' XFSZ
+	ulimit -f 1
+	cmake -DPROTOC="$(command -v protoc)" -DPLUGIN="$dir/prefix/bin/protoc-gen-brine" \
+		"-DDIRS=$dir/consumer/schemas;$dir/prefix/share/brine/proto" -DNAME=sums.proto -DBASE=sums \
+		-DOUT="${generated%/*}" -P "$lib/cmake/brine/BrineProtoc.cmake"
+) >/dev/null 2>&1
+status=$?
+set -e
+[ $status -ne 0 ] || { echo 'a full disk was not noticed'; exit 1; }
+[ "$(cat "$generated" "${generated%h}c" | cksum)" = "$before" ] || { echo 'a full disk broke the old files'; exit 1; }
 
 # The same without CMake.
 cd "$dir/consumer"
