@@ -26,7 +26,7 @@ static int grow(struct brine_buf *buf, size_t size)
 	if (__builtin_add_overflow(held, size, &needed) || needed > SIZE_MAX / 2)
 		return BRINE_ERR_NOMEM;
 	/* Moving pays only where at least half of the block is free in front, so that appends stay linear. */
-	if (needed <= buf->capacity && buf->start >= held) {
+	if (buf->data && needed <= buf->capacity && buf->start >= held) {
 		memmove(buf->data, buf->data + buf->start, held);
 	} else {
 		size_t capacity = buf->capacity ? buf->capacity : SIZE_LEAST;

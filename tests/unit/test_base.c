@@ -4,6 +4,15 @@
 #include <brine/arena.h>
 #include <brine/buf.h>
 
+static void nothing_can_be_reserved(void **state)
+{
+	(void)state;
+	struct brine_buf buf = BRINE_BUF_INIT;
+	assert_non_null(brine_buf_reserve(&buf, 0));
+	assert_int_equal(brine_buf_size(&buf), 0);
+	brine_buf_done(&buf);
+}
+
 static void buffer_keeps_bytes_in_order(void **state)
 {
 	(void)state;
@@ -74,6 +83,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(buffer_keeps_bytes_in_order),
+		cmocka_unit_test(nothing_can_be_reserved),
 		cmocka_unit_test(arena_respects_its_budget),
 		cmocka_unit_test(escape_leaves_nothing_that_moves_a_terminal),
 		cmocka_unit_test(every_code_has_a_name_and_a_text),
