@@ -1,0 +1,10 @@
+# What the brine command is made of: recorded streams, schemas loaded at run time, records as text and JSON.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(JANSSON IMPORTED_TARGET jansson)
+if(NOT JANSSON_FOUND)
+  message(FATAL_ERROR "jansson was not found. On Debian and Ubuntu: apt-get install libjansson-dev")
+endif()
+file(GLOB sources CONFIGURE_DEPENDS inspect/*.c)
+add_library(brine_inspect STATIC ${sources})
+target_include_directories(brine_inspect PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(brine_inspect PUBLIC brine_frame PkgConfig::JANSSON PRIVATE brine_compiler brine_build)

@@ -1,0 +1,367 @@
+#include "inspect/schema.h"
+
+#include "base/alloc.h"
+#include "codec/desc.h"
+#include "compiler/schema.h"
+#include "compiler/wire.h"
+
+#include <stdlib.h>
+
+enum {
+	ARENA_FACTOR = 64, /* memory for a schema, in sizes of its descriptors */
+	ARENA_LEAST = 1 << 20,
+	UNION_SIZE = 16, /* room for any member of a oneof: a view, a time, a pointer */
+	UNION_ALIGNMENT = 8,
+	SET_FILE = 1,      /* FileDescriptorSet.file */
+	REQUEST_FILE = 15, /* CodeGeneratorRequest.proto_file */
+};
+
+/* The table made of a message or an enum of the model. */
+struct made {
+	const void *from; /* struct schema_message or schema_enum */
+	void *table;      /* struct brine_type or brine_enum */
+};
+
+/* What came out of one descriptor set. */
+struct set {
+	struct set *next;
+	struct schema model; /* names in the tables live here */
+	struct brine_arena tables;
+	struct made *made; /* ordered by address of from */
+	size_t made_count;
+	const struct brine_method **methods; /* ordered by name */
+	size_t method_count;
+};
+
+struct inspect_schema {
+	const struct brine_allocator *allocator;
+	struct set *sets, **last;
+};
+
+struct inspect_schema *inspect_schema_new(const struct brine_allocator *allocator)
+{
+	struct inspect_schema *schema = brine_alloc_zero(allocator, sizeof *schema);
+	if (!schema)
+		return NULL;
+	schema->allocator = allocator;
+	schema->last = &schema->sets;
+	return schema;
+}
+
+static void set_free(struct set *set, const struct brine_allocator *allocator)
+{
+	brine_arena_done(&set->tables);
+	brine_arena_done(&set->model.arena);
+	brine_buf_done(&set->model.errors);
+	brine_release(allocator, set, sizeof *set);
+}
+
+void inspect_schema_free(struct inspect_schema *schema)
+{
+	if (!schema)
+		return;
+	while (schema->sets) {
+		struct set *set = schema->sets;
+		schema->sets = set->next;
+		set_free(set, schema->allocator);
+	}
+	brine_release(schema->allocator, schema, sizeof *schema);
+}
+
+static int compare_made(const void *left, const void *right)
+{
+	uintptr_t a = (uintptr_t)((const struct made *)left)->from, b = (uintptr_t)((const struct made *)right)->from;
+	return (a > b) - (a < b);
+}
+
+/* The table of a message or enum; NULL for NULL. */
+static void *table_of(const struct set *set, const void *from)
+{
+	struct made key = {from, NULL};
+	const struct made *made = from ? bsearch(&key, set->made, set->made_count, sizeof key, compare_made) : NULL;
+	return made ? made->table : NULL;
+}
+
+static void *table_alloc(struct set *set, size_t count, size_t size)
+{
+	size_t total;
+	void *memory = brine_mul(count, size, &total) ? brine_arena_alloc(&set->tables, total) : NULL;
+	if (!memory)
+		set->model.status = BRINE_ERR_NOMEM;
+	return memory;
+}
+
+/* Allocates a table for every message and enum, so that they can point to each other. */
+static void make_tables(struct set *set)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < set->model.file_count; i++)
+		count += set->model.files[i].message_count + set->model.files[i].enum_count;
+	set->made = table_alloc(set, count, sizeof *set->made);
+	for (size_t i = 0; i < set->model.file_count && set->model.status == 0; i++) {
+		const struct schema_file *file = &set->model.files[i];
+		for (size_t j = 0; j < file->message_count; j++)
+			set->made[set->made_count++] =
+			        (struct made){file->messages[j], table_alloc(set, 1, sizeof(struct brine_type))};
+		for (size_t j = 0; j < file->enum_count; j++)
+			set->made[set->made_count++] =
+			        (struct made){file->enums[j], table_alloc(set, 1, sizeof(struct brine_enum))};
+	}
+	if (set->model.status == 0)
+		qsort(set->made, set->made_count, sizeof *set->made, compare_made);
+}
+
+static void fill_enum(struct set *set, const struct schema_enum *from)
+{
+	struct brine_enum *table = table_of(set, from);
+	struct brine_enum_value *values = table_alloc(set, from->value_count, sizeof *values);
+	for (size_t i = 0; values && i < from->value_count; i++)
+		values[i] = (struct brine_enum_value){from->values[i].decl.name, from->values[i].number};
+	*table = (struct brine_enum){BRINE_ABI, from->decl.full_name, values, (uint32_t)from->value_count};
+}
+
+/* A struct being laid out. */
+struct layout {
+	size_t size, alignment;
+};
+
+static uint32_t place(struct layout *layout, size_t size, size_t alignment)
+{
+	size_t offset = (layout->size + alignment - 1) / alignment * alignment;
+	layout->size = offset + size;
+	if (layout->alignment < alignment)
+		layout->alignment = alignment;
+	return (uint32_t)offset;
+}
+
+/* Bytes and alignment of one value that stands in the struct itself. */
+static uint32_t place_value(struct layout *layout, const struct brine_field *field)
+{
+	const struct brine_kind_info *info = brine_kind_info(field->kind);
+	if (field->kind == BRINE_KIND_MESSAGE)
+		return place(layout, field->type->size, UNION_ALIGNMENT);
+	return place(layout, info->size, info->alignment);
+}
+
+/* Where in the union's place a oneof keeps which member is set. */
+static void place_oneof(struct layout *layout, struct brine_field *field, uint32_t *oneof)
+{
+	if (*oneof == 0)
+		*oneof = place(layout, UNION_SIZE + UNION_ALIGNMENT, UNION_ALIGNMENT) + 1; /* 0 is "not yet" */
+	field->offset = *oneof - 1;
+	field->aux = field->offset + UNION_SIZE;
+}
+
+static void place_field(struct layout *layout, struct brine_field *field, uint32_t *oneof)
+{
+	switch (field->shape) {
+	case BRINE_SHAPE_OPTIONAL:
+		field->offset = place_value(layout, field);
+		field->aux = place(layout, sizeof(bool), _Alignof(bool));
+		return;
+	case BRINE_SHAPE_POINTER: field->offset = place(layout, sizeof(void *), _Alignof(void *)); return;
+	case BRINE_SHAPE_REPEATED:
+	case BRINE_SHAPE_MAP:
+		field->offset = place(layout, sizeof(void *), _Alignof(void *));
+		field->aux = place(layout, sizeof(size_t), _Alignof(size_t));
+		return;
+	case BRINE_SHAPE_ONEOF: place_oneof(layout, field, oneof); return;
+	default: field->offset = place_value(layout, field);
+	}
+}
+
+static struct brine_field make_field(const struct set *set, const struct schema_field *from)
+{
+	/* The options of a map's values stand at the map in the schema. */
+	const struct schema_field *options =
+	        from->message->is_entry && from->number == 2 ? from->message->entry_of : from;
+	struct brine_field field = {
+	        .name = from->decl.name,
+	        .number = (uint32_t)from->number,
+	        .kind = (uint8_t)from->kind,
+	        .shape = (uint8_t)from->shape,
+	        .limit = (uint32_t)from->max,
+	        .type = table_of(set, from->type),
+	        .enumeration = table_of(set, from->enumeration),
+	};
+	if (from->shape == BRINE_SHAPE_MAP)
+		return field;
+	field.flags = (uint8_t)((options->has_ext ? BRINE_FIELD_EXT : 0) | (options->finite ? BRINE_FIELD_FINITE : 0) |
+	                        (options->closed ? BRINE_FIELD_CLOSED : 0));
+	field.ext = options->has_ext ? (int8_t)options->ext : 0;
+	return field;
+}
+
+static void fill_type(struct set *set, const struct schema_message *from)
+{
+	struct brine_type *table = table_of(set, from);
+	struct brine_field *fields = table_alloc(set, from->field_count, sizeof *fields);
+	uint32_t *oneofs = table_alloc(set, from->oneof_count, sizeof *oneofs);
+	struct layout layout = {0, 1};
+	if (!fields || !oneofs)
+		return;
+	for (size_t i = 0; i < from->field_count; i++) {
+		const struct schema_field *field = from->by_number[i];
+		fields[i] = make_field(set, field);
+		place_field(&layout, &fields[i], field->oneof ? &oneofs[field->oneof - from->oneofs] : NULL);
+	}
+	place(&layout, layout.size ? 0 : 1, layout.alignment);
+	*table = (struct brine_type){BRINE_ABI, (uint32_t)from->layout,     from->decl.full_name, layout.size,
+	                             fields,    (uint32_t)from->field_count};
+}
+
+/* Entries hold messages in place: those must have their size before. */
+static void fill_tables(struct set *set)
+{
+	for (size_t i = 0; i < set->model.file_count; i++) {
+		const struct schema_file *file = &set->model.files[i];
+		if (!file->usable)
+			continue;
+		for (size_t j = 0; j < file->enum_count && set->model.status == 0; j++)
+			fill_enum(set, file->enums[j]);
+	}
+	for (int entries = 0; entries <= 1; entries++) {
+		for (size_t i = 0; i < set->model.file_count; i++) {
+			const struct schema_file *file = &set->model.files[i];
+			if (!file->usable)
+				continue;
+			for (size_t j = 0; j < file->message_count && set->model.status == 0; j++) {
+				if (file->messages[j]->is_entry == entries)
+					fill_type(set, file->messages[j]);
+			}
+		}
+	}
+}
+
+static int compare_methods(const void *left, const void *right)
+{
+	const struct brine_method *a = *(const struct brine_method *const *)left;
+	const struct brine_method *b = *(const struct brine_method *const *)right;
+	return strcmp(a->name, b->name);
+}
+
+static void make_methods(struct set *set)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < set->model.file_count; i++)
+		for (size_t j = 0; j < set->model.files[i].service_count; j++)
+			count += set->model.files[i].services[j].method_count;
+	struct brine_method *tables = table_alloc(set, count, sizeof *tables);
+	set->methods = table_alloc(set, count, sizeof *set->methods);
+	for (size_t i = 0; i < set->model.file_count && set->model.status == 0; i++) {
+		const struct schema_file *file = &set->model.files[i];
+		for (size_t j = 0; file->usable && j < file->service_count; j++) {
+			for (size_t k = 0; k < file->services[j].method_count; k++) {
+				const struct schema_method *from = &file->services[j].methods[k];
+				struct brine_method *method = &tables[set->method_count];
+				*method = (struct brine_method){from->wire_name, table_of(set, from->input),
+				                                table_of(set, from->output), from->flags, NULL};
+				set->methods[set->method_count++] = method;
+			}
+		}
+	}
+	if (set->model.status == 0)
+		qsort(set->methods, set->method_count, sizeof *set->methods, compare_methods);
+}
+
+/* The same files as the schema compiler's passes want them. */
+static int to_request(struct brine_buf *out, struct brine_bytes descriptor_set, uint64_t *ret_offset)
+{
+	struct wire_reader reader = wire_open(descriptor_set);
+	struct wire_field field;
+	while (wire_next(&reader, &field)) {
+		if (field.number == SET_FILE && field.type == WIRE_BYTES &&
+		    wire_put_bytes(out, REQUEST_FILE, field.bytes) < 0)
+			return BRINE_ERR_NOMEM;
+	}
+	*ret_offset = (uint64_t)(reader.at - (const uint8_t *)descriptor_set.data);
+	return reader.bad ? BRINE_ERR_MALFORMED : 0;
+}
+
+static int report(struct set *set, int status, uint64_t offset, const char *name, struct brine_error *error)
+{
+	char shown[128];
+	brine_escape(shown, sizeof shown, name, strlen(name));
+	if (status == BRINE_ERR_NOMEM)
+		return brine_fail(error, status, 0, "%s: out of memory, or larger than any real schema", shown);
+	if (status < 0)
+		return brine_fail(error, BRINE_ERR_SCHEMA, offset,
+		                  "%s is no descriptor set (fault at byte %llu): protoc --include_imports "
+		                  "--descriptor_set_out makes one",
+		                  shown, (unsigned long long)offset);
+	struct brine_bytes lines = brine_buf_bytes(&set->model.errors);
+	const char *end = memchr(lines.data, '\n', lines.size);
+	int size = (int)(end ? (size_t)(end - (const char *)lines.data) : lines.size);
+	return brine_fail(error, BRINE_ERR_SCHEMA, 0, "%.*s", size, (const char *)lines.data);
+}
+
+static int fill_set(struct set *set, struct brine_bytes request)
+{
+	struct schema *model = &set->model;
+	parse_request(model, request);
+	if (model->status == 0)
+		resolve_types(model);
+	if (model->status == 0)
+		check_rules(model);
+	if (model->status < 0 || model->error_count)
+		return model->status;
+	make_tables(set);
+	if (model->status == 0)
+		fill_tables(set);
+	if (model->status == 0)
+		make_methods(set);
+	return model->status;
+}
+
+int inspect_schema_add(struct inspect_schema *schema, struct brine_bytes descriptor_set, const char *name,
+                       struct brine_error *error)
+{
+	struct brine_buf request;
+	uint64_t offset = 0;
+	size_t budget = descriptor_set.size * ARENA_FACTOR + ARENA_LEAST;
+	struct set *set = brine_alloc_zero(schema->allocator, sizeof *set);
+	if (!set)
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
+	brine_buf_init(&request, schema->allocator);
+	brine_buf_init(&set->model.errors, schema->allocator);
+	brine_arena_init(&set->model.arena, schema->allocator, budget);
+	brine_arena_init(&set->tables, schema->allocator, budget);
+	int status = to_request(&request, descriptor_set, &offset);
+	if (status == 0)
+		status = fill_set(set, brine_buf_bytes(&request));
+	brine_buf_done(&request);
+	if (status < 0 || set->model.error_count) {
+		status = report(set, status, offset, name, error);
+		set_free(set, schema->allocator);
+		return status;
+	}
+	*schema->last = set;
+	schema->last = &set->next;
+	return 0;
+}
+
+/* Orders a name of the wire, which may hold anything, against a name of a schema. */
+static int compare_name(struct brine_bytes name, const char *other)
+{
+	size_t size = strlen(other);
+	int order = memcmp(name.data, other, name.size < size ? name.size : size);
+	return order ? order : (name.size > size) - (name.size < size);
+}
+
+const struct brine_method *inspect_schema_method(const struct inspect_schema *schema, struct brine_bytes name)
+{
+	for (const struct set *set = schema ? schema->sets : NULL; set; set = set->next) {
+		size_t low = 0, high = set->method_count;
+		while (low < high) {
+			size_t middle = low + (high - low) / 2;
+			int order = compare_name(name, set->methods[middle]->name);
+			if (order == 0)
+				return set->methods[middle];
+			if (order < 0)
+				high = middle;
+			else
+				low = middle + 1;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,25 @@
+/* inspect/schema.h - descriptor tables made at run time: what generated code has, without a C compiler. Schemas are
+ * read, resolved and checked by the schema compiler's own passes, so that they mean here what they mean there. */
+#ifndef INSPECT_SCHEMA_H
+#define INSPECT_SCHEMA_H
+
+#include <brine/arena.h>
+#include <brine/error.h>
+#include <brine/type.h>
+
+struct inspect_schema; /* opaque */
+
+/* Makes an empty schema, owned by the caller until inspect_schema_free(). NULL: out of memory. */
+struct inspect_schema *inspect_schema_new(const struct brine_allocator *allocator);
+void inspect_schema_free(struct inspect_schema *schema);
+
+/* Adds the methods of a FileDescriptorSet (protoc --include_imports --descriptor_set_out); of two with one wire name
+ * the first stays. The bytes may be hostile and need not outlive the call; name is for error texts. Errors, nothing
+ * then added: BRINE_ERR_SCHEMA (the text has file, line and column where they are known, else the offset), NOMEM. */
+int inspect_schema_add(struct inspect_schema *schema, struct brine_bytes descriptor_set, const char *name,
+                       struct brine_error *error);
+
+/* The method of that wire name; NULL where there is none, or schema is NULL. Lives as long as the schema. */
+const struct brine_method *inspect_schema_method(const struct inspect_schema *schema, struct brine_bytes name);
+
+#endif
