@@ -37,15 +37,19 @@ BRINE_BEGIN
 BRINE_API int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error);
 
 /* Writes message, a struct described by type, as MessagePack. *ret_bytes lives in the arena. Errors name the field path:
- * BRINE_ERR_NOMEM (also over the arena's budget), DEPTH, UTF8, RANGE (a value its field forbids), LIMIT, INVALID, ABI.
- * On failure *ret_bytes is untouched. */
+ * BRINE_ERR_NOMEM (also over the arena's budget), DEPTH, UTF8, RANGE (a value its field forbids), LIMIT, INVALID (a NULL
+ * with a size, a oneof's number that is no member), MALFORMED (a brine.Value that is not one value), ABI. The offset is
+ * where in the output the value would have begun. On failure *ret_bytes is untouched. */
 BRINE_API int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, const void *message,
                           struct brine_arena *arena, struct brine_error *error);
 
 /* Reads one message into *ret_message, the caller's struct of type->size bytes. Strings and bytes in it borrow from `bytes`,
  * everything else lives in the arena; brine_arena_done() releases all of it at once. Missing fields are zero, unknown ones
- * skipped. The input may be hostile: errors name field path, offset, expected and found. BRINE_ERR_MALFORMED, DEPTH, TYPE,
- * RANGE, UTF8, DUPLICATE, LIMIT, TRAILING, NOMEM (also over the arena's budget), ABI. On failure *ret_message is untouched. */
+ * skipped; nil where a field is expected counts as missing. The input may be hostile: give the arena a budget (16 times the
+ * input and 64 KiB are plenty), because empty elements take more memory than bytes. Errors name field path, offset, expected
+ * and found. BRINE_ERR_MALFORMED, DEPTH, TYPE, RANGE, UTF8, DUPLICATE (also two members of one oneof), LIMIT, TRAILING,
+ * NOMEM (also over the arena's budget), INVALID, ABI. On failure *ret_message is untouched; what the arena took stays there
+ * until it is reset. */
 BRINE_API int brine_loads(void *ret_message, const struct brine_type *type, struct brine_bytes bytes,
                           struct brine_arena *arena, struct brine_error *error);
 
@@ -56,7 +60,8 @@ BRINE_API int brine_loads_copy(void *ret_message, const struct brine_type *type,
 /* What dumps and loads are made of. Appends to out, which on failure is as before. */
 BRINE_API int brine_encode(struct brine_buf *out, const struct brine_type *type, const void *message, enum brine_place place,
                            struct brine_error *error);
-/* flags: enum brine_decode_flags. Errors as brine_loads, and BRINE_ERR_UNKNOWN_FIELD, ARITY by flag. */
+/* flags: enum brine_decode_flags. As BRINE_AS_PARAMS nil is read as [], and elements behind a MAP or BARE argument are skipped
+ * like unknown fields. Errors as brine_loads, and BRINE_ERR_UNKNOWN_FIELD, ARITY by flag. */
 BRINE_API int brine_decode(void *ret_message, const struct brine_type *type, struct brine_bytes bytes, enum brine_place place,
                            unsigned flags, struct brine_arena *arena, struct brine_error *error);
 

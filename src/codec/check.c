@@ -32,9 +32,17 @@ static int open_container(struct walk *walk, const struct brine_token *token, si
 static int walk_value(const uint8_t *data, size_t size, unsigned depth_max, size_t *ret_size, struct brine_error *error)
 {
 	size_t at = 0;
-	struct walk walk = {.owed = 1};
+	struct walk walk; /* left is set level by level: clearing it would cost more than most messages */
+	walk.depth = 0;
+	walk.owed = 1;
 	while (walk.owed) {
 		struct brine_token token;
+		/* Small integers are most of most messages: a run of them within a container is one step. */
+		while (walk.depth && walk.left[walk.depth - 1] > 1 && at < size && data[at] < 0x80) {
+			walk.left[walk.depth - 1]--;
+			walk.owed--;
+			at++;
+		}
 		int rc = brine_token_read(&token, data + at, size - at);
 		if (rc < 0)
 			return brine_fail(error, rc, at, "invalid type byte 0x%02x at offset %zu", data[at], at);

@@ -222,6 +222,39 @@ static int write_entry(struct writer *writer, const struct brine_path *path, con
 	return 0;
 }
 
+static bool is_plain_integer(const struct brine_field *field)
+{
+	bool integer =
+	        (field->kind >= BRINE_KIND_INT8 && field->kind <= BRINE_KIND_UINT64) || field->kind == BRINE_KIND_ENUM;
+	return integer && field->flags == 0 && field->shape == BRINE_SHAPE_REPEATED;
+}
+
+/* Integers that nothing can be wrong with, with one look at the room for all of them. */
+static int write_integers(struct writer *writer, const struct brine_path *path, const uint8_t *items, size_t count)
+{
+	uint8_t kind = path->field->kind;
+	size_t step = brine_kind_info(kind)->size;
+	uint8_t *to = room(writer, count * BRINE_PUT_MOST);
+	if (!to)
+		return fail_memory(writer, path);
+	for (size_t i = 0; i < count; i++, items += step)
+		to = put_integer(to, kind, items);
+	return wrote(writer, to);
+}
+
+static int write_elements(struct writer *writer, struct brine_path *path, const uint8_t *items, size_t count)
+{
+	const struct brine_field *field = path->field;
+	bool map = field->shape == BRINE_SHAPE_MAP;
+	size_t step = brine_field_value_size(field);
+	int rc = 0;
+	if (count && is_plain_integer(field))
+		return write_integers(writer, path, items, count);
+	for (path->index = 0; path->index < count && rc == 0; path->index++, items += step)
+		rc = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
+	return rc;
+}
+
 /* Repeated and map: the pointer at the field's offset, the count at aux. */
 static int write_list(struct writer *writer, const struct brine_path *up, const struct brine_field *field,
                       const void *message)
@@ -236,9 +269,8 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
 	if (count && !items)
 		return fail(writer, BRINE_ERR_INVALID, &path, "%zu elements at NULL", count);
 	int rc = enter(writer, &path, map, count);
-	size_t step = brine_field_value_size(field);
-	for (path.index = 0; path.index < count && rc == 0; path.index++, items += step)
-		rc = map ? write_entry(writer, &path, field->type, items) : write_one(writer, &path, field, items);
+	if (rc == 0)
+		rc = write_elements(writer, &path, items, count);
 	if (rc == 0)
 		leave(writer);
 	return rc;
