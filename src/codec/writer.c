@@ -229,17 +229,23 @@ static bool is_plain_integer(const struct brine_field *field)
 	return integer && field->flags == 0 && field->shape == BRINE_SHAPE_REPEATED;
 }
 
-/* Integers that nothing can be wrong with, with one look at the room for all of them. */
+/* Integers that nothing can be wrong with, with one look at the room for many of them. */
 static int write_integers(struct writer *writer, const struct brine_path *path, const uint8_t *items, size_t count)
 {
+	enum { AT_ONCE = 1024 };
 	uint8_t kind = path->field->kind;
 	size_t step = brine_kind_info(kind)->size;
-	uint8_t *to = room(writer, count * BRINE_PUT_MOST);
-	if (!to)
-		return fail_memory(writer, path);
-	for (size_t i = 0; i < count; i++, items += step)
-		to = put_integer(to, kind, items);
-	return wrote(writer, to);
+	while (count) {
+		size_t some = count < AT_ONCE ? count : AT_ONCE;
+		uint8_t *to = room(writer, some * BRINE_PUT_MOST);
+		if (!to)
+			return fail_memory(writer, path);
+		for (size_t i = 0; i < some; i++, items += step)
+			to = put_integer(to, kind, items);
+		wrote(writer, to);
+		count -= some;
+	}
+	return 0;
 }
 
 static int write_elements(struct writer *writer, struct brine_path *path, const uint8_t *items, size_t count)
@@ -248,7 +254,7 @@ static int write_elements(struct writer *writer, struct brine_path *path, const 
 	bool map = field->shape == BRINE_SHAPE_MAP;
 	size_t step = brine_field_value_size(field);
 	int rc = 0;
-	if (count && is_plain_integer(field))
+	if (is_plain_integer(field))
 		return write_integers(writer, path, items, count);
 	for (path->index = 0; path->index < count && rc == 0; path->index++, items += step)
 		rc = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
