@@ -9,7 +9,7 @@
 #include <brine/type.h>
 
 enum {
-	INSPECT_CALLS_SETS = 2048,
+	INSPECT_CALLS_SETS = 512,
 	INSPECT_CALLS_WAYS = 4,
 	INSPECT_METHOD_MOST = 255, /* bytes kept of a method's name */
 };

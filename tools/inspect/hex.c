@@ -1,7 +1,6 @@
 #include "inspect/hex.h"
 
-#include "codec/token.h"
-#include "inspect/pairs.h"
+#include "inspect/walk.h"
 
 struct brine_bytes inspect_record_masked_part(const struct inspect_record *record)
 {
@@ -19,26 +18,23 @@ struct brine_bytes inspect_record_masked_part(const struct inspect_record *recor
 	return index && index < record->element_count ? record->elements[index] : (struct brine_bytes){NULL, 0};
 }
 
-/* Overwrites the digits of every secret in value; digits: where those of the value begin. Nests as deep as a checked
- * message. */
-static void mask(char *digits, struct brine_bytes value)
+/* Overwrites the digits of every secret in value. start and digits: of the message. Nests as deep as a checked message.
+ */
+static void mask(char *digits, const uint8_t *start, struct brine_bytes value)
 {
-	struct brine_token token;
-	if (brine_token_read(&token, value.data, value.size) <= 0)
+	struct inspect_walk walk;
+	struct brine_bytes key, element;
+	if (inspect_walk_array(&walk, value)) {
+		while (inspect_walk_element(&walk, &element))
+			mask(digits, start, element);
 		return;
-	const uint8_t *start = value.data;
-	const uint8_t *at = start + token.size;
-	bool secret = false;
-	for (uint64_t i = 0; i < brine_token_elements(&token); i++) {
-		struct brine_bytes element = {at, brine_value_size(at, value.size - (size_t)(at - start))};
-		char *element_digits = digits + (at - start) * 2;
-		bool is_key = token.kind == BRINE_TOKEN_MAP && i % 2 == 0;
-		if (secret && !is_key)
-			memset(element_digits, '*', element.size * 2);
-		else if (!is_key)
-			mask(element_digits, element);
-		secret = is_key && inspect_is_secret(element);
-		at += element.size;
+	}
+	inspect_walk_map(&walk, value);
+	while (inspect_walk_pair(&walk, &key, &element)) {
+		if (inspect_is_secret(key))
+			memset(digits + ((const uint8_t *)element.data - start) * 2, '*', element.size * 2);
+		else
+			mask(digits, start, element);
 	}
 }
 
@@ -48,9 +44,7 @@ void inspect_line_record_hex(struct inspect_line *line, const struct inspect_rec
 	struct brine_bytes prefix = {(const uint8_t *)piece->bytes.data - piece->prefix_size, piece->prefix_size};
 	inspect_line_hex(line, prefix);
 	inspect_line_hex(line, piece->bytes);
-	struct brine_bytes part = inspect_record_masked_part(record);
-	if (show_secrets || part.size == 0 || line->status < 0)
-		return;
-	size_t behind = (size_t)((const uint8_t *)piece->bytes.data + piece->bytes.size - (const uint8_t *)part.data);
-	mask((char *)line->text.data + line->text.end - behind * 2, part);
+	if (!show_secrets && line->status == 0)
+		mask((char *)line->text.data + line->text.end - piece->bytes.size * 2, piece->bytes.data,
+		     inspect_record_masked_part(record));
 }

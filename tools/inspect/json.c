@@ -3,8 +3,8 @@
 #include "base/utf8.h"
 #include "inspect/hex.h"
 #include "inspect/json_value.h"
-#include "inspect/pairs.h"
 #include "inspect/typed.h"
+#include "inspect/walk.h"
 
 struct writer {
 	json_t *object;
@@ -85,35 +85,25 @@ static void put_sound(struct writer *writer)
 		put_element(writer, "id", 1, false);
 	if (record->method.size)
 		put(writer, "method", inspect_json_text(record->method));
-	unsigned known = 2;
 	switch (record->type) {
 	case BRINE_FRAME_REQUEST:
 		put_content(writer, "params", 3);
 		put_element(writer, "opts", 4, true);
-		known = 5;
 		break;
 	case BRINE_FRAME_NOTIFICATION:
 		put_content(writer, "params", 2);
 		put_element(writer, "opts", 3, true);
-		known = 4;
 		break;
-	case BRINE_FRAME_RESPONSE:
-		put_response(writer);
-		known = 5;
-		break;
+	case BRINE_FRAME_RESPONSE: put_response(writer); break;
 	case BRINE_FRAME_ITEM:
 	case BRINE_FRAME_UPLOAD:
 		if (record->element_count > 2)
 			put_content(writer, "item", 2);
 		else
 			put(writer, "end", json_true());
-		known = 3;
 		break;
 	case BRINE_FRAME_UPLOAD_CREDIT:
-	case BRINE_FRAME_ITEM_CREDIT:
-		put_element(writer, "credit", 2, false);
-		known = 3;
-		break;
+	case BRINE_FRAME_ITEM_CREDIT: put_element(writer, "credit", 2, false); break;
 	case BRINE_FRAME_CANCEL: break;
 	case BRINE_FRAME_HELLO:
 	case BRINE_FRAME_WELCOME: put_element(writer, "hello", 1, true); break;
@@ -123,11 +113,10 @@ static void put_sound(struct writer *writer)
 		put_element(writer, "code", 1, false);
 		put_element(writer, "text", 2, false);
 		put_element(writer, "grace_ms", 3, false);
-		known = 4;
 		break;
 	default: put(writer, "message", inspect_json_value(record->piece.bytes, false)); return;
 	}
-	put_extra(writer, known);
+	put_extra(writer, inspect_record_known_elements(record));
 }
 
 /* An error's text, which may be cut inside a character. */
@@ -138,14 +127,12 @@ static json_t *error_text(const struct brine_error *error)
 
 static void put_fault(struct writer *writer, const struct brine_error *fault)
 {
-	static const char *const verdicts[] = {
-	        [BRINE_VERDICT_SILENT] = "close", [BRINE_VERDICT_GOAWAY] = "goaway", [BRINE_VERDICT_ERROR] = "error"};
 	const struct brine_judgement *judgement = &writer->record->judgement;
 	put(writer, "fault", error_text(fault));
 	put_number(writer, "fault_offset", fault->offset);
 	if (judgement->verdict == BRINE_VERDICT_OK)
 		return;
-	put(writer, "verdict", json_string(verdicts[judgement->verdict]));
+	put(writer, "verdict", json_string(inspect_verdict_name(judgement->verdict)));
 	if (judgement->verdict != BRINE_VERDICT_SILENT)
 		put_number(writer, "verdict_code", (uint64_t)judgement->code);
 }

@@ -4,7 +4,7 @@
 #include "codec/desc.h"
 #include "codec/token.h"
 #include "inspect/base64.h"
-#include "inspect/pairs.h"
+#include "inspect/walk.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -101,16 +101,17 @@ static json_t *from_ext(const struct brine_token *token, struct brine_bytes valu
 	return wrap("$ext", pair);
 }
 
-static json_t *from_array(const struct brine_token *token, const uint8_t *at, const uint8_t *end, bool masked)
+static json_t *from_array(struct brine_bytes value, bool masked)
 {
+	struct inspect_walk walk;
+	struct brine_bytes element;
 	json_t *array = json_array();
-	for (uint32_t i = 0; array && i < token->count; i++) {
-		struct brine_bytes element = {at, brine_value_size(at, (size_t)(end - at))};
+	inspect_walk_array(&walk, value);
+	while (array && inspect_walk_element(&walk, &element)) {
 		if (json_array_append_new(array, inspect_json_value(element, masked)) < 0) {
 			json_decref(array);
 			return NULL;
 		}
-		at += element.size;
 	}
 	return array;
 }
@@ -135,11 +136,11 @@ static json_t *pair_value(struct brine_bytes key, struct brine_bytes value, bool
 /* A map as an object. NULL when out of memory or, with *ret_unfit, where its keys are not different names. */
 static json_t *as_object(struct brine_bytes map, bool masked, bool *ret_unfit)
 {
-	struct inspect_pairs pairs;
+	struct inspect_walk walk;
 	struct brine_bytes key, value, name;
 	json_t *object = json_object();
-	inspect_pairs_begin(&pairs, map);
-	while (object && inspect_pairs_next(&pairs, &key, &value)) {
+	inspect_walk_map(&walk, map);
+	while (object && inspect_walk_pair(&walk, &key, &value)) {
 		char *terminated = NULL;
 		*ret_unfit = !is_member_name(key, &name) || !(terminated = strndup(name.data, name.size)) ||
 		             json_object_get(object, terminated);
@@ -154,11 +155,11 @@ static json_t *as_object(struct brine_bytes map, bool masked, bool *ret_unfit)
 
 static json_t *as_pairs(struct brine_bytes map, bool masked)
 {
-	struct inspect_pairs pairs;
+	struct inspect_walk walk;
 	struct brine_bytes key, value;
 	json_t *list = json_array();
-	inspect_pairs_begin(&pairs, map);
-	while (list && inspect_pairs_next(&pairs, &key, &value)) {
+	inspect_walk_map(&walk, map);
+	while (list && inspect_walk_pair(&walk, &key, &value)) {
 		json_t *pair = json_array();
 		if (!pair || json_array_append_new(list, pair) < 0 ||
 		    json_array_append_new(pair, inspect_json_value(key, masked)) < 0 ||
@@ -193,7 +194,7 @@ json_t *inspect_json_value(struct brine_bytes value, bool masked)
 	case BRINE_TOKEN_STR: return inspect_json_text(token.content);
 	case BRINE_TOKEN_BIN: return wrap("$bin", inspect_json_base64(token.content));
 	case BRINE_TOKEN_EXT: return from_ext(&token, value);
-	case BRINE_TOKEN_ARRAY: return from_array(&token, bytes + token.size, bytes + value.size, masked);
+	case BRINE_TOKEN_ARRAY: return from_array(value, masked);
 	case BRINE_TOKEN_MAP: return from_map(value, masked);
 	default: return NULL;
 	}

@@ -82,12 +82,12 @@ static int run_protoc(const char *const *arguments, const char *path, struct bri
 	                  brine_escape(shown, sizeof shown, path, strlen(path)));
 }
 
-/* The command line: import directories, then the directory of the file, then the file, never taken for an option. */
+/* The command line: import directories, the directory of the file, then the file, never taken for an option. */
 static const char *const *make_arguments(struct brine_arena *arena, const char *path, const char *const *import_dirs,
                                          size_t import_dir_count, int out)
 {
 	char *directory = brine_arena_copy(arena, path, strlen(path));
-	const char **arguments = brine_arena_alloc(arena, (import_dir_count + 7) * sizeof *arguments);
+	const char **arguments = brine_arena_alloc(arena, (import_dir_count + 8) * sizeof *arguments);
 	if (!directory || !arguments)
 		return NULL;
 	size_t count = 0;
@@ -98,6 +98,9 @@ static const char *const *make_arguments(struct brine_arena *arena, const char *
 	for (size_t i = 0; i < import_dir_count; i++)
 		arguments[count++] = brine_arena_printf(arena, "--proto_path=%s", import_dirs[i]).data;
 	arguments[count++] = brine_arena_printf(arena, "--proto_path=%s", dirname(directory)).data;
+	/* Brine's own schemas, where they are installed; protoc complains about a directory that is not there. */
+	if (access(BRINE_PROTO_DIR, R_OK) == 0)
+		arguments[count++] = "--proto_path=" BRINE_PROTO_DIR;
 	arguments[count++] = brine_arena_printf(arena, "%s%s", path[0] == '-' ? "./" : "", path).data;
 	for (size_t i = 0; i < count; i++) {
 		if (!arguments[i])

@@ -2,6 +2,7 @@
 
 #include "codec/token.h"
 #include "inspect/schema.h"
+#include "inspect/walk.h"
 
 void inspect_session_init(struct inspect_session *session, const struct brine_limits *limits,
                           const struct inspect_schema *schema, const struct brine_allocator *allocator)
@@ -20,19 +21,12 @@ void inspect_session_done(struct inspect_session *session)
 /* Cuts a checked message into the elements of its array. */
 static void split(struct inspect_record *record, struct brine_bytes message)
 {
-	struct brine_token token;
-	const uint8_t *at = message.data;
-	const uint8_t *end = at + message.size;
-	if (brine_token_read(&token, at, message.size) <= 0 || token.kind != BRINE_TOKEN_ARRAY ||
-	    token.count > INSPECT_ELEMENTS_MOST)
+	struct inspect_walk walk;
+	if (!inspect_walk_array(&walk, message))
 		return;
-	at += token.size;
-	for (record->element_count = 0; record->element_count < token.count; record->element_count++) {
-		size_t size = brine_value_size(at, (size_t)(end - at));
-		record->elements[record->element_count] = (struct brine_bytes){at, size};
-		at += size;
-	}
-	record->well_formed = true;
+	while (walk.rest.size && record->element_count < INSPECT_ELEMENTS_MOST)
+		inspect_walk_element(&walk, &record->elements[record->element_count++]);
+	record->well_formed = walk.rest.size == 0;
 }
 
 /* The integer that value is, negative ones as two's complement; false for anything else. */
@@ -224,4 +218,27 @@ const char *inspect_record_type_name(const struct inspect_record *record)
 	if (record->type < 0)
 		return record->piece.type == INSPECT_MESSAGE ? "malformed" : "undecoded";
 	return brine_frame_type_name(record->type);
+}
+
+unsigned inspect_record_known_elements(const struct inspect_record *record)
+{
+	static const uint8_t counts[] = {
+	        [BRINE_FRAME_REQUEST] = 5,     [BRINE_FRAME_RESPONSE] = 5, [BRINE_FRAME_NOTIFICATION] = 4,
+	        [BRINE_FRAME_ITEM] = 3,        [BRINE_FRAME_UPLOAD] = 3,   [BRINE_FRAME_UPLOAD_CREDIT] = 3,
+	        [BRINE_FRAME_ITEM_CREDIT] = 3, [BRINE_FRAME_CANCEL] = 2,   [BRINE_FRAME_HELLO] = 2,
+	        [BRINE_FRAME_WELCOME] = 2,     [BRINE_FRAME_PING] = 2,     [BRINE_FRAME_PONG] = 2,
+	        [BRINE_FRAME_GOAWAY] = 4,
+	};
+	bool known = record->type >= 0 && (size_t)record->type < sizeof counts;
+	return known ? counts[record->type] : 1;
+}
+
+const char *inspect_verdict_name(int verdict)
+{
+	switch (verdict) {
+	case BRINE_VERDICT_SILENT: return "close";
+	case BRINE_VERDICT_GOAWAY: return "goaway";
+	case BRINE_VERDICT_ERROR: return "error";
+	default: return "none";
+	}
 }

@@ -73,6 +73,12 @@ enum inspect_turn inspect_session_turn(const struct inspect_session *session, co
 /* The direction that the first message of a connection gives away (hello, welcome), else UNKNOWN. */
 int inspect_direction_of(const struct inspect_piece *first, int wire);
 
+/* Elements that a message of the record's type has; those behind them are shown as extra. */
+unsigned inspect_record_known_elements(const struct inspect_record *record);
+
+/* "close", "goaway", "error": what a peer does (enum brine_verdict). Static text. */
+const char *inspect_verdict_name(int verdict);
+
 /* The word for the record: "request", "undecoded" ... Static text. */
 const char *inspect_record_type_name(const struct inspect_record *record);
 

@@ -1,9 +1,8 @@
 #include "inspect/text.h"
 
-#include "codec/token.h"
 #include "inspect/hex.h"
-#include "inspect/pairs.h"
 #include "inspect/typed.h"
+#include "inspect/walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,63 +15,45 @@ struct printer {
 	struct brine_error mismatch; /* code 0: none */
 };
 
-/* Elements of a message that its printer shows; those behind them are shown as extra. */
-static unsigned known_elements(int type)
+/* Adds the elements of an array with something between them; any other value as it is. */
+static void add_elements(struct inspect_line *line, struct brine_bytes array, const char *between,
+                         void add(struct inspect_line *line, struct brine_bytes value))
 {
-	switch (type) {
-	case BRINE_FRAME_REQUEST:
-	case BRINE_FRAME_RESPONSE: return 5;
-	case BRINE_FRAME_NOTIFICATION:
-	case BRINE_FRAME_GOAWAY: return 4;
-	case BRINE_FRAME_ITEM:
-	case BRINE_FRAME_UPLOAD:
-	case BRINE_FRAME_UPLOAD_CREDIT:
-	case BRINE_FRAME_ITEM_CREDIT: return 3;
-	case BRINE_FRAME_CANCEL:
-	case BRINE_FRAME_HELLO:
-	case BRINE_FRAME_WELCOME:
-	case BRINE_FRAME_PING:
-	case BRINE_FRAME_PONG: return 2;
-	default: return 1;
-	}
-}
-
-/* Adds the elements of an encoded array (or the values of rest, count of them) with something between them. */
-static void add_elements(struct inspect_line *line, struct brine_bytes array, const char *between)
-{
-	struct brine_token token;
-	if (brine_token_read(&token, array.data, array.size) <= 0 || token.kind != BRINE_TOKEN_ARRAY) {
-		inspect_line_value(line, array);
-		return;
-	}
-	const uint8_t *at = (const uint8_t *)array.data + token.size;
-	const uint8_t *end = (const uint8_t *)array.data + array.size;
-	for (uint32_t i = 0; i < token.count; i++) {
-		struct brine_bytes element = {at, brine_value_size(at, (size_t)(end - at))};
-		if (i)
-			inspect_line_text(line, between);
-		inspect_line_value(line, element);
-		at += element.size;
+	struct inspect_walk walk;
+	struct brine_bytes element;
+	const char *before = "";
+	if (!inspect_walk_array(&walk, array))
+		add(line, array);
+	while (inspect_walk_element(&walk, &element)) {
+		inspect_line_text(line, before);
+		before = between;
+		add(line, element);
 	}
 }
 
 static void add_masked(struct inspect_line *line, struct brine_bytes value);
 
-/* The pairs of a map, secrets masked. */
-static void add_pairs(struct inspect_line *line, struct brine_bytes map, const char *equals, const char *between)
+static void add_key(struct inspect_line *line, struct brine_bytes key)
 {
-	struct inspect_pairs pairs;
-	struct brine_bytes key, value, name;
+	struct brine_bytes name;
+	if (inspect_text_of(key, &name))
+		inspect_line_name(line, name);
+	else
+		inspect_line_value(line, key);
+}
+
+/* The pairs of a map, secrets masked. */
+static void add_pairs(struct inspect_line *line, struct brine_bytes map)
+{
+	struct inspect_walk walk;
+	struct brine_bytes key, value;
 	const char *before = "";
-	inspect_pairs_begin(&pairs, map);
-	while (inspect_pairs_next(&pairs, &key, &value)) {
+	inspect_walk_map(&walk, map);
+	while (inspect_walk_pair(&walk, &key, &value)) {
 		inspect_line_text(line, before);
-		before = between;
-		if (inspect_text_of(key, &name))
-			inspect_line_name(line, name);
-		else
-			inspect_line_value(line, key);
-		inspect_line_text(line, equals);
+		before = ", ";
+		add_key(line, key);
+		inspect_line_text(line, ": ");
 		if (inspect_is_secret(key))
 			inspect_line_text(line, INSPECT_SECRET_MARK);
 		else
@@ -83,22 +64,14 @@ static void add_pairs(struct inspect_line *line, struct brine_bytes map, const c
 /* A value whose maps may hold secrets. Nests as deep as a checked message. */
 static void add_masked(struct inspect_line *line, struct brine_bytes value)
 {
-	struct brine_token token;
-	int rc = brine_token_read(&token, value.data, value.size);
-	if (rc > 0 && token.kind == BRINE_TOKEN_MAP) {
+	struct inspect_walk walk;
+	if (inspect_walk_map(&walk, value)) {
 		inspect_line_text(line, "{");
-		add_pairs(line, value, ": ", ", ");
+		add_pairs(line, value);
 		inspect_line_text(line, "}");
-	} else if (rc > 0 && token.kind == BRINE_TOKEN_ARRAY) {
-		const uint8_t *at = (const uint8_t *)value.data + token.size;
-		const uint8_t *end = (const uint8_t *)value.data + value.size;
+	} else if (inspect_walk_array(&walk, value)) {
 		inspect_line_text(line, "[");
-		for (uint32_t i = 0; i < token.count; i++) {
-			struct brine_bytes element = {at, brine_value_size(at, (size_t)(end - at))};
-			inspect_line_text(line, i ? ", " : "");
-			add_masked(line, element);
-			at += element.size;
-		}
+		add_elements(line, value, ", ", add_masked);
 		inspect_line_text(line, "]");
 	} else {
 		inspect_line_value(line, value);
@@ -116,22 +89,19 @@ static void add_guarded(const struct printer *printer, struct brine_bytes value)
 
 static void add_options(const struct printer *printer, unsigned index)
 {
-	struct inspect_pairs pairs;
-	struct brine_bytes key, value, name;
+	struct inspect_walk walk;
+	struct brine_bytes key, value;
 	if (index >= printer->record->element_count)
 		return;
-	if (!inspect_pairs_begin(&pairs, printer->record->elements[index])) {
-		inspect_line_text(printer->line, " opts=");
-		inspect_line_value(printer->line, printer->record->elements[index]);
-	}
-	while (inspect_pairs_next(&pairs, &key, &value)) {
+	inspect_walk_map(&walk, printer->record->elements[index]);
+	while (inspect_walk_pair(&walk, &key, &value)) {
 		inspect_line_text(printer->line, " ");
-		if (inspect_text_of(key, &name))
-			inspect_line_name(printer->line, name);
-		else
-			inspect_line_value(printer->line, key);
+		add_key(printer->line, key);
 		inspect_line_text(printer->line, "=");
-		add_guarded(printer, value);
+		if (inspect_is_secret(key) && !printer->view->show_secrets)
+			inspect_line_text(printer->line, INSPECT_SECRET_MARK);
+		else
+			add_guarded(printer, value);
 	}
 }
 
@@ -156,7 +126,7 @@ static void add_content(struct printer *printer, struct brine_bytes value, bool 
 		inspect_typed_text(printer->line, typed.type, typed.message);
 		inspect_line_text(printer->line, arguments ? "" : "}");
 	} else if (arguments) {
-		add_elements(printer->line, value, ", ");
+		add_elements(printer->line, value, ", ", inspect_line_value);
 	} else {
 		inspect_line_value(printer->line, value);
 	}
@@ -182,7 +152,7 @@ static void add_response(struct printer *printer)
 		inspect_line_text(printer->line, "error");
 		inspect_line_ink(printer->line, INSPECT_INK_NONE);
 		inspect_line_text(printer->line, " ");
-		add_elements(printer->line, error, " ");
+		add_elements(printer->line, error, " ", inspect_line_value);
 	}
 	if (inspect_is_nil(error) || !inspect_is_nil(result)) {
 		inspect_line_text(printer->line, " = ");
@@ -248,13 +218,11 @@ static void add_sound(struct printer *printer)
 	case BRINE_FRAME_GOAWAY: add_goaway(printer); break;
 	default: add_rest(printer, 1, " "); return;
 	}
-	add_rest(printer, known_elements(record->type), " extra=");
+	add_rest(printer, inspect_record_known_elements(record), " extra=");
 }
 
 static void add_fault(const struct printer *printer, const struct brine_error *fault)
 {
-	static const char *const answers[] = {
-	        [BRINE_VERDICT_SILENT] = "close", [BRINE_VERDICT_GOAWAY] = "goaway", [BRINE_VERDICT_ERROR] = "error"};
 	const struct brine_judgement *judgement = &printer->record->judgement;
 	inspect_line_text(printer->line, " ");
 	inspect_line_ink(printer->line, INSPECT_INK_FAULT);
@@ -264,7 +232,8 @@ static void add_fault(const struct printer *printer, const struct brine_error *f
 	if (judgement->verdict == BRINE_VERDICT_SILENT)
 		inspect_line_text(printer->line, " (close)");
 	else if (judgement->verdict != BRINE_VERDICT_OK)
-		inspect_line_printf(printer->line, " (%s %d)", answers[judgement->verdict], judgement->code);
+		inspect_line_printf(printer->line, " (%s %d)", inspect_verdict_name(judgement->verdict),
+		                    judgement->code);
 	inspect_line_text(printer->line, ": ");
 	inspect_line_text(printer->line, fault->text);
 }

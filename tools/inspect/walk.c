@@ -1,33 +1,44 @@
-#include "inspect/pairs.h"
+#include "inspect/walk.h"
 
 #include "codec/token.h"
 
 #include <strings.h>
 
-bool inspect_pairs_begin(struct inspect_pairs *pairs, struct brine_bytes value)
+/* Begins behind the head, where that is of the given kind. */
+static bool begin(struct inspect_walk *walk, struct brine_bytes value, enum brine_token_kind kind)
 {
 	struct brine_token token;
-	*pairs = (struct inspect_pairs){{NULL, 0}};
-	if (brine_token_read(&token, value.data, value.size) <= 0 || token.kind != BRINE_TOKEN_MAP)
+	*walk = (struct inspect_walk){{NULL, 0}};
+	if (brine_token_read(&token, value.data, value.size) <= 0 || token.kind != kind)
 		return false;
-	pairs->rest = (struct brine_bytes){(const uint8_t *)value.data + token.size, value.size - token.size};
+	walk->rest = BRINE_BYTES((const uint8_t *)value.data + token.size, value.size - token.size);
 	return true;
 }
 
-static struct brine_bytes take_value(struct brine_bytes *rest)
+bool inspect_walk_array(struct inspect_walk *walk, struct brine_bytes value)
 {
-	struct brine_bytes value = {rest->data, brine_value_size(rest->data, rest->size)};
-	*rest = (struct brine_bytes){(const uint8_t *)rest->data + value.size, rest->size - value.size};
-	return value;
+	return begin(walk, value, BRINE_TOKEN_ARRAY);
 }
 
-bool inspect_pairs_next(struct inspect_pairs *pairs, struct brine_bytes *ret_key, struct brine_bytes *ret_value)
+bool inspect_walk_map(struct inspect_walk *walk, struct brine_bytes value)
 {
-	if (pairs->rest.size == 0)
+	return begin(walk, value, BRINE_TOKEN_MAP);
+}
+
+bool inspect_walk_element(struct inspect_walk *walk, struct brine_bytes *ret_element)
+{
+	const uint8_t *at = walk->rest.data;
+	if (walk->rest.size == 0)
 		return false;
-	*ret_key = take_value(&pairs->rest);
-	*ret_value = take_value(&pairs->rest);
+	size_t size = brine_value_size(at, walk->rest.size);
+	*ret_element = BRINE_BYTES(at, size);
+	walk->rest = BRINE_BYTES(at + size, walk->rest.size - size);
 	return true;
+}
+
+bool inspect_walk_pair(struct inspect_walk *walk, struct brine_bytes *ret_key, struct brine_bytes *ret_value)
+{
+	return inspect_walk_element(walk, ret_key) && inspect_walk_element(walk, ret_value);
 }
 
 bool inspect_text_of(struct brine_bytes value, struct brine_bytes *ret_text)
