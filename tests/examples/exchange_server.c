@@ -1,0 +1,184 @@
+/* exchange_server.c - the example server: a small order exchange.
+ *
+ *   exchange_server ADDRESS...      for instance tcp://127.0.0.1:7411 unix:///tmp/exchange.sock
+ *
+ * Ends on SIGINT and SIGTERM: the first drains, the second does not wait. */
+#include "exchange.brine.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+enum {
+	QUANTITY_MOST = 1000,
+	SETTLING_MOST = 64,
+};
+
+struct exchange {
+	uint64_t orders;
+	uint64_t trades;
+	struct brine_request *settling[SETTLING_MOST]; /* answered later, or let go */
+	unsigned settling_count;
+};
+
+static const struct {
+	struct brine_str symbol;
+	int64_t price;
+} listed[] = {{BRINE_STR_INIT("ACME"), 12050}, {BRINE_STR_INIT("BRINE"), 4200}, {BRINE_STR_INIT("GHERKIN"), 99}};
+enum { LISTED_COUNT = sizeof listed / sizeof listed[0] };
+
+static struct brine_server *server; /* for the signal handler */
+
+static void on_signal(int number)
+{
+	(void)number;
+	brine_server_stop(server);
+}
+
+static struct brine_timestamp now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_REALTIME, &time);
+	return (struct brine_timestamp){time.tv_sec, (int32_t)time.tv_nsec};
+}
+
+static int find(struct brine_str symbol)
+{
+	for (int i = 0; i < LISTED_COUNT; i++)
+		if (brine_str_equal(listed[i].symbol, symbol))
+			return i;
+	return -1;
+}
+
+/* An error that a program can read: the code says "rejected", the data says why. */
+static int reject(struct brine_request *request, const struct exchange_order *order, int32_t reason, const char *why)
+{
+	struct exchange_rejection rejection = {.reason = reason, .symbol = order->symbol};
+	if (reason == EXCHANGE_REASON_BAD_QUANTITY) {
+		rejection.has_limit = true;
+		rejection.limit = QUANTITY_MOST;
+	}
+	return brine_request_fail_data(request, BRINE_CODE_APPLICATION, &exchange_rejection_type, &rejection, "%s", why);
+}
+
+static int place(struct brine_request *request, const struct exchange_order *order, struct exchange_receipt *receipt, void *user)
+{
+	struct exchange *exchange = user;
+	int index = find(order->symbol);
+	if (index < 0)
+		return reject(request, order, EXCHANGE_REASON_UNKNOWN_SYMBOL, "nobody trades this here");
+	if (order->quantity <= 0 || order->quantity > QUANTITY_MOST)
+		return reject(request, order, EXCHANGE_REASON_BAD_QUANTITY, "the quantity must be 1 to 1000");
+
+	/* Half is traded at once. What the receipt points to must live until it is encoded: ask the request for memory. */
+	struct exchange_fill *fill = brine_request_alloc(request, sizeof *fill);
+	if (!fill)
+		return BRINE_ERR_NOMEM;
+	*fill = (struct exchange_fill){++exchange->trades, (order->quantity + 1) / 2, listed[index].price};
+	receipt->order_id = ++exchange->orders;
+	receipt->has_accepted_at = true;
+	receipt->accepted_at = now();
+	receipt->has_client_reference = order->has_client_reference;
+	receipt->client_reference = order->client_reference;
+	receipt->fills.items = fill;
+	receipt->fills.count = 1;
+	receipt->open_quantity = order->quantity - fill->quantity;
+	return 0;
+}
+
+static int quote(struct brine_request *request, const struct exchange_quote_request *in, struct exchange_quote_reply *reply,
+                 void *user)
+{
+	(void)user;
+	struct exchange_quote_reply_quotes_entry *quotes = brine_request_alloc(request, in->symbols.count * sizeof *quotes);
+	if (!quotes)
+		return BRINE_ERR_NOMEM;
+	reply->quotes.items = quotes;
+	for (size_t i = 0; i < in->symbols.count; i++) {
+		int index = find(in->symbols.items[i]);
+		if (index < 0)
+			continue;
+		int64_t price = listed[index].price;
+		quotes[reply->quotes.count].key = in->symbols.items[i];
+		quotes[reply->quotes.count++].value = (struct exchange_quote){
+			.has_bid = true, .bid = price - 1, .has_ask = true, .ask = price + 1, .last = price, .has_at = true, .at = now()};
+	}
+	return 0;
+}
+
+static int note(struct brine_request *request, const struct exchange_note_request *in, struct exchange_note_reply *reply,
+                void *user)
+{
+	(void)reply;
+	(void)user;
+	char text[200];
+	brine_escape(text, sizeof text, in->text.data, in->text.size);
+	printf("note from %s: %s\n", brine_request_peer(request)->address, text);
+	fflush(stdout);
+	return 0;
+}
+
+/* Those who wait for the bank and stopped waiting: a pending request must be answered once, also when nobody listens. */
+static void let_go(struct exchange *exchange)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < exchange->settling_count; i++) {
+		struct brine_request *request = exchange->settling[i];
+		if (brine_request_cancelled(request))
+			brine_request_fail(request, BRINE_CODE_CANCELLED, "nobody waits any more");
+		else
+			exchange->settling[kept++] = request;
+	}
+	exchange->settling_count = kept;
+}
+
+static int settle(struct brine_request *request, const struct exchange_settle_request *in, struct exchange_settle_reply *reply,
+                  void *user)
+{
+	struct exchange *exchange = user;
+	let_go(exchange);
+	reply->balance = 1000000;
+	if (in->delay_ms == 0)
+		return 0;
+	if (exchange->settling_count == SETTLING_MOST)
+		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "the bank is busy");
+	/* The bank of this example never calls back: the caller's deadline ends it. */
+	exchange->settling[exchange->settling_count++] = request;
+	return BRINE_PENDING;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct exchange_handlers handlers = {.place = place, .quote = quote, .note = note, .settle = settle};
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct exchange exchange = {0};
+	struct brine_error error = BRINE_ERROR_INIT;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: exchange_server ADDRESS...\n");
+		return 2;
+	}
+	options.name = "exchange";
+	options.drain_ms = 1000;
+	if (brine_server_new(&server, &options) < 0 || exchange_serve(server, &handlers, &exchange, &error) < 0)
+		goto failed;
+	for (int i = 1; i < argc; i++)
+		if (brine_server_listen(server, argv[i], &error) < 0)
+			goto failed;
+	const char *address;
+	for (unsigned i = 0; (address = brine_server_address(server, i)) != NULL; i++)
+		printf("listening on %s\n", address);
+	fflush(stdout);
+
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (brine_server_run(server, &error) < 0)
+		goto failed;
+	brine_server_free(server);
+	return 0;
+
+failed:
+	fprintf(stderr, "exchange_server: %s\n", error.code ? error.text : "out of memory");
+	brine_server_free(server);
+	return 1;
+}
