@@ -189,7 +189,7 @@ int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_byte
                      uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);
-	struct call *call;
+	struct call *call = NULL;
 	int rc = take_answered(conn, serial, &call);
 	if (rc < 0)
 		return rc;
@@ -211,7 +211,7 @@ int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, stru
                     struct brine_bytes data, uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);
-	struct call *call;
+	struct call *call = NULL;
 	int rc = take_answered(conn, serial, &call);
 	if (rc < 0)
 		return rc;

@@ -98,7 +98,7 @@ int brine_resolve(const struct brine_addr *addr, uint64_t deadline_ms, struct br
 {
 	if (addr->host[0] == '\0')
 		return brine_addr_resolve(addr, BRINE_ADDR_CONNECT, list, BRINE_ADDR_RESOLVED_MAX, ret_count, error);
-	struct lookup *lookup;
+	struct lookup *lookup = NULL;
 	int status = start(&lookup, addr, error);
 	if (status < 0)
 		return status;
