@@ -78,7 +78,7 @@ static void enter_closing(struct brine_conn *conn)
 		return;
 	conn->state = BRINE_CONN_CLOSING;
 	drop_input(conn);
-	conn->progress_at_ms = BRINE_FOREVER;
+	conn->progress_at_ms = conn->grace_at_ms = conn->quiet_at_ms = BRINE_FOREVER;
 	end_all_lost(conn);
 	bool never_spoke = conn->output_at == 0 && brine_buf_size(&conn->output) == 0;
 	if (never_spoke)
@@ -138,7 +138,7 @@ static void fault_truncated(struct brine_conn *conn)
 	struct brine_bytes input = brine_buf_bytes(&conn->input);
 	int goaway_code = conn->recognised && conn->wire == BRINE_WIRE_FRAMED ? BRINE_CODE_INVALID : CONN_NO_GOAWAY;
 	struct brine_prefix prefix = brine_prefix_read(input);
-	if (conn->wire == BRINE_WIRE_FRAMED && prefix.is_whole)
+	if (conn->wire != BRINE_WIRE_PLAIN && prefix.is_whole)
 		conn_fault(conn, goaway_code, BRINE_ERR_TRUNCATED, conn->input_at, "truncated frame, have %zu of %llu",
 		           input.size, (unsigned long long)prefix.size + prefix.length);
 	else

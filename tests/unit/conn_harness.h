@@ -155,7 +155,9 @@ static inline void harness_event(struct harness *h, const struct brine_event *ev
 static inline void harness_pump(struct harness *h)
 {
 	struct brine_event event;
-	for (bool moved = true; moved;) {
+	unsigned turns = 0;
+	for (bool moved = true; moved; turns++) {
+		assert_in_range(turns, 0, 10000);
 		moved = false;
 		while (brine_conn_next(h->conn, &event, h->now_ms) > 0) {
 			harness_event(h, &event);
@@ -305,6 +307,21 @@ static inline void harness_expect_goaway(struct harness *h, int code)
 		assert_true((unsigned char)frame.text.data[i] >= 0x20);
 	assert_int_equal(brine_buf_size(&h->output), prefix_size + message.size);
 	brine_buf_done(&h->output);
+}
+
+/* The connection ended with this status and a text that has `text` in it, after nothing but one goaway; code -1: after
+ * nothing at all. */
+static inline void harness_expect_fault(struct harness *h, int goaway_code, int status, const char *text)
+{
+	const struct brine_error *fault = brine_conn_fault(h->conn);
+	if (fault->code != status || !strstr(fault->text, text))
+		fail_msg("run %u: expected %s with '%s', got %s '%s'", h->run, brine_error_name(status), text,
+		         brine_error_name(fault->code), fault->text);
+	if (goaway_code < 0)
+		harness_expect(h, "");
+	else
+		harness_expect_goaway(h, goaway_code);
+	assert_true(brine_conn_state(h->conn) >= BRINE_CONN_CLOSING);
 }
 
 static inline void harness_begin(struct harness *h, const struct brine_conn_options *options, unsigned run)
