@@ -4,8 +4,6 @@
 #include "compiler/wire.h"
 
 enum {
-	ARENA_FACTOR = 64, /* memory for the schema, in sizes of the request */
-	ARENA_LEAST = 1 << 20,
 	FEATURE_PROTO3_OPTIONAL = 1,
 };
 
@@ -71,10 +69,11 @@ static int put_response(struct schema *schema, struct brine_buf *out)
 
 static int compile(struct schema *schema, struct brine_bytes request, struct brine_buf *out)
 {
-	static void (*const passes[])(struct schema *) = {resolve_types, check_rules};
 	parse_request(schema, request);
-	for (size_t i = 0; i < sizeof passes / sizeof passes[0] && schema->status == 0; i++)
-		passes[i](schema);
+	if (schema->status == 0)
+		resolve_types(schema);
+	if (schema->status == 0)
+		check_rules(schema);
 	/* Names are made of what is known to be sound. */
 	if (schema->status == 0 && schema->error_count == 0)
 		names_assign(schema);
@@ -84,23 +83,18 @@ static int compile(struct schema *schema, struct brine_bytes request, struct bri
 int compiler_run(struct brine_buf *out, struct brine_bytes request, const struct brine_allocator *allocator,
                  struct brine_error *error)
 {
-	struct schema schema = {.files = NULL};
+	struct schema schema;
 	size_t end = out->end - out->start;
-	size_t budget = request.size > (SIZE_MAX - ARENA_LEAST) / ARENA_FACTOR
-	                        ? SIZE_MAX
-	                        : request.size * ARENA_FACTOR + ARENA_LEAST;
-	brine_arena_init(&schema.arena, allocator, budget);
-	brine_buf_init(&schema.errors, allocator);
+	schema_init(&schema, request.size, allocator);
 	int status = compile(&schema, request, out);
 	if (status < 0) {
 		out->end = out->start + end;
 		if (status == BRINE_ERR_NOMEM)
 			brine_fail(error, status, 0, "out of memory: a request of %zu bytes may use %zu", request.size,
-			           budget);
+			           schema.arena.budget);
 		else
 			brine_fail(error, status, 0, "these %zu bytes are no request of protoc", request.size);
 	}
-	brine_buf_done(&schema.errors);
-	brine_arena_done(&schema.arena);
+	schema_done(&schema);
 	return status;
 }

@@ -15,4 +15,11 @@
 int compiler_run(struct brine_buf *out, struct brine_bytes request, const struct brine_allocator *allocator,
                  struct brine_error *error);
 
+/* Compares two versions of schemas, each a set as `protoc --include_imports --include_source_info -o` writes it.
+ * Appends a line to out for each change after which programs of both versions misunderstand each other:
+ * FILE:LINE:COLUMN: text, with the place in the older version. Returns how many. Errors: BRINE_ERR_SCHEMA (out has the
+ * faults of a version), MALFORMED, NOMEM. */
+int compiler_compare(struct brine_buf *out, struct brine_bytes older, struct brine_bytes newer,
+                     const struct brine_allocator *allocator, struct brine_error *error);
+
 #endif

@@ -336,21 +336,28 @@ static void mark_generated(struct schema *schema, struct brine_bytes name)
 		schema->status = BRINE_ERR_MALFORMED;
 }
 
-void parse_request(struct schema *schema, struct brine_bytes request)
+/* The files among the fields of a message. */
+static void parse_files(struct schema *schema, struct brine_bytes bytes, uint32_t number)
 {
-	check_sound(schema, request);
-	size_t count = wire_count(request, 15);
+	check_sound(schema, bytes);
+	size_t count = wire_count(bytes, number);
 	if (count > FILES_MAX) {
 		schema_fault(schema, NULL, SCHEMA_WHOLE, "%zu files, at most %d are allowed", count, FILES_MAX);
 		return;
 	}
 	schema->files = schema_alloc(schema, count, sizeof schema->files[0]);
-	struct wire_reader reader = wire_open(request);
+	struct wire_reader reader = wire_open(bytes);
 	struct wire_field part;
 	while (schema->status == 0 && wire_next(&reader, &part))
-		if (part.number == 15 && part.type == WIRE_BYTES)
+		if (part.number == number && part.type == WIRE_BYTES)
 			parse_file(schema, &schema->files[schema->file_count++], part.bytes);
-	reader = wire_open(request);
+}
+
+void parse_request(struct schema *schema, struct brine_bytes request)
+{
+	parse_files(schema, request, 15);
+	struct wire_reader reader = wire_open(request);
+	struct wire_field part;
 	while (schema->status == 0 && wire_next(&reader, &part)) {
 		if (part.number == 1 && part.type == WIRE_BYTES)
 			mark_generated(schema, part.bytes);
@@ -358,4 +365,9 @@ void parse_request(struct schema *schema, struct brine_bytes request)
 			schema_fault(schema, NULL, SCHEMA_WHOLE, "the parameter \"%s\" is unknown: there are none",
 			             schema_quote(schema, read_text(schema, part.bytes)));
 	}
+}
+
+void parse_set(struct schema *schema, struct brine_bytes set)
+{
+	parse_files(schema, set, 1);
 }

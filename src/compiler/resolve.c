@@ -11,11 +11,6 @@ struct named_type {
 	size_t order; /* makes the sorted order one and only */
 };
 
-struct type_index {
-	struct named_type *types; /* ordered by name */
-	size_t count;
-};
-
 static int compare_types(const void *left, const void *right)
 {
 	const struct named_type *a = left, *b = right;
@@ -28,56 +23,61 @@ static const struct schema_decl *type_decl(const struct named_type *type)
 	return type->message ? &type->message->decl : &type->enumeration->decl;
 }
 
-static void add_types(struct type_index *index, struct schema_file *file)
+static void add_types(struct schema *schema, struct schema_file *file)
 {
-	for (size_t i = 0; i < file->message_count; i++, index->count++)
-		index->types[index->count] =
-		        (struct named_type){file->messages[i]->decl.full_name, file->messages[i], NULL, index->count};
-	for (size_t i = 0; i < file->enum_count; i++, index->count++)
-		index->types[index->count] =
-		        (struct named_type){file->enums[i]->decl.full_name, NULL, file->enums[i], index->count};
+	for (size_t i = 0; i < file->message_count; i++, schema->type_count++)
+		schema->types[schema->type_count] = (struct named_type){file->messages[i]->decl.full_name,
+		                                                        file->messages[i], NULL, schema->type_count};
+	for (size_t i = 0; i < file->enum_count; i++, schema->type_count++)
+		schema->types[schema->type_count] =
+		        (struct named_type){file->enums[i]->decl.full_name, NULL, file->enums[i], schema->type_count};
 }
 
-static void build_index(struct schema *schema, struct type_index *index)
+static void build_index(struct schema *schema)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < schema->file_count; i++)
 		count += schema->files[i].message_count + schema->files[i].enum_count;
-	*index = (struct type_index){schema_alloc(schema, count, sizeof index->types[0]), 0};
-	if (!index->types)
+	schema->types = schema_alloc(schema, count, sizeof schema->types[0]);
+	if (!schema->types)
 		return;
 	for (size_t i = 0; i < schema->file_count; i++)
-		add_types(index, &schema->files[i]);
-	qsort(index->types, count, sizeof index->types[0], compare_types);
+		add_types(schema, &schema->files[i]);
+	qsort(schema->types, count, sizeof schema->types[0], compare_types);
 	for (size_t i = 1; i < count; i++) {
-		const struct schema_decl *first = type_decl(&index->types[i - 1]),
-		                         *second = type_decl(&index->types[i]);
+		const struct schema_decl *first = type_decl(&schema->types[i - 1]),
+		                         *second = type_decl(&schema->types[i]);
 		if (strcmp(first->full_name, second->full_name) == 0)
 			schema_fault(schema, second, SCHEMA_NAME, "\"%s\" is defined already (%s)",
 			             schema_quote(schema, second->full_name), schema_place(schema, first, SCHEMA_NAME));
 	}
 }
 
-/* name: with the leading dot that protoc gives every resolved name. */
-static const struct named_type *find_type(const struct type_index *index, const char *name)
+static const struct named_type *find_type(const struct schema *schema, const char *full_name)
 {
-	if (!name || name[0] != '.')
-		return NULL;
-	size_t low = 0, high = index->count;
+	size_t low = 0, high = schema->type_count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(index->types[middle].name, name + 1) < 0)
+		if (strcmp(schema->types[middle].name, full_name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < index->count && strcmp(index->types[low].name, name + 1) == 0 ? &index->types[low] : NULL;
+	bool found = low < schema->type_count && strcmp(schema->types[low].name, full_name) == 0;
+	return found ? &schema->types[low] : NULL;
 }
 
-static const struct named_type *need_type(struct schema *schema, const struct type_index *index,
-                                          const struct schema_decl *decl, int32_t which, const char *name)
+struct schema_message *schema_find_message(const struct schema *schema, const char *full_name)
 {
-	const struct named_type *type = find_type(index, name);
+	const struct named_type *type = find_type(schema, full_name);
+	return type ? type->message : NULL;
+}
+
+/* name: with the leading dot that protoc gives every resolved name. */
+static const struct named_type *need_type(struct schema *schema, const struct schema_decl *decl, int32_t which,
+                                          const char *name)
+{
+	const struct named_type *type = name && name[0] == '.' ? find_type(schema, name + 1) : NULL;
 	if (!type)
 		schema_fault(schema, decl, which, "type \"%s\" of %s \"%s\" is unknown",
 		             schema_quote(schema, name ? name : ""), decl->kind, schema_quote(schema, decl->name));
@@ -101,7 +101,7 @@ static enum brine_kind special_kind(const char *full_name)
 
 enum { PROTO_GROUP = 10, PROTO_MESSAGE = 11, PROTO_ENUM = 14, PROTO_TYPES = 19 };
 
-static void resolve_kind(struct schema *schema, const struct type_index *index, struct schema_field *field)
+static void resolve_kind(struct schema *schema, struct schema_field *field)
 {
 	static const uint8_t kinds[PROTO_TYPES] = {
 	        [1] = BRINE_KIND_DOUBLE, [2] = BRINE_KIND_FLOAT,    [3] = BRINE_KIND_INT64,  [4] = BRINE_KIND_UINT64,
@@ -118,8 +118,7 @@ static void resolve_kind(struct schema *schema, const struct type_index *index, 
 		return;
 	}
 	if (kind == BRINE_KIND_MESSAGE || kind == BRINE_KIND_ENUM) {
-		const struct named_type *type =
-		        need_type(schema, index, &field->decl, SCHEMA_FIELD_TYPE, field->type_name);
+		const struct named_type *type = need_type(schema, &field->decl, SCHEMA_FIELD_TYPE, field->type_name);
 		if (!type)
 			return;
 		if ((kind == BRINE_KIND_ENUM) != (type->enumeration != NULL)) {
@@ -199,10 +198,10 @@ static void resolve_shape(struct schema *schema, struct schema_field *field)
 	}
 }
 
-static void resolve_message(struct schema *schema, const struct type_index *index, struct schema_message *message)
+static void resolve_message(struct schema *schema, struct schema_message *message)
 {
 	for (size_t i = 0; i < message->field_count; i++) {
-		resolve_kind(schema, index, &message->fields[i]);
+		resolve_kind(schema, &message->fields[i]);
 		resolve_shape(schema, &message->fields[i]);
 	}
 	for (size_t i = 0; i < message->oneof_count; i++)
@@ -211,10 +210,10 @@ static void resolve_message(struct schema *schema, const struct type_index *inde
 			             schema_quote(schema, message->oneofs[i].decl.name));
 }
 
-static struct schema_message *resolve_method_type(struct schema *schema, const struct type_index *index,
-                                                  struct schema_method *method, int32_t which, const char *name)
+static struct schema_message *resolve_method_type(struct schema *schema, struct schema_method *method, int32_t which,
+                                                  const char *name)
 {
-	const struct named_type *type = need_type(schema, index, &method->decl, which, name);
+	const struct named_type *type = need_type(schema, &method->decl, which, name);
 	if (!type)
 		return NULL;
 	if (!type->message || type->message->is_entry || special_kind(type->name)) {
@@ -225,26 +224,25 @@ static struct schema_message *resolve_method_type(struct schema *schema, const s
 	return type->message;
 }
 
-static void resolve_service(struct schema *schema, const struct type_index *index, struct schema_service *service)
+static void resolve_service(struct schema *schema, struct schema_service *service)
 {
 	for (size_t i = 0; i < service->method_count; i++) {
 		struct schema_method *method = &service->methods[i];
-		method->input = resolve_method_type(schema, index, method, SCHEMA_INPUT, method->input_name);
-		method->output = resolve_method_type(schema, index, method, SCHEMA_OUTPUT, method->output_name);
+		method->input = resolve_method_type(schema, method, SCHEMA_INPUT, method->input_name);
+		method->output = resolve_method_type(schema, method, SCHEMA_OUTPUT, method->output_name);
 	}
 }
 
 void resolve_types(struct schema *schema)
 {
-	struct type_index index;
-	build_index(schema, &index);
+	build_index(schema);
 	for (size_t i = 0; i < schema->file_count && schema->status == 0; i++) {
 		struct schema_file *file = &schema->files[i];
 		if (!file->usable)
 			continue;
 		for (size_t j = 0; j < file->message_count; j++)
-			resolve_message(schema, &index, file->messages[j]);
+			resolve_message(schema, file->messages[j]);
 		for (size_t j = 0; j < file->service_count; j++)
-			resolve_service(schema, &index, &file->services[j]);
+			resolve_service(schema, &file->services[j]);
 	}
 }

@@ -5,6 +5,27 @@
 
 #include <stdio.h>
 
+enum {
+	ARENA_FACTOR = 64, /* memory for the schema, in sizes of the request */
+	ARENA_LEAST = 1 << 20,
+};
+
+void schema_init(struct schema *schema, size_t request_size, const struct brine_allocator *allocator)
+{
+	size_t budget = request_size > (SIZE_MAX - ARENA_LEAST) / ARENA_FACTOR
+	                        ? SIZE_MAX
+	                        : request_size * ARENA_FACTOR + ARENA_LEAST;
+	*schema = (struct schema){.files = NULL};
+	brine_arena_init(&schema->arena, allocator, budget);
+	brine_buf_init(&schema->errors, allocator);
+}
+
+void schema_done(struct schema *schema)
+{
+	brine_buf_done(&schema->errors);
+	brine_arena_done(&schema->arena);
+}
+
 void *schema_alloc(struct schema *schema, size_t count, size_t size)
 {
 	size_t total;
@@ -51,7 +72,7 @@ const char *schema_place(struct schema *schema, const struct schema_decl *decl, 
 
 void schema_fault(struct schema *schema, const struct schema_decl *decl, int32_t which, const char *format, ...)
 {
-	if (++schema->error_count > SCHEMA_ERRORS_MAX)
+	if (++schema->error_count > SCHEMA_ERRORS_MAX && !schema->reports_all)
 		return;
 	const char *place = decl ? schema_place(schema, decl, which) : "protoc-gen-brine";
 	va_list arguments;

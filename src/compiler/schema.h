@@ -17,7 +17,7 @@ enum schema_limits {
 	SCHEMA_FIELD_NUMBER_LEAST = 255, /* what field numbers are limited to where no option says else */
 	SCHEMA_FIELD_NUMBER_MAX = 4096,
 	SCHEMA_METHOD_SIZE_MAX = 255, /* a method's name on the wire */
-	SCHEMA_ERRORS_MAX = 20,       /* more are only counted */
+	SCHEMA_ERRORS_MAX = 20,
 };
 
 struct schema_file;
@@ -90,6 +90,8 @@ struct schema_message {
 	bool is_entry;                 /* of a map */
 	struct schema_field *entry_of; /* the map field; set by resolve */
 	int visit;                     /* of the search for cycles */
+	struct schema_message *newer;  /* what it is compared with; see compare.c */
+	struct schema_message *next;   /* to be compared */
 };
 
 struct schema_method {
@@ -128,13 +130,18 @@ struct schema_file {
 	size_t service_count;
 };
 
+struct named_type;
+
 struct schema {
 	struct brine_arena arena;
 	struct schema_file *files;
 	size_t file_count;
+	struct named_type *types; /* every message and enum, ordered by full name; set by resolve */
+	size_t type_count;
 	struct brine_buf errors; /* the lines to report */
 	unsigned error_count;
-	int status; /* 0, or BRINE_ERR_NOMEM or BRINE_ERR_MALFORMED, which end everything */
+	bool reports_all; /* else what comes after SCHEMA_ERRORS_MAX errors is only counted */
+	int status;       /* 0, or BRINE_ERR_NOMEM or BRINE_ERR_MALFORMED, which end everything */
 };
 
 /* Zeroed memory of the schema, NULL when out of memory: schema->status then says so and stays. */
@@ -167,8 +174,17 @@ enum schema_part {
 	SCHEMA_PACKAGE = 2,
 };
 
+/* Makes an empty schema, whose memory is limited to a multiple of the request's size. */
+void schema_init(struct schema *schema, size_t request_size, const struct brine_allocator *allocator);
+void schema_done(struct schema *schema);
+
+/* The message of a full name, NULL without. After resolve_types(). */
+struct schema_message *schema_find_message(const struct schema *schema, const char *full_name);
+
 /* The passes, in their order. Each reports faults into the schema. */
 void parse_request(struct schema *schema, struct brine_bytes request);
+/* Instead of a request the set that protoc -o writes. */
+void parse_set(struct schema *schema, struct brine_bytes set);
 void resolve_types(struct schema *schema);
 void check_rules(struct schema *schema);
 void names_assign(struct schema *schema);

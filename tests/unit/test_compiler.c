@@ -459,6 +459,66 @@ static void every_allocation_may_fail(void **state)
 	assert_true(count > 3);
 }
 
+/* What protoc -o would write of one file, whose message M has one field. */
+static struct brine_buf new_set(const char *name, uint64_t number)
+{
+	struct brine_buf set = BRINE_BUF_INIT, file = new_file("x.proto", "x"), message = named("M");
+	put_field(&message, name, number);
+	put_part(&file, FILE_MESSAGE, &message);
+	put_part(&set, 1, &file);
+	return set;
+}
+
+/* J14 */
+static void comparing_may_run_out_of_memory(void **state)
+{
+	(void)state;
+	struct brine_buf older = new_set("a", 1), newer = new_set("b", 2);
+	uint64_t failures = 0;
+	for (uint64_t n = 1;; n++) {
+		struct fail_allocator fail;
+		struct brine_buf report;
+		fail_allocator_init(&fail, n, false);
+		brine_buf_init(&report, &fail.base);
+		int breaks =
+		        compiler_compare(&report, brine_buf_bytes(&older), brine_buf_bytes(&newer), &fail.base, NULL);
+		brine_buf_done(&report);
+		assert_int_equal(fail.held, 0);
+		failures += fail.failures;
+		if (fail.failures == 0) {
+			assert_int_equal(breaks, 0);
+			break;
+		}
+		assert_int_equal(breaks, BRINE_ERR_NOMEM);
+	}
+	assert_true(failures > 1);
+	brine_buf_done(&older);
+	brine_buf_done(&newer);
+}
+
+/* J07, J14: a chain of messages as long as the limits allow is walked without recursion. */
+static void comparing_long_chains_needs_no_stack(void **state)
+{
+	(void)state;
+	struct brine_buf file = new_file("x.proto", "x"), set = BRINE_BUF_INIT, report = BRINE_BUF_INIT;
+	for (unsigned i = 0; i < 20000; i++) {
+		char name[16], next[16];
+		snprintf(name, sizeof name, "M%u", i);
+		snprintf(next, sizeof next, ".x.M%u", (i + 1) % 20000);
+		struct brine_buf message = named(name), field = named("a");
+		wire_put_varint(&field, 3, 1);
+		wire_put_varint(&field, 4, LABEL_SINGLE);
+		wire_put_varint(&field, 5, 11);
+		put_text(&field, 6, next);
+		put_part(&message, MESSAGE_FIELD, &field);
+		put_part(&file, FILE_MESSAGE, &message);
+	}
+	put_part(&set, 1, &file);
+	assert_int_equal(compiler_compare(&report, brine_buf_bytes(&set), brine_buf_bytes(&set), NULL, NULL), 0);
+	brine_buf_done(&set);
+	brine_buf_done(&report);
+}
+
 /* Bytes that are nearly a request: every cut, and every byte changed in several ways. */
 static void damaged_requests_end_in_an_answer(void **state)
 {
@@ -506,6 +566,8 @@ int main(void)
 	        cmocka_unit_test(clashes_reach_across_files),
 	        cmocka_unit_test(errors_are_counted_beyond_twenty),
 	        cmocka_unit_test(every_allocation_may_fail),
+	        cmocka_unit_test(comparing_may_run_out_of_memory),
+	        cmocka_unit_test(comparing_long_chains_needs_no_stack),
 	        cmocka_unit_test(damaged_requests_end_in_an_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
