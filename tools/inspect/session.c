@@ -66,10 +66,11 @@ static void note_progress(struct inspect_session *session, int owner, struct ins
 	if (frame->type == BRINE_FRAME_RESPONSE) {
 		session->open[owner] -= !call->ended && session->open[owner];
 		call->ended = true;
-	} else if (frame->type == BRINE_FRAME_ITEM_CREDIT)
+	} else if (frame->type == BRINE_FRAME_ITEM_CREDIT) {
 		call->credit += frame->number;
-	else if (frame->type == BRINE_FRAME_ITEM && call->credit)
+	} else if (frame->type == BRINE_FRAME_ITEM && call->credit) {
 		call->credit--;
+	}
 }
 
 /* Finds or remembers the call that a message belongs to. Where the direction is unknown there is only one direction,

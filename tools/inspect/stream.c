@@ -159,8 +159,7 @@ static bool is_sound(struct brine_bytes message, int wire, const struct brine_li
 {
 	struct brine_frame frame;
 	struct brine_judgement judgement;
-	return brine_frame_parse(&frame, message, wire, limits, &judgement, NULL) == 0 &&
-	       frame.type <= BRINE_FRAME_GOAWAY;
+	return brine_frame_parse(&frame, message, wire, limits, &judgement, NULL) == 0;
 }
 
 /* Whether a message begins at bytes: 1 yes, 0 more input is needed to say, -1 no. */
