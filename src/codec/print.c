@@ -110,7 +110,7 @@ static bool print_timestamp(struct printer *printer, const struct brine_token *t
 {
 	struct brine_timestamp time;
 	struct tm civil;
-	char text[48], fraction[16] = "";
+	char text[96], fraction[16] = "";
 	if (token->ext_type != -1 || !brine_timestamp_read(token->content, &time) || !brine_timestamp_valid(time))
 		return false;
 	time_t seconds = (time_t)time.seconds;
