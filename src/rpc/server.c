@@ -4,14 +4,10 @@
 #include "net/clock.h"
 #include "net/fail.h"
 #include "net/random.h"
-#include "net/socket.h"
+#include "rpc/port.h"
 #include "rpc/session.h"
 
 #include <errno.h>
-
-enum {
-	ACCEPTS_PER_TURN = 64, /* so that a storm of connections cannot starve those there are */
-};
 
 void brine_server_drop(struct brine_server *server, const struct brine_peer *peer, struct brine_str method,
                        const char *why)
@@ -27,160 +23,12 @@ const struct brine_server_counters *brine_server_counters(const struct brine_ser
 	return &server->counters;
 }
 
-/* ---- listening ---- */
-
-static void accept_one(struct brine_port *port, int fd, const struct brine_sockaddr *from)
-{
-	struct brine_server *server = port->server;
-	struct brine_server_counters *counters = &server->counters;
-	uint64_t now_ms = brine_clock_ms();
-	if (counters->connections_open >= server->options.connections_max) {
-		counters->connections_refused++;
-		brine_socket_close(fd);
-		brine_log_print(&server->log, now_ms, "connection refused: %u are open, the most allowed",
-		                server->options.connections_max);
-		return;
-	}
-	struct brine_error error;
-	if (brine_session_open(server, fd, from, brine_listener_address(port->listener), &error) < 0) {
-		counters->connections_refused++;
-		brine_log_print(&server->log, now_ms, "connection refused: %s", error.text);
-		return;
-	}
-	counters->connections_accepted++;
-}
-
-/* Looks away from a listener: for a while, or for good. */
-static void stop_accepting(struct brine_port *port, const char *why, bool for_good)
-{
-	struct brine_server *server = port->server;
-	uint64_t now_ms = brine_clock_ms();
-	brine_log_print(&server->log, now_ms, "%s: %s", brine_listener_address(port->listener), why);
-	brine_loop_remove(server->loop, &port->watch);
-	if (!for_good)
-		brine_timer_set(server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
-}
-
-static void on_waiting(struct brine_watch *watch, unsigned ready)
-{
-	struct brine_port *port = watch->user;
-	(void)ready;
-	for (int count = 0; count < ACCEPTS_PER_TURN; count++) {
-		int fd;
-		struct brine_sockaddr from;
-		switch (brine_listener_accept(port->listener, &fd, &from)) {
-		case BRINE_ACCEPT_ONE: accept_one(port, fd, &from); break;
-		case BRINE_ACCEPT_REFUSED: port->server->counters.connections_refused++; break;
-		case BRINE_ACCEPT_NONE: return;
-		case BRINE_ACCEPT_PAUSE: stop_accepting(port, "out of descriptors, accepting pauses", false); return;
-		default: stop_accepting(port, strerror(errno), true); return;
-		}
-	}
-}
-
-static void on_pause_over(struct brine_timer *timer, uint64_t now_ms)
-{
-	struct brine_port *port = timer->user;
-	if (brine_loop_add(port->server->loop, &port->watch, brine_listener_fd(port->listener), BRINE_READABLE) < 0)
-		brine_timer_set(port->server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
-}
-
-/* Closes a listener. In a forked child its path is left to the parent. */
-static void close_port(struct brine_port *port, bool forked)
-{
-	if (forked) {
-		brine_listener_abandon(port->listener);
-	} else {
-		brine_loop_remove(port->server->loop, &port->watch);
-		brine_timer_stop(port->server->loop, &port->pause);
-		brine_listener_close(port->listener);
-	}
-	brine_release(port->server->options.allocator, port, sizeof *port);
-}
-
-static void close_ports(struct brine_server *server, bool forked)
-{
-	while (server->ports) {
-		struct brine_port *port = server->ports;
-		server->ports = port->next;
-		close_port(port, forked);
-	}
-}
-
-/* Watches one listener, which it owns from then on, also on error. */
-static int add_port(struct brine_server *server, struct brine_port **at, struct brine_listener *listener,
-                    struct brine_error *error)
-{
-	struct brine_port *port = brine_alloc_zero(server->options.allocator, sizeof *port);
-	if (!port) {
-		brine_listener_close(listener);
-		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory listening");
-	}
-	port->server = server;
-	port->listener = listener;
-	port->watch = (struct brine_watch){.on_ready = on_waiting, .user = port};
-	port->pause = (struct brine_timer){.on_due = on_pause_over, .user = port};
-	int status = brine_loop_add(server->loop, &port->watch, brine_listener_fd(listener), BRINE_READABLE);
-	if (status < 0) {
-		brine_fail(error, status, 0, "listening on %s: %s", brine_listener_address(listener),
-		           status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
-		close_port(port, false);
-		return status;
-	}
-	*at = port;
-	return 0;
-}
-
-int brine_server_listen(struct brine_server *server, const char *address, struct brine_error *error)
-{
-	struct brine_addr addr;
-	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
-	size_t count;
-	if (brine_owner_forked(&server->owner))
-		return brine_owner_refuse("server", error);
-	if (server->ran)
-		return brine_fail(error, BRINE_ERR_STATE, 0, "listen before the server runs");
-	int status = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, error);
-	if (status == 0)
-		status = brine_listener_open_all(list, &count, &addr, (unsigned)server->options.unix_mode,
-		                                 server->options.allocator, error);
-	if (status < 0)
-		return status;
-	struct brine_port **end = &server->ports;
-	while (*end)
-		end = &(*end)->next;
-	struct brine_port **at = end;
-	for (size_t i = 0; i < count; i++) {
-		if (status < 0) {
-			brine_listener_close(list[i]);
-			continue;
-		}
-		status = add_port(server, at, list[i], error);
-		if (status == 0)
-			at = &(*at)->next;
-	}
-	while (status < 0 && *end) {
-		struct brine_port *port = *end;
-		*end = port->next;
-		close_port(port, false);
-	}
-	return status;
-}
-
-const char *brine_server_address(const struct brine_server *server, unsigned number)
-{
-	const struct brine_port *port = server->ports;
-	while (port && number-- > 0)
-		port = port->next;
-	return port ? brine_listener_address(port->listener) : NULL;
-}
-
 /* ---- running ---- */
 
 static void drain(struct brine_server *server)
 {
 	uint64_t now_ms = brine_clock_ms();
-	close_ports(server, false);
+	brine_ports_close(server);
 	for (struct brine_session *session = server->sessions; session; session = session->next) {
 		brine_conn_drain(session->link.conn, server->options.drain_ms, now_ms);
 		brine_session_touch(session);
@@ -311,7 +159,7 @@ void brine_server_free(struct brine_server *server)
 		return;
 	const struct brine_allocator *allocator = server->options.allocator;
 	bool forked = server->owner.page && brine_owner_forked(&server->owner);
-	close_ports(server, forked);
+	brine_ports_free(server, forked);
 	close_sessions(server, forked);
 	free_requests(server);
 	brine_loop_free(server->loop);

@@ -2,7 +2,6 @@
 #ifndef BRINE_RPC_SERVER_H
 #define BRINE_RPC_SERVER_H
 
-#include "net/listener.h"
 #include "net/loop.h"
 #include "rpc/log.h"
 #include "rpc/methods.h"
@@ -10,15 +9,6 @@
 #include "rpc/request.h"
 
 #include <stdatomic.h>
-
-/* One listening socket, in the server's list. */
-struct brine_port {
-	struct brine_port *next;
-	struct brine_server *server;
-	struct brine_listener *listener;
-	struct brine_watch watch;
-	struct brine_timer pause; /* runs while there are no descriptors left for peers */
-};
 
 struct brine_server {
 	struct brine_server_options options; /* name points to our copy */

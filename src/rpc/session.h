@@ -2,6 +2,7 @@
 #ifndef BRINE_RPC_SESSION_H
 #define BRINE_RPC_SESSION_H
 
+#include "net/addr.h"
 #include "rpc/link.h"
 #include "rpc/server.h"
 

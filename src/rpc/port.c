@@ -1,0 +1,183 @@
+#include "rpc/port.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "net/socket.h"
+#include "rpc/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	ACCEPTS_PER_TURN = 64, /* so that a storm of connections cannot starve those there are */
+};
+
+static void accept_one(struct brine_port *port, int fd, const struct brine_sockaddr *from)
+{
+	struct brine_server *server = port->server;
+	struct brine_server_counters *counters = &server->counters;
+	uint64_t now_ms = brine_clock_ms();
+	if (counters->connections_open >= server->options.connections_max) {
+		counters->connections_refused++;
+		brine_socket_close(fd);
+		brine_log_print(&server->log, now_ms, "connection refused: %u are open, the most allowed",
+		                server->options.connections_max);
+		return;
+	}
+	struct brine_error error;
+	if (brine_session_open(server, fd, from, port->address, &error) < 0) {
+		counters->connections_refused++;
+		brine_log_print(&server->log, now_ms, "connection refused: %s", error.text);
+		return;
+	}
+	counters->connections_accepted++;
+}
+
+/* Closes the listener, so that peers are refused instead of waiting for nobody. */
+static void close_listener(struct brine_port *port)
+{
+	brine_loop_remove(port->server->loop, &port->watch);
+	brine_timer_stop(port->server->loop, &port->pause);
+	brine_listener_close(port->listener);
+	port->listener = NULL;
+}
+
+/* Looks away from the listener for a while: there are no descriptors or no memory for its peers. */
+static void pause_accepting(struct brine_port *port)
+{
+	struct brine_server *server = port->server;
+	uint64_t now_ms = brine_clock_ms();
+	brine_log_print(&server->log, now_ms, "%s: out of descriptors or memory, accepting pauses", port->address);
+	brine_loop_remove(server->loop, &port->watch);
+	brine_timer_set(server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
+}
+
+static void give_up(struct brine_port *port, int reason)
+{
+	brine_log_print(&port->server->log, brine_clock_ms(), "%s: no longer listening: %s", port->address,
+	                strerror(reason));
+	close_listener(port);
+}
+
+static void on_waiting(struct brine_watch *watch, unsigned ready)
+{
+	struct brine_port *port = watch->user;
+	(void)ready;
+	for (int count = 0; count < ACCEPTS_PER_TURN; count++) {
+		int fd;
+		struct brine_sockaddr from;
+		switch (brine_listener_accept(port->listener, &fd, &from)) {
+		case BRINE_ACCEPT_ONE: accept_one(port, fd, &from); break;
+		case BRINE_ACCEPT_REFUSED: port->server->counters.connections_refused++; break;
+		case BRINE_ACCEPT_NONE: return;
+		case BRINE_ACCEPT_PAUSE: pause_accepting(port); return;
+		default: give_up(port, errno); return;
+		}
+	}
+}
+
+static void on_pause_over(struct brine_timer *timer, uint64_t now_ms)
+{
+	struct brine_port *port = timer->user;
+	if (brine_loop_add(port->server->loop, &port->watch, brine_listener_fd(port->listener), BRINE_READABLE) < 0)
+		brine_timer_set(port->server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
+}
+
+static void free_port(struct brine_port *port, bool forked)
+{
+	if (forked)
+		brine_listener_abandon(port->listener);
+	else
+		close_listener(port);
+	brine_release(port->server->options.allocator, port, sizeof *port);
+}
+
+void brine_ports_close(struct brine_server *server)
+{
+	for (struct brine_port *port = server->ports; port; port = port->next)
+		close_listener(port);
+}
+
+void brine_ports_free(struct brine_server *server, bool forked)
+{
+	while (server->ports) {
+		struct brine_port *port = server->ports;
+		server->ports = port->next;
+		free_port(port, forked);
+	}
+}
+
+/* Watches one listener, which it owns from then on, also on error. */
+static int add_port(struct brine_server *server, struct brine_port **at, struct brine_listener *listener,
+                    struct brine_error *error)
+{
+	struct brine_port *port = brine_alloc_zero(server->options.allocator, sizeof *port);
+	if (!port) {
+		brine_listener_close(listener);
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory listening");
+	}
+	port->server = server;
+	port->listener = listener;
+	snprintf(port->address, sizeof port->address, "%s", brine_listener_address(listener));
+	port->watch = (struct brine_watch){.on_ready = on_waiting, .user = port};
+	port->pause = (struct brine_timer){.on_due = on_pause_over, .user = port};
+	int status = brine_loop_add(server->loop, &port->watch, brine_listener_fd(listener), BRINE_READABLE);
+	if (status < 0) {
+		brine_fail(error, status, 0, "listening on %s: %s", port->address,
+		           status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
+		free_port(port, false);
+		return status;
+	}
+	*at = port;
+	return 0;
+}
+
+/* Watches all of them, or none: those that remain are closed. */
+static int add_ports(struct brine_server *server, struct brine_listener *const *list, size_t count,
+                     struct brine_error *error)
+{
+	struct brine_port **end = &server->ports;
+	while (*end)
+		end = &(*end)->next;
+	int status = 0;
+	size_t added = 0;
+	for (struct brine_port **at = end; added < count && status == 0; added++) {
+		status = add_port(server, at, list[added], error);
+		if (status == 0)
+			at = &(*at)->next;
+	}
+	if (status == 0)
+		return 0;
+	while (added < count)
+		brine_listener_close(list[added++]);
+	while (*end) {
+		struct brine_port *port = *end;
+		*end = port->next;
+		free_port(port, false);
+	}
+	return status;
+}
+
+int brine_server_listen(struct brine_server *server, const char *address, struct brine_error *error)
+{
+	struct brine_addr addr;
+	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	size_t count;
+	if (brine_owner_forked(&server->owner))
+		return brine_owner_refuse("server", error);
+	if (server->ran)
+		return brine_fail(error, BRINE_ERR_STATE, 0, "listen before the server runs");
+	int status = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, error);
+	if (status == 0)
+		status = brine_listener_open_all(list, &count, &addr, (unsigned)server->options.unix_mode,
+		                                 server->options.allocator, error);
+	return status < 0 ? status : add_ports(server, list, count, error);
+}
+
+const char *brine_server_address(const struct brine_server *server, unsigned number)
+{
+	const struct brine_port *port = server->ports;
+	while (port && number-- > 0)
+		port = port->next;
+	return port ? port->address : NULL;
+}
