@@ -273,35 +273,34 @@ static void name_service(struct name_table *table, struct name_table *members, s
 	report_clashes(members);
 }
 
+/* The package with dots as _; without one the last part of the file's name. */
+static const char *make_prefix(struct schema *schema, const struct schema_file *file)
+{
+	const char *slash = strrchr(file->base, '/');
+	const char *from = file->decl.full_name[0] ? file->decl.full_name : slash ? slash + 1 : file->base;
+	char *prefix = schema_alloc(schema, strlen(from) + 2, 1), *to = prefix;
+	if (!prefix)
+		return "";
+	if (!isalpha((unsigned char)from[0]))
+		*to++ = 'x';
+	for (; *from; from++)
+		*to++ = isalnum((unsigned char)*from) ? *from : '_';
+	return prefix;
+}
+
 static void name_file(struct schema *schema, struct schema_file *file)
 {
-	const char *path = file->decl.name, *slash = strrchr(path, '/');
-	size_t size = strlen(path);
-	if (size > 6 && strcmp(path + size - 6, ".proto") == 0)
-		size -= 6;
+	static const char extension[] = ".proto";
+	const char *path = file->decl.name;
+	size_t size = strlen(path), tail = sizeof extension - 1;
+	if (size > tail && strcmp(path + size - tail, extension) == 0)
+		size -= tail;
 	file->base = schema_copy(schema, (struct brine_bytes){path, size});
-	if (file->prefix_option) {
-		file->prefix = file->prefix_option;
-	} else {
-		size_t skipped = slash ? (size_t)(slash + 1 - path) : 0;
-		const char *from = file->decl.full_name[0] ? file->decl.full_name
-		                   : skipped <= size       ? file->base + skipped
-		                                           : "";
-		char *prefix = schema_alloc(schema, strlen(from) + 2, 1);
-		if (!prefix)
-			return;
-		char *to = prefix;
-		if (!isalpha((unsigned char)from[0]))
-			*to++ = 'x';
-		for (; *from; from++)
-			*to++ = isalnum((unsigned char)*from) ? *from : '_';
-		file->prefix = prefix;
-	}
+	file->prefix = file->prefix_option ? file->prefix_option : make_prefix(schema, file);
 	bool ours = strcmp(file->prefix, "brine") == 0 || strncmp(file->prefix, "brine_", 6) == 0;
 	if (ours && file->generate)
 		schema_fault(schema, &file->decl, SCHEMA_PACKAGE,
-		             "names beginning with brine_ are the library's: choose another package, or a prefix with "
-		             "option "
+		             "names beginning with brine_ are the library's: choose another package or option "
 		             "(brine.file).prefix; files of Brine itself need no generated code");
 }
 
