@@ -1,0 +1,113 @@
+/* Holds for any bytes on both sides of a connection: events, output and fault are the same whether the bytes come whole
+ * or cut, each call of ours ends exactly once, and everything is given back. */
+#include "support.h"
+
+#include "fuzz.h"
+
+#include <brine/conn.h>
+
+enum { CALLS = 3 };
+
+struct trace {
+	struct fail_allocator memory;
+	struct brine_conn *conn;
+	struct brine_buf text; /* events, as bytes that can be compared */
+	struct brine_buf output;
+	unsigned ended;
+};
+
+static void note(struct trace *trace, const void *data, size_t size)
+{
+	HOLDS(brine_buf_append(&trace->text, data, size) == 0);
+}
+
+static void pump(struct trace *trace)
+{
+	struct brine_event event;
+	struct brine_bytes none = {NULL, 0};
+	for (bool moved = true; moved;) {
+		moved = false;
+		while (brine_conn_next(trace->conn, &event, 1) > 0) {
+			int head[] = {event.type, event.status};
+			note(trace, head, sizeof head);
+			note(trace, event.method.data, event.method.size);
+			note(trace, event.params.data, event.params.size);
+			note(trace, event.result.data, event.result.size);
+			note(trace, event.error.text.data, event.error.text.size);
+			trace->ended += event.type == BRINE_EVENT_RESPONSE;
+			if (event.type == BRINE_EVENT_REQUEST)
+				brine_conn_reply(trace->conn, event.serial, event.params, none, 1);
+			moved = true;
+		}
+		struct brine_bytes pending = brine_conn_pending(trace->conn);
+		moved = moved || pending.size || brine_conn_deadline(trace->conn) <= 1;
+		brine_buf_append(&trace->output, pending.data, pending.size);
+		brine_conn_sent(trace->conn, pending.size, 1);
+	}
+}
+
+/* seed 0: whole. */
+static void run(struct trace *trace, int role, int wire, const uint8_t *data, size_t size, uint64_t seed)
+{
+	*trace = (struct trace){.text = BRINE_BUF_INIT, .output = BRINE_BUF_INIT};
+	fail_allocator_init(&trace->memory, 0, false);
+	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
+	options.role = role;
+	options.wire = wire;
+	options.hello = role == BRINE_CONNECTING && wire == BRINE_WIRE_FRAMED;
+	options.allocator = &trace->memory.base;
+	HOLDS(brine_conn_new(&trace->conn, &options, 1, NULL) == 0);
+	struct brine_conn_call call = {.method = BRINE_STR("m"), .deadline_ms = BRINE_FOREVER};
+	unsigned started = 0;
+	uint64_t serial;
+	for (unsigned i = 0; i < CALLS; i++)
+		started += brine_conn_call(trace->conn, &call, 1, &serial, NULL) == 0;
+	pump(trace);
+	for (size_t at = 0; at < size;) {
+		size_t piece = seed ? 1 + random_below(&seed, (size - at) / 4 + 1) : size - at;
+		HOLDS(brine_conn_feed(trace->conn, BRINE_BYTES(data + at, piece), 1) == 0);
+		at += piece;
+		pump(trace);
+	}
+	brine_conn_eof(trace->conn, 1);
+	pump(trace);
+	brine_conn_lost(trace->conn, BRINE_OK, 1);
+	pump(trace);
+	HOLDS(brine_conn_state(trace->conn) == BRINE_CONN_CLOSED && trace->ended == started);
+	const struct brine_error *fault = brine_conn_fault(trace->conn);
+	note(trace, &fault->code, sizeof fault->code);
+	note(trace, &fault->offset, sizeof fault->offset);
+	note(trace, fault->text, strlen(fault->text));
+	brine_conn_free(trace->conn);
+	HOLDS(trace->memory.held == 0);
+}
+
+static void compare(const struct brine_buf *a, const struct brine_buf *b)
+{
+	HOLDS(brine_buf_size(a) == brine_buf_size(b));
+	HOLDS(brine_buf_size(a) == 0 || memcmp(a->data, b->data, brine_buf_size(a)) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct {
+		int role, wire;
+	} sides[] = {{BRINE_ACCEPTING, BRINE_WIRE_UNKNOWN},
+	             {BRINE_CONNECTING, BRINE_WIRE_FRAMED},
+	             {BRINE_CONNECTING, BRINE_WIRE_PLAIN}};
+	for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+		struct trace whole, cut;
+		uint64_t seed = 1 + size;
+		for (size_t at = 0; at < size && at < 8; at++)
+			seed = seed * 31 + data[at];
+		run(&whole, sides[i].role, sides[i].wire, data, size, 0);
+		run(&cut, sides[i].role, sides[i].wire, data, size, seed);
+		compare(&whole.text, &cut.text);
+		compare(&whole.output, &cut.output);
+		brine_buf_done(&whole.text);
+		brine_buf_done(&whole.output);
+		brine_buf_done(&cut.text);
+		brine_buf_done(&cut.output);
+	}
+	return 0;
+}
