@@ -46,7 +46,7 @@ struct host {
 	int result; /* of brine_server_run() */
 	char address[ADDRESS_SIZE];
 	char log[4096];
-	int log_lines;
+	atomic_int log_lines;
 	bool log_is_clean; /* no control character was in it */
 };
 
@@ -54,11 +54,11 @@ static inline void host_log(void *user, const char *line)
 {
 	struct host *host = user;
 	size_t used = strlen(host->log);
-	host->log_lines++;
 	for (const char *at = line; *at; at++)
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			host->log_is_clean = false;
 	snprintf(host->log + used, sizeof host->log - used, "%s\n", line);
+	atomic_fetch_add(&host->log_lines, 1);
 }
 
 static inline void *host_run(void *argument)
