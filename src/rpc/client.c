@@ -12,7 +12,8 @@
 
 enum {
 	KEEPALIVE_IDLE_MS = 60000,
-	METHOD_SHOWN = 129, /* at most 128 bytes of a peer's method name go into texts */
+	IDLE_READS_MAX = 16, /* a peer that never stops talking must not hold up a call */
+	METHOD_SHOWN = 129,  /* at most 128 bytes of a peer's method name go into texts */
 };
 
 uint64_t brine_deadline_after(uint64_t timeout_ms)
@@ -102,8 +103,7 @@ void brine_client_push(struct brine_client *client)
 		brine_link_write(&client->link, client->input, brine_clock_ms());
 }
 
-/* Makes a connection of a connected socket, which it owns from then on, also on error. */
-static int open_link(struct brine_client *client, int fd, struct brine_error *error)
+static struct brine_conn_options conn_options(const struct brine_client *client)
 {
 	const struct brine_client_options *given = &client->options;
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
@@ -111,16 +111,20 @@ static int open_link(struct brine_client *client, int fd, struct brine_error *er
 	options.wire = client->addr.plain ? BRINE_WIRE_PLAIN : BRINE_WIRE_FRAMED;
 	options.hello = given->hello && !client->addr.plain;
 	options.name = given->name;
+	options.seed = client->seed;
 	options.limits = given->limits;
 	options.tap = given->tap;
 	options.tap_user = given->tap_user;
 	options.allocator = given->allocator;
+	return options;
+}
+
+/* Makes a connection of a connected socket, which it owns from then on, also on error. */
+static int open_link(struct brine_client *client, int fd, struct brine_error *error)
+{
+	struct brine_conn_options options = conn_options(client);
 	struct brine_link link = {0};
-	int status = brine_random_fill(&options.seed, sizeof options.seed);
-	if (status < 0)
-		brine_fail_errno(error, status, errno, "no random numbers");
-	if (status == 0)
-		status = brine_stream_new_socket(&link.stream, fd, given->allocator, error);
+	int status = brine_stream_new_socket(&link.stream, fd, options.allocator, error);
 	if (status < 0) {
 		brine_socket_close(fd);
 		return status;
@@ -171,8 +175,11 @@ static int dial(struct brine_client *client, uint64_t deadline_ms, struct brine_
 static void look_at_idle_link(struct brine_client *client)
 {
 	uint64_t now_ms = brine_clock_ms();
-	while (client->link.conn && brine_link_read(&client->link, client->input, now_ms))
+	for (int reads = 0; reads < IDLE_READS_MAX && client->link.conn; reads++) {
+		if (!brine_link_read(&client->link, client->input, now_ms))
+			break;
 		handle_events(client, now_ms);
+	}
 	if (client->link.conn && now_ms >= brine_conn_deadline(client->link.conn))
 		brine_conn_tick(client->link.conn, now_ms);
 	if (client->link.conn)
@@ -205,8 +212,36 @@ static void release(struct brine_client *client)
 	brine_release(allocator, client, sizeof *client);
 }
 
-static int new_client(struct brine_client **ret_client, const struct brine_client_options *options,
-                      struct brine_error *error)
+static int copy_name(struct brine_client *client, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *copy = brine_resize(client->options.allocator, NULL, 0, size);
+	if (!copy)
+		return BRINE_ERR_NOMEM;
+	memcpy(copy, name, size);
+	client->options.name = copy;
+	return 0;
+}
+
+/* Gets everything that a client has while it is not connected. */
+static int equip(struct brine_client *client, const char *name, struct brine_error *error)
+{
+	int status = brine_owner_init(&client->owner, error);
+	if (status < 0)
+		return status;
+	status = brine_random_fill(&client->seed, sizeof client->seed);
+	if (status < 0)
+		return brine_fail_errno(error, status, errno, "no random numbers");
+	client->input = brine_resize(client->options.allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
+	if (!client->input || (name && copy_name(client, name) < 0))
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a client");
+	/* Limits that a connection would refuse are refused now. */
+	struct brine_conn_options options = conn_options(client);
+	return brine_link_check(&options, error);
+}
+
+static int new_client(struct brine_client **ret_client, const struct brine_addr *addr,
+                      const struct brine_client_options *options, struct brine_error *error)
 {
 	static const struct brine_client_options defaults = BRINE_CLIENT_OPTIONS_INIT;
 	if (!options)
@@ -216,23 +251,13 @@ static int new_client(struct brine_client **ret_client, const struct brine_clien
 	struct brine_client *client = brine_alloc_zero(options->allocator, sizeof *client);
 	if (!client)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a client");
+	client->addr = *addr;
 	client->options = *options;
 	client->options.name = NULL;
 	if (client->options.timeout_ms == 0)
 		client->options.timeout_ms = defaults.timeout_ms;
 	brine_buf_init(&client->scratch, options->allocator);
-	int status = brine_owner_init(&client->owner, error);
-	client->input = brine_resize(options->allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
-	char *name = NULL;
-	if (options->name) {
-		size_t size = strlen(options->name) + 1;
-		name = brine_resize(options->allocator, NULL, 0, size);
-		if (name)
-			memcpy(name, options->name, size);
-		client->options.name = name;
-	}
-	if (status == 0 && (!client->input || (options->name && !name)))
-		status = brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a client");
+	int status = equip(client, options->name, error);
 	if (status < 0) {
 		release(client);
 		return status;
@@ -248,10 +273,9 @@ int brine_client_open(struct brine_client **ret_client, const char *address, con
 	int status = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_CONNECT, error);
 	struct brine_client *client;
 	if (status == 0)
-		status = new_client(&client, options, error);
+		status = new_client(&client, &addr, options, error);
 	if (status < 0)
 		return status;
-	client->addr = addr;
 	client->connects = true;
 	brine_escape(client->peer_text, sizeof client->peer_text, address, strlen(address));
 	*ret_client = client;
@@ -261,8 +285,9 @@ int brine_client_open(struct brine_client **ret_client, const char *address, con
 int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct brine_client_options *options,
                          struct brine_error *error)
 {
+	struct brine_addr unknown = {0};
 	struct brine_client *client;
-	int status = new_client(&client, options, error);
+	int status = new_client(&client, &unknown, options, error);
 	if (status < 0) {
 		brine_socket_close(fd);
 		return status;

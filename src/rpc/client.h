@@ -17,6 +17,7 @@ struct brine_client {
 	char peer_text[BRINE_ADDR_TEXT_SIZE]; /* the address, for error texts */
 	bool connects;                        /* false: made of a descriptor, which cannot be had again */
 	bool greeted;                         /* the peer's welcome came on this connection */
+	uint64_t seed;                        /* for tables keyed by what a peer chooses */
 	atomic_bool busy;                     /* a thread is inside */
 	struct brine_link link;               /* empty while there is no connection */
 	void *input;                          /* BRINE_LINK_INPUT_SIZE bytes for reading */

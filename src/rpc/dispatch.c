@@ -45,16 +45,17 @@ static const char *check_streams(const struct brine_event *event, uint32_t flags
 /* Sends what a handler made, or says that it made nothing. */
 static void conclude(struct brine_request *request, int status, const void *response)
 {
-	if (request->answered)
+	if (request->answered || status == BRINE_PENDING)
 		return;
-	if (status == 0 && request->entry->method) {
-		brine_request_reply(request, response);
-	} else if (status == 0) {
-		brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
+	if (status == 0) {
+		int sent = request->entry->method ? brine_request_reply(request, response)
+		                                  : brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
+		if (sent == BRINE_ERR_TOO_BIG)
+			brine_request_log(request, "its result was not sent", brine_error_text(sent));
 	} else if (status == BRINE_ERR_NO_METHOD) {
 		brine_request_fail(request, BRINE_CODE_NO_METHOD, "no such method: '%.*s'",
 		                   BRINE_ARG(request->entry->name));
-	} else if (status != BRINE_PENDING) {
+	} else {
 		brine_request_log(request, "its handler returned", brine_error_text(status));
 		brine_request_fail(request, BRINE_CODE_INTERNAL, "internal error");
 	}

@@ -4,6 +4,15 @@ enum {
 	LAST_READS_MAX = 64, /* after a failed write: what had arrived, but not what a peer goes on sending */
 };
 
+int brine_link_check(const struct brine_conn_options *options, struct brine_error *error)
+{
+	struct brine_conn *conn;
+	int status = brine_conn_new(&conn, options, 0, error);
+	if (status == 0)
+		brine_conn_free(conn);
+	return status;
+}
+
 void brine_link_fail(struct brine_link *link, int system_errno, uint64_t now_ms)
 {
 	if (!link->dead)

@@ -21,6 +21,9 @@ struct brine_link {
 	int system_errno; /* why it died; 0 where the peer only closed */
 };
 
+/* Whether connections can be made with these options: 0, or what brine_conn_new() says. */
+int brine_link_check(const struct brine_conn_options *options, struct brine_error *error);
+
 /* Writes what is pending as far as the stream takes it, and says when nothing more will come. A failed write ends the
  * link only after everything that had arrived was read. input: BRINE_LINK_INPUT_SIZE bytes of scratch. */
 void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms);

@@ -147,10 +147,13 @@ static int send_result(struct brine_request *request, struct brine_bytes result)
 
 static int send_error(struct brine_request *request, int64_t code, struct brine_str text, struct brine_bytes data)
 {
-	if (request->session && request->serial)
+	if (request->serial == 0) {
+		char why[BRINE_LOG_TEXT_SIZE];
+		brine_escape(why, sizeof why, text.data, text.size);
+		brine_server_drop(request->server, &request->peer, request->method, why);
+	} else if (request->session) {
 		brine_conn_fail(request->session->link.conn, request->serial, code, text, data, brine_clock_ms());
-	else if (request->serial == 0)
-		brine_server_drop(request->server, &request->peer, request->method, "its handler failed");
+	}
 	return finish(request, BRINE_ERR_REMOTE);
 }
 

@@ -109,6 +109,25 @@ static int copy_name(struct brine_server *server, const char *name)
 	return 0;
 }
 
+/* Gets everything that a server has before anybody connects. */
+static int equip(struct brine_server *server, const char *name)
+{
+	const struct brine_allocator *allocator = server->options.allocator;
+	int status = copy_name(server, name);
+	if (status == 0)
+		status = brine_random_fill(&server->seed, sizeof server->seed);
+	if (status == 0)
+		status = brine_owner_init(&server->owner, NULL);
+	if (status == 0)
+		status = brine_loop_new(&server->loop, NULL, NULL, allocator, NULL);
+	if (status < 0)
+		return status;
+	brine_methods_init(&server->methods, allocator, server->seed);
+	server->input = brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
+	/* Limits that every connection would refuse are refused now. */
+	return server->input ? brine_session_check(server) : BRINE_ERR_NOMEM;
+}
+
 int brine_server_new(struct brine_server **ret_server, const struct brine_server_options *options)
 {
 	static const struct brine_server_options defaults = BRINE_SERVER_OPTIONS_INIT;
@@ -122,17 +141,7 @@ int brine_server_new(struct brine_server **ret_server, const struct brine_server
 	server->options = *options;
 	server->log = (struct brine_log){.write = options->log, .user = options->log_user};
 	brine_buf_init(&server->scratch, options->allocator);
-	int status = copy_name(server, options->name);
-	if (status == 0)
-		status = brine_random_fill(&server->seed, sizeof server->seed);
-	brine_methods_init(&server->methods, options->allocator, server->seed);
-	if (status == 0)
-		status = brine_owner_init(&server->owner, NULL);
-	if (status == 0)
-		status = brine_loop_new(&server->loop, NULL, NULL, options->allocator, NULL);
-	server->input = status == 0 ? brine_resize(options->allocator, NULL, 0, BRINE_LINK_INPUT_SIZE) : NULL;
-	if (status == 0 && !server->input)
-		status = BRINE_ERR_NOMEM;
+	int status = equip(server, options->name);
 	if (status < 0) {
 		brine_server_free(server);
 		return status;

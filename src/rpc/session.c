@@ -158,9 +158,9 @@ static void describe_peer(struct brine_peer *peer, int fd, const struct brine_so
 	peer->pid = credentials.pid;
 }
 
-static int open_link(struct brine_session *session, int fd, struct brine_error *error)
+static struct brine_conn_options conn_options(const struct brine_server *server)
 {
-	const struct brine_server_options *given = &session->server->options;
+	const struct brine_server_options *given = &server->options;
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	options.role = BRINE_ACCEPTING;
 	options.wire = BRINE_WIRE_UNKNOWN;
@@ -168,12 +168,24 @@ static int open_link(struct brine_session *session, int fd, struct brine_error *
 	options.plain_refused = given->plain_refused;
 	options.live = true;
 	options.name = given->name;
-	options.seed = session->server->seed;
+	options.seed = server->seed;
 	options.limits = given->limits;
 	options.tap = given->tap;
 	options.tap_user = given->tap_user;
 	options.allocator = given->allocator;
-	int status = brine_stream_new_socket(&session->link.stream, fd, given->allocator, error);
+	return options;
+}
+
+int brine_session_check(const struct brine_server *server)
+{
+	struct brine_conn_options options = conn_options(server);
+	return brine_link_check(&options, NULL);
+}
+
+static int open_link(struct brine_session *session, int fd, struct brine_error *error)
+{
+	struct brine_conn_options options = conn_options(session->server);
+	int status = brine_stream_new_socket(&session->link.stream, fd, options.allocator, error);
 	if (status < 0) {
 		brine_socket_close(fd);
 		return status;

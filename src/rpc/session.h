@@ -19,6 +19,9 @@ struct brine_session {
 	bool behind;                        /* has events left over from its last turn: reads nothing new before */
 };
 
+/* Whether sessions can be made with the server's options: 0, BRINE_ERR_INVALID or NOMEM. */
+int brine_session_check(const struct brine_server *server);
+
 /* Makes a session of an accepted socket, which it owns from then on, also on error. listener: the address that it came
  * to. Errors: BRINE_ERR_NOMEM, SYSTEM, INVALID. */
 int brine_session_open(struct brine_server *server, int fd, const struct brine_sockaddr *from, const char *listener,

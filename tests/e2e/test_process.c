@@ -245,11 +245,45 @@ static void one_thread_at_a_time_over(void **state, enum over kind)
 }
 DEFINE_BOTH(one_thread_at_a_time)
 
+static struct brine_server *signalled;
+
+static void stop_it(int number)
+{
+	(void)number;
+	brine_server_stop(signalled);
+}
+
+/* A signal handler stops the server, once to drain and once to end, whatever thread it interrupts. */
+static void stopped_by_signal_over(void **state, enum over kind)
+{
+	struct host host;
+	struct sigaction before, stop = {.sa_handler = stop_it};
+	host_start(&host, state, kind, NULL);
+	int fd = raw_connect(host.address);
+	raw_send_request(fd, 1, "calc.Calc/Hold", BRINE_BYTES("\x90", 1));
+	wait_for_count(&host.calc.held_count, 1);
+	signalled = host.server;
+	assert_int_equal(sigaction(SIGUSR1, &stop, &before), 0);
+	errno = ENOTTY;
+	assert_int_equal(pthread_kill(host.thread, SIGUSR1), 0);
+	uint8_t frame[128];
+	assert_true(raw_read_frame(fd, frame) > 4);
+	assert_memory_equal(frame, "\x94\x14\x00", 3); /* goaway 0: it drains */
+	assert_int_equal(raise(SIGUSR1), 0);
+	assert_int_equal(errno, ENOTTY);
+	host_join(&host);
+	assert_int_equal(host.result, 0);
+	sigaction(SIGUSR1, &before, NULL);
+	close(fd);
+	host_free(&host);
+}
+DEFINE_BOTH(stopped_by_signal)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(forked),          BOTH(close_on_exec),    BOTH(no_sigpipe),
-	        BOTH(low_descriptors), BOTH(high_descriptors), BOTH(one_thread_at_a_time),
+	        BOTH(forked),           BOTH(close_on_exec),        BOTH(no_sigpipe),        BOTH(low_descriptors),
+	        BOTH(high_descriptors), BOTH(one_thread_at_a_time), BOTH(stopped_by_signal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -354,6 +354,15 @@ static void registering(void **state)
 	brine_server_free(NULL);
 	struct brine_server_options options = {0};
 	assert_int_equal(brine_server_new(&server, &options), BRINE_ERR_INVALID);
+	/* Limits that no connection could have. */
+	options = (struct brine_server_options)BRINE_SERVER_OPTIONS_INIT;
+	options.limits.message_size_max = 5;
+	assert_int_equal(brine_server_new(&server, &options), BRINE_ERR_INVALID);
+	struct brine_client_options client_options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_client *client;
+	client_options.limits.depth_max = 1;
+	assert_int_equal(brine_client_open(&client, "tcp://127.0.0.1:1", &client_options, &error), BRINE_ERR_INVALID);
+	assert_non_null(strstr(error.text, "depth"));
 }
 
 /* Several listeners, untyped handlers, and the methods of nobody in particular. */
