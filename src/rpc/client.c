@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 enum {
-	KEEPALIVE_IDLE_MS = 60000,
 	IDLE_READS_MAX = 16, /* a peer that never stops talking must not hold up a call */
 	METHOD_SHOWN = 129,  /* at most 128 bytes of a peer's method name go into texts */
 };
@@ -160,7 +159,7 @@ static int dial(struct brine_client *client, uint64_t deadline_ms, struct brine_
 	if (status == 0)
 		status = brine_socket_dial(&fd, NULL, list, count, deadline_ms, &why);
 	if (status == 0) {
-		(void)brine_socket_keepalive(fd, KEEPALIVE_IDLE_MS, client->options.limits.stuck_output_ms);
+		brine_link_keepalive(fd, &client->options.limits);
 		return open_link(client, fd, error);
 	}
 	bool named = client->addr.host[0] != '\0';

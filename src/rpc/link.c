@@ -1,8 +1,18 @@
 #include "rpc/link.h"
 
+#include "net/socket.h"
+
 enum {
+	KEEPALIVE_IDLE_MS = 60000,
 	LAST_READS_MAX = 64, /* after a failed write: what had arrived, but not what a peer goes on sending */
 };
+
+void brine_link_keepalive(int fd, const struct brine_limits *limits)
+{
+	/* Later than our own limit for a peer that takes nothing: that one can say what happened. */
+	uint64_t stuck_ms = limits->stuck_output_ms;
+	(void)brine_socket_keepalive(fd, KEEPALIVE_IDLE_MS, stuck_ms < UINT32_MAX ? 2 * stuck_ms : stuck_ms);
+}
 
 int brine_link_check(const struct brine_conn_options *options, struct brine_error *error)
 {

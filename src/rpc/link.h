@@ -24,6 +24,9 @@ struct brine_link {
 /* Whether connections can be made with these options: 0, or what brine_conn_new() says. */
 int brine_link_check(const struct brine_conn_options *options, struct brine_error *error);
 
+/* Lets the kernel find a TCP peer that vanished. Where it cannot, the connection does without. */
+void brine_link_keepalive(int fd, const struct brine_limits *limits);
+
 /* Writes what is pending as far as the stream takes it, and says when nothing more will come. A failed write ends the
  * link only after everything that had arrived was read. input: BRINE_LINK_INPUT_SIZE bytes of scratch. */
 void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms);

@@ -10,7 +10,6 @@
 
 enum {
 	EVENTS_PER_TURN = 64, /* so that one busy peer cannot starve the others */
-	KEEPALIVE_IDLE_MS = 60000,
 };
 
 void brine_session_touch(struct brine_session *session)
@@ -33,14 +32,16 @@ static void cancel_request(struct brine_session *session, uint64_t serial)
 		atomic_store_explicit(&request->cancelled, true, memory_order_release);
 }
 
-/* Tells the log why a connection did not end well. A peer that just went away is no news. */
+/* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
 static void log_end(struct brine_session *session, int status, uint64_t now_ms)
 {
-	if (status == BRINE_OK || status == BRINE_ERR_LOST)
-		return;
 	const struct brine_error *fault = brine_conn_fault(session->link.conn);
-	brine_log_print(&session->server->log, now_ms, "%s: closed: %s", session->peer.address,
-	                fault->code ? fault->text : brine_error_text(status));
+	const char *why = fault->code ? fault->text : brine_error_text(status);
+	if (status == BRINE_ERR_LOST && session->link.system_errno == ETIMEDOUT)
+		why = "the peer has vanished";
+	else if (status == BRINE_OK || status == BRINE_ERR_LOST)
+		return;
+	brine_log_print(&session->server->log, now_ms, "%s: closed: %s", session->peer.address, why);
 }
 
 /* Handles what came, up to the cap. False when the connection has ended. */
@@ -228,7 +229,7 @@ int brine_session_open(struct brine_server *server, int fd, const struct brine_s
 	session->watch = (struct brine_watch){.on_ready = on_ready, .user = session};
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
 	describe_peer(&session->peer, fd, from, listener);
-	(void)brine_socket_keepalive(fd, KEEPALIVE_IDLE_MS, server->options.limits.stuck_output_ms);
+	brine_link_keepalive(fd, &server->options.limits);
 	int status = open_link(session, fd, error);
 	if (status == 0) {
 		status = brine_loop_add(server->loop, &session->watch, fd, BRINE_READABLE);

@@ -84,6 +84,43 @@ static void short_reads_and_writes_over(void **state, enum over kind)
 }
 DEFINE_BOTH(short_reads_and_writes)
 
+/* Peers that the server waits for cost it no turns of its loop: one that sends no more but is owed an answer, and one
+ * that does not read. Nor does a client that waits spin. */
+static void waiting_costs_nothing_over(void **state, enum over kind)
+{
+	enum { TURNS_MAX = 40 };
+	struct host host;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	options.limits.output_mark = 64 * 1024;
+	host_start(&host, state, kind, &options);
+	struct brine_client *client = client_of(host.address, NULL);
+	int half = raw_connect(host.address), greedy = raw_connect(host.address);
+	raw_send_request(half, 1, "calc.Calc/Hold", BRINE_BYTES("\x90", 1));
+	assert_int_equal(shutdown(half, SHUT_WR), 0);
+	for (int i = 0; i < 20; i++)
+		raw_send_request(greedy, i, "calc.Calc/Make", BRINE_BYTES("\x91\xce\x00\x08\x00\x00", 6));
+	wait_for_count(&host.calc.held_count, 1);
+	/* The answers to this one say that the others had their turns. */
+	for (int i = 0; i < 10; i++) {
+		int64_t sum;
+		assert_int_equal(calc_call_add(client, NULL, 1, 1, &sum), 0);
+	}
+	fault_reset();
+	call.timeout_ms = 300;
+	assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}, NULL),
+	                 BRINE_ERR_DEADLINE);
+	assert_in_range(fault_calls(FAULT_epoll_wait), 1, TURNS_MAX);
+	assert_in_range(fault_calls(FAULT_poll), 1, TURNS_MAX);
+	brine_call_done(&call);
+	brine_client_free(client);
+	close(half);
+	close(greedy);
+	brine_server_stop(host.server);
+	host_stop(&host);
+}
+DEFINE_BOTH(waiting_costs_nothing)
+
 /* ---- names ---- */
 
 static void wait_here(void *user)
@@ -159,8 +196,8 @@ static void a_name_does_not_resolve(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(every_call_fails),         BOTH(wakes_are_interrupted),       BOTH(short_reads_and_writes),
-	        e2e_test(a_name_resolves_late), e2e_test(a_name_does_not_resolve),
+	        BOTH(every_call_fails),      BOTH(wakes_are_interrupted),    BOTH(short_reads_and_writes),
+	        BOTH(waiting_costs_nothing), e2e_test(a_name_resolves_late), e2e_test(a_name_does_not_resolve),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
