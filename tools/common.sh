@@ -35,8 +35,9 @@ install them as root: apt-get install ${missing[*]}"
 }
 
 # What building needs, and what the tests need besides.
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmsgpack-dev libjansson-dev protobuf-compiler)
-test_packages=(git libcmocka-dev python3 python3-msgpack libprotobuf-dev g++)
+# libprotobuf-dev holds the standard schemas (google/protobuf/timestamp.proto).
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmsgpack-dev libjansson-dev protobuf-compiler libprotobuf-dev)
+test_packages=(git g++ libcmocka-dev python3 python3-msgpack)
 full_packages=(clang libclang-rt-14-dev clang-format)
 
 # step TITLE COMMAND...: runs it, prints its time; on failure shows the end of its output and ends the script.
