@@ -183,7 +183,7 @@ BRINE_API uint32_t brine_conn_calls_incoming(const struct brine_conn *conn);
 
 /* Queues a request; its end comes as exactly one RESPONSE event with *ret_serial. Errors, nothing then queued:
  * BRINE_ERR_INVALID, TOO_BIG (over the peer's limit; the text has both sizes), OVERLOADED (the peer's calls_max run
- * already, or the output is over its mark), GOING_AWAY (the peer drains), LOST (closed, or the peer sends no more),
+ * already, or the output is over its mark), GOING_AWAY (a side drains), LOST (closed, or the peer sends no more),
  * DEADLINE (already past), NOMEM; BRINE_ERR_STATE where the peer may not be called (accepting side: the peer is plain
  * or said no hello, WIRE.md section 5). */
 BRINE_API int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms,

@@ -102,6 +102,9 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 		rc = check_invocation(conn, call->method, call->params, call->metadata, error);
 	if (rc < 0)
 		return rc;
+	/* The peer may close as soon as it has read our goaway: the call could be lost without having run. */
+	if (conn->drain_sent)
+		return brine_fail(error, BRINE_ERR_GOING_AWAY, 0, "this side is going away, not sent");
 	if (call->deadline_ms <= conn->now_ms)
 		return brine_fail(error, BRINE_ERR_DEADLINE, 0, "the deadline has passed, not sent");
 	if (conn->calls.outgoing.count >= conn->peer.calls_max)
