@@ -4,9 +4,10 @@
 
 #include <brine/api.h>
 
-/* A set of allocation functions and the pointer they get. The struct must outlive every object made with it. It is called
- * from whatever thread uses the object. resize(user, NULL, 0, n) allocates; resize(user, p, old_size, 0) frees and returns
- * NULL; old_size is always the size last asked for. Returns NULL when out of memory, the old block then untouched. */
+/* A set of allocation functions and the pointer they get. The struct must outlive every object made with it. It is
+ * called from whatever thread uses the object. resize(user, NULL, 0, n) allocates; resize(user, p, old_size, 0) frees
+ * and returns NULL; old_size is always the size last asked for. Returns NULL when out of memory, the old block then
+ * untouched. */
 struct brine_allocator {
 	void *(*resize)(void *user, void *memory, size_t old_size, size_t new_size);
 	void *user;

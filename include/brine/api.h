@@ -9,14 +9,14 @@
 #define BRINE_VERSION_MAJOR 0
 #define BRINE_VERSION_MINOR 1
 #define BRINE_VERSION_PATCH 0
-#define BRINE_VERSION "0.1.0"
+#define BRINE_VERSION       "0.1.0"
 
 /* The number every generated or hand-written descriptor starts with. The runtime refuses a descriptor of another number
  * (BRINE_ERR_ABI), so a program and a newer library never misread each other. */
 #define BRINE_ABI 1
 
 #if defined(__GNUC__)
-#define BRINE_API __attribute__((visibility("default")))
+#define BRINE_API                               __attribute__((visibility("default")))
 #define BRINE_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
 #else
 #define BRINE_API
@@ -25,7 +25,7 @@
 
 #ifdef __cplusplus
 #define BRINE_BEGIN extern "C" {
-#define BRINE_END }
+#define BRINE_END   }
 #else
 #define BRINE_BEGIN
 #define BRINE_END

@@ -16,7 +16,10 @@ struct brine_arena {
 	size_t budget;                    /* most bytes to hand out; 0: no limit */
 	const struct brine_allocator *allocator;
 };
-#define BRINE_ARENA_INIT {NULL, 0, 0, NULL}
+#define BRINE_ARENA_INIT                                                                                               \
+	{                                                                                                              \
+		NULL, 0, 0, NULL                                                                                       \
+	}
 
 BRINE_BEGIN
 
@@ -39,7 +42,7 @@ BRINE_API void *brine_arena_copy(struct brine_arena *arena, const void *data, si
 /* Formatted text; {NULL, 0} when out of memory or over the budget. Terminated by NUL behind its size. */
 BRINE_API struct brine_str brine_arena_printf(struct brine_arena *arena, const char *format, ...) BRINE_PRINTF(2, 3);
 BRINE_API struct brine_str brine_arena_vprintf(struct brine_arena *arena, const char *format, va_list arguments)
-	BRINE_PRINTF(2, 0);
+        BRINE_PRINTF(2, 0);
 
 BRINE_END
 

@@ -14,7 +14,10 @@ struct brine_buf {
 	size_t capacity;
 	const struct brine_allocator *allocator; /* NULL: the default */
 };
-#define BRINE_BUF_INIT {NULL, 0, 0, 0, NULL}
+#define BRINE_BUF_INIT                                                                                                 \
+	{                                                                                                              \
+		NULL, 0, 0, 0, NULL                                                                                    \
+	}
 
 BRINE_BEGIN
 
@@ -32,8 +35,8 @@ BRINE_API void *brine_buf_reserve(struct brine_buf *buf, size_t size);
 /* Appends size bytes. 0 or BRINE_ERR_NOMEM (the buffer is then unchanged). */
 BRINE_API int brine_buf_append(struct brine_buf *buf, const void *data, size_t size);
 
-/* Drops size bytes (at most what is there) from the front. Gives memory back when the buffer becomes empty and holds more
- * than 64 KiB. Never fails. */
+/* Drops size bytes (at most what is there) from the front. Gives memory back when the buffer becomes empty and holds
+ * more than 64 KiB. Never fails. */
 BRINE_API void brine_buf_take(struct brine_buf *buf, size_t size);
 
 static inline size_t brine_buf_size(const struct brine_buf *buf)

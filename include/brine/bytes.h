@@ -1,4 +1,5 @@
-/* brine/bytes.h - borrowed views of bytes and text. A view owns nothing: whoever hands it out says how long it lives. */
+/* brine/bytes.h - borrowed views of bytes and text. A view owns nothing: whoever hands it out says how long it lives.
+ */
 #ifndef BRINE_BYTES_H
 #define BRINE_BYTES_H
 
@@ -31,10 +32,13 @@ struct brine_timestamp {
 
 #ifndef __cplusplus
 /* A view of a string literal: BRINE_STR("ACME"). As an initializer for static data: BRINE_STR_INIT("ACME"). */
-#define BRINE_STR(literal) ((struct brine_str){"" literal, sizeof(literal) - 1})
+#define BRINE_STR(literal)          ((struct brine_str){"" literal, sizeof(literal) - 1})
 #define BRINE_BYTES(pointer, bytes) ((struct brine_bytes){(pointer), (bytes)})
 #endif
-#define BRINE_STR_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define BRINE_STR_INIT(literal)                                                                                        \
+	{                                                                                                              \
+		"" literal, sizeof(literal) - 1                                                                        \
+	}
 
 /* printf("%.*s", BRINE_ARG(view)): prints a view whose text is trusted. */
 #define BRINE_ARG(view) ((int)(view).size), ((const char *)(view).data)

@@ -1,7 +1,8 @@
 /* brine/pack.h - writes MessagePack values by hand into a buffer: the packer for untyped calls without msgpack-c.
- * Every function appends one value (or a container's head, its elements then follow) in the shortest form and returns 0 or
- * BRINE_ERR_NOMEM, with the buffer then as before. Content of 4 GiB and more is BRINE_ERR_LIMIT, a timestamp whose nanoseconds
- * are not 0 .. 999,999,999 BRINE_ERR_RANGE. Strings are not checked for UTF-8. Not thread-safe. Source: the MessagePack specification. */
+ * Every function appends one value (or a container's head, its elements then follow) in the shortest form and returns 0
+ * or BRINE_ERR_NOMEM, with the buffer then as before. Content of 4 GiB and more is BRINE_ERR_LIMIT, a timestamp whose
+ * nanoseconds are not 0 .. 999,999,999 BRINE_ERR_RANGE. Strings are not checked for UTF-8. Not thread-safe. Source: the
+ * MessagePack specification. */
 #ifndef BRINE_PACK_H
 #define BRINE_PACK_H
 

@@ -9,8 +9,9 @@
 
 BRINE_BEGIN
 
-/* Views one MessagePack value as a msgpack_object. The bytes are checked before msgpack-c sees them, so hostile ones cost
- * nothing. The object and what it points to live in the arena and in `bytes`. Errors: as brine_check(), BRINE_ERR_NOMEM. */
+/* Views one MessagePack value as a msgpack_object. The bytes are checked before msgpack-c sees them, so hostile ones
+ * cost nothing. The object and what it points to live in the arena and in `bytes`. Errors: as brine_check(),
+ * BRINE_ERR_NOMEM. */
 BRINE_API int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, struct brine_arena *arena,
                                  struct brine_error *error);
 

@@ -10,7 +10,8 @@ static inline const struct brine_allocator *brine_allocator_or_default(const str
 	return allocator ? allocator : brine_allocator_default();
 }
 
-static inline void *brine_resize(const struct brine_allocator *allocator, void *memory, size_t old_size, size_t new_size)
+static inline void *brine_resize(const struct brine_allocator *allocator, void *memory, size_t old_size,
+                                 size_t new_size)
 {
 	const struct brine_allocator *real = brine_allocator_or_default(allocator);
 	return real->resize(real->user, memory, old_size, new_size);

@@ -12,7 +12,7 @@ const char *brine_error_name(int code)
 {
 	switch (code) {
 	case BRINE_OK: return "BRINE_OK";
-#define NAME(name, value, text) \
+#define NAME(name, value, text)                                                                                        \
 	case value: return "BRINE_ERR_" #name;
 		BRINE_ERROR_MAP(NAME)
 #undef NAME
@@ -24,7 +24,7 @@ const char *brine_error_text(int code)
 {
 	switch (code) {
 	case BRINE_OK: return "success";
-#define TEXT(name, value, text) \
+#define TEXT(name, value, text)                                                                                        \
 	case value: return text;
 		BRINE_ERROR_MAP(TEXT)
 #undef TEXT
@@ -35,17 +35,17 @@ const char *brine_error_text(int code)
 const char *brine_code_text(int64_t code)
 {
 	static const char *const texts[] = {
-		[BRINE_CODE_FAILED] = "failed",
-		[BRINE_CODE_INVALID] = "invalid arguments or message",
-		[BRINE_CODE_NO_METHOD] = "no such method",
-		[BRINE_CODE_DEADLINE] = "deadline exceeded",
-		[BRINE_CODE_CANCELLED] = "cancelled",
-		[BRINE_CODE_OVERLOADED] = "overloaded, not started",
-		[BRINE_CODE_GOING_AWAY] = "going away, not started",
-		[BRINE_CODE_TOO_LARGE] = "too large",
-		[BRINE_CODE_DENIED] = "denied",
-		[BRINE_CODE_UNSUPPORTED] = "unsupported",
-		[BRINE_CODE_INTERNAL] = "internal error",
+	        [BRINE_CODE_FAILED] = "failed",
+	        [BRINE_CODE_INVALID] = "invalid arguments or message",
+	        [BRINE_CODE_NO_METHOD] = "no such method",
+	        [BRINE_CODE_DEADLINE] = "deadline exceeded",
+	        [BRINE_CODE_CANCELLED] = "cancelled",
+	        [BRINE_CODE_OVERLOADED] = "overloaded, not started",
+	        [BRINE_CODE_GOING_AWAY] = "going away, not started",
+	        [BRINE_CODE_TOO_LARGE] = "too large",
+	        [BRINE_CODE_DENIED] = "denied",
+	        [BRINE_CODE_UNSUPPORTED] = "unsupported",
+	        [BRINE_CODE_INTERNAL] = "internal error",
 	};
 	if (code >= 0 && code < (int64_t)(sizeof texts / sizeof texts[0]))
 		return texts[code];

@@ -16,46 +16,48 @@
 
 static const char *const names[FAULT_COUNT] = {
 #define X(name) [FAULT_##name] = #name,
-	FAULT_MAP(X)
+        FAULT_MAP(X)
 #undef X
 };
 
 /* What each can give, by its manual page. 0 ends a row. */
 static const int errnos[FAULT_COUNT][16] = {
-	[FAULT_socket] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT, EPROTONOSUPPORT, EINVAL},
-	[FAULT_bind] = {EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL, ENOMEM, ENOENT, ENOTDIR, EROFS, ELOOP, ENAMETOOLONG},
-	[FAULT_listen] = {EADDRINUSE, EOPNOTSUPP, ENOTSOCK},
-	[FAULT_connect] = {EINTR, EAGAIN, ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EACCES, EPERM, ENOENT,
-                           ECONNRESET, EADDRINUSE, ENOTDIR},
-	[FAULT_accept4] = {EINTR, EAGAIN, ECONNABORTED, EPROTO, EMFILE, ENFILE, ENOMEM, ENOBUFS, EPERM, ENETDOWN, EHOSTUNREACH,
-                           ETIMEDOUT, EINVAL, ENOTSOCK},
-	[FAULT_send] = {EINTR, EAGAIN, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, ETIMEDOUT, EHOSTUNREACH, ENETDOWN, EACCES, ENOTCONN},
-	[FAULT_sendmsg] = {EINTR, EAGAIN, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, ETIMEDOUT, EHOSTUNREACH, ENETDOWN, EACCES, EMSGSIZE},
-	[FAULT_recv] = {EINTR, EAGAIN, ECONNRESET, ETIMEDOUT, ENOMEM, ENOTCONN, EHOSTUNREACH, ECONNREFUSED, EIO},
-	[FAULT_shutdown] = {ENOTCONN, EINVAL},
-	[FAULT_setsockopt] = {ENOMEM, ENOPROTOOPT, EINVAL, EPERM},
-	[FAULT_getsockopt] = {ENOPROTOOPT, EINVAL, ENOMEM, ENOTSOCK},
-	[FAULT_getsockname] = {ENOBUFS, EINVAL},
-	[FAULT_getpeername] = {ENOBUFS, EINVAL, ENOTCONN},
-	[FAULT_getaddrinfo] = {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM, EAI_FAMILY},
-	[FAULT_poll] = {EINTR, EAGAIN, ENOMEM, EINVAL},
-	[FAULT_epoll_create1] = {EMFILE, ENFILE, ENOMEM},
-	[FAULT_epoll_ctl] = {ENOMEM, ENOSPC, EPERM, EBADF, EINTR},
-	[FAULT_epoll_wait] = {EINTR, EBADF, EINVAL},
-	[FAULT_eventfd] = {EMFILE, ENFILE, ENOMEM, ENODEV},
-	[FAULT_read] = {EINTR, EAGAIN, EIO},
-	[FAULT_write] = {EINTR, EAGAIN, EIO},
-	[FAULT_close] = {EINTR, EIO, ENOSPC, EDQUOT},
-	[FAULT_fcntl] = {EMFILE, EBADF, EINVAL, EPERM},
-	[FAULT_open] = {EMFILE, ENFILE, ENOMEM, EACCES, ENOENT, ENOTDIR, ELOOP},
-	[FAULT_flock] = {EINTR, EWOULDBLOCK, ENOLCK},
-	[FAULT_fstat] = {EIO, ENOMEM, EOVERFLOW},
-	[FAULT_fstatat] = {EACCES, ENOMEM, EIO, ELOOP},
-	[FAULT_fchmod] = {EPERM, EROFS, EIO},
-	[FAULT_fchmodat] = {EPERM, EROFS, EIO, ENOENT},
-	[FAULT_renameat2] = {EACCES, EPERM, EROFS, ENOSPC, EINVAL, EEXIST},
-	[FAULT_unlinkat] = {EACCES, EROFS, ENOENT},
-	[FAULT_getrandom] = {EINTR, ENOSYS, EAGAIN},
+        [FAULT_socket] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT, EPROTONOSUPPORT, EINVAL},
+        [FAULT_bind] = {EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL, ENOMEM, ENOENT, ENOTDIR, EROFS, ELOOP, ENAMETOOLONG},
+        [FAULT_listen] = {EADDRINUSE, EOPNOTSUPP, ENOTSOCK},
+        [FAULT_connect] = {EINTR, EAGAIN, ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EACCES,
+                           EPERM, ENOENT, ECONNRESET, EADDRINUSE, ENOTDIR},
+        [FAULT_accept4] = {EINTR, EAGAIN, ECONNABORTED, EPROTO, EMFILE, ENFILE, ENOMEM, ENOBUFS, EPERM, ENETDOWN,
+                           EHOSTUNREACH, ETIMEDOUT, EINVAL, ENOTSOCK},
+        [FAULT_send] = {EINTR, EAGAIN, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, ETIMEDOUT, EHOSTUNREACH, ENETDOWN, EACCES,
+                        ENOTCONN},
+        [FAULT_sendmsg] = {EINTR, EAGAIN, ECONNRESET, EPIPE, ENOBUFS, ENOMEM, ETIMEDOUT, EHOSTUNREACH, ENETDOWN, EACCES,
+                           EMSGSIZE},
+        [FAULT_recv] = {EINTR, EAGAIN, ECONNRESET, ETIMEDOUT, ENOMEM, ENOTCONN, EHOSTUNREACH, ECONNREFUSED, EIO},
+        [FAULT_shutdown] = {ENOTCONN, EINVAL},
+        [FAULT_setsockopt] = {ENOMEM, ENOPROTOOPT, EINVAL, EPERM},
+        [FAULT_getsockopt] = {ENOPROTOOPT, EINVAL, ENOMEM, ENOTSOCK},
+        [FAULT_getsockname] = {ENOBUFS, EINVAL},
+        [FAULT_getpeername] = {ENOBUFS, EINVAL, ENOTCONN},
+        [FAULT_getaddrinfo] = {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM, EAI_FAMILY},
+        [FAULT_poll] = {EINTR, EAGAIN, ENOMEM, EINVAL},
+        [FAULT_epoll_create1] = {EMFILE, ENFILE, ENOMEM},
+        [FAULT_epoll_ctl] = {ENOMEM, ENOSPC, EPERM, EBADF, EINTR},
+        [FAULT_epoll_wait] = {EINTR, EBADF, EINVAL},
+        [FAULT_eventfd] = {EMFILE, ENFILE, ENOMEM, ENODEV},
+        [FAULT_read] = {EINTR, EAGAIN, EIO},
+        [FAULT_write] = {EINTR, EAGAIN, EIO},
+        [FAULT_close] = {EINTR, EIO, ENOSPC, EDQUOT},
+        [FAULT_fcntl] = {EMFILE, EBADF, EINVAL, EPERM},
+        [FAULT_open] = {EMFILE, ENFILE, ENOMEM, EACCES, ENOENT, ENOTDIR, ELOOP},
+        [FAULT_flock] = {EINTR, EWOULDBLOCK, ENOLCK},
+        [FAULT_fstat] = {EIO, ENOMEM, EOVERFLOW},
+        [FAULT_fstatat] = {EACCES, ENOMEM, EIO, ELOOP},
+        [FAULT_fchmod] = {EPERM, EROFS, EIO},
+        [FAULT_fchmodat] = {EPERM, EROFS, EIO, ENOENT},
+        [FAULT_renameat2] = {EACCES, EPERM, EROFS, ENOSPC, EINVAL, EEXIST},
+        [FAULT_unlinkat] = {EACCES, EROFS, ENOENT},
+        [FAULT_getrandom] = {EINTR, ENOSYS, EAGAIN},
 };
 
 /* Atomic: the calls may come from several threads. */
@@ -230,29 +232,29 @@ static size_t shorten(size_t size)
 }
 
 /* PLAIN(function, result type, (parameters), (arguments)): fails as planned, does no more. */
-#define PLAIN(function, type, parameters, arguments) \
-	type __real_##function parameters;           \
-	type __wrap_##function parameters;           \
-	type __wrap_##function parameters            \
-	{                                            \
-		if (fails(FAULT_##function))         \
-			return -1;                   \
-		return __real_##function arguments;  \
+#define PLAIN(function, type, parameters, arguments)                                                                   \
+	type __real_##function parameters;                                                                             \
+	type __wrap_##function parameters;                                                                             \
+	type __wrap_##function parameters                                                                              \
+	{                                                                                                              \
+		if (fails(FAULT_##function))                                                                           \
+			return -1;                                                                                     \
+		return __real_##function arguments;                                                                    \
 	}
 
 /* MOVING: the same for what moves size bytes. */
-#define MOVING(function, parameters, arguments)     \
-	ssize_t __real_##function parameters;       \
-	ssize_t __wrap_##function parameters;       \
-	ssize_t __wrap_##function parameters        \
-	{                                           \
-		if (fails(FAULT_##function))        \
-			return -1;                  \
-		size_t asked = size;                \
-		size = shorten(size);               \
-		if (size == 0 && asked > 0)         \
-			return -1;                  \
-		return __real_##function arguments; \
+#define MOVING(function, parameters, arguments)                                                                        \
+	ssize_t __real_##function parameters;                                                                          \
+	ssize_t __wrap_##function parameters;                                                                          \
+	ssize_t __wrap_##function parameters                                                                           \
+	{                                                                                                              \
+		if (fails(FAULT_##function))                                                                           \
+			return -1;                                                                                     \
+		size_t asked = size;                                                                                   \
+		size = shorten(size);                                                                                  \
+		if (size == 0 && asked > 0)                                                                            \
+			return -1;                                                                                     \
+		return __real_##function arguments;                                                                    \
 	}
 
 PLAIN(socket, int, (int domain, int type, int protocol), (domain, type, protocol))
@@ -261,7 +263,8 @@ PLAIN(listen, int, (int fd, int backlog), (fd, backlog))
 PLAIN(connect, int, (int fd, const struct sockaddr *name, socklen_t size), (fd, name, size))
 PLAIN(accept4, int, (int fd, struct sockaddr *name, socklen_t *size, int flags), (fd, name, size, flags))
 PLAIN(shutdown, int, (int fd, int how), (fd, how))
-PLAIN(setsockopt, int, (int fd, int level, int option, const void *value, socklen_t size), (fd, level, option, value, size))
+PLAIN(setsockopt, int, (int fd, int level, int option, const void *value, socklen_t size),
+      (fd, level, option, value, size))
 PLAIN(getsockopt, int, (int fd, int level, int option, void *value, socklen_t *size), (fd, level, option, value, size))
 PLAIN(getsockname, int, (int fd, struct sockaddr *name, socklen_t *size), (fd, name, size))
 PLAIN(getpeername, int, (int fd, struct sockaddr *name, socklen_t *size), (fd, name, size))

@@ -49,7 +49,8 @@ static int place_a_wrong_order(struct brine_client *client, struct brine_call *c
 
 static int ask_for_quotes(struct brine_client *client, struct brine_call *call)
 {
-	const struct brine_str symbols[] = {BRINE_STR_INIT("ACME"), BRINE_STR_INIT("GHERKIN"), BRINE_STR_INIT("NOSUCH")};
+	const struct brine_str symbols[] = {BRINE_STR_INIT("ACME"), BRINE_STR_INIT("GHERKIN"),
+	                                    BRINE_STR_INIT("NOSUCH")};
 	struct exchange_quote_request request = {.symbols = {symbols, 3}};
 	struct exchange_quote_reply reply;
 
@@ -105,7 +106,8 @@ int main(int argc, char **argv)
 		goto done;
 	}
 	if (place_an_order(client, &call) == 0 && place_a_wrong_order(client, &call) == 0 &&
-	    ask_for_quotes(client, &call) == 0 && leave_a_note(client, &call) == 0 && settle_in_vain(client, &call) == 0)
+	    ask_for_quotes(client, &call) == 0 && leave_a_note(client, &call) == 0 &&
+	    settle_in_vain(client, &call) == 0)
 		status = 0;
 done:
 	brine_call_done(&call);

@@ -58,10 +58,12 @@ static int reject(struct brine_request *request, const struct exchange_order *or
 		rejection.has_limit = true;
 		rejection.limit = QUANTITY_MOST;
 	}
-	return brine_request_fail_data(request, BRINE_CODE_APPLICATION, &exchange_rejection_type, &rejection, "%s", why);
+	return brine_request_fail_data(request, BRINE_CODE_APPLICATION, &exchange_rejection_type, &rejection, "%s",
+	                               why);
 }
 
-static int place(struct brine_request *request, const struct exchange_order *order, struct exchange_receipt *receipt, void *user)
+static int place(struct brine_request *request, const struct exchange_order *order, struct exchange_receipt *receipt,
+                 void *user)
 {
 	struct exchange *exchange = user;
 	int index = find(order->symbol);
@@ -70,7 +72,8 @@ static int place(struct brine_request *request, const struct exchange_order *ord
 	if (order->quantity <= 0 || order->quantity > QUANTITY_MOST)
 		return reject(request, order, EXCHANGE_REASON_BAD_QUANTITY, "the quantity must be 1 to 1000");
 
-	/* Half is traded at once. What the receipt points to must live until it is encoded: ask the request for memory. */
+	/* Half is traded at once. What the receipt points to must live until it is encoded: ask the request for memory.
+	 */
 	struct exchange_fill *fill = brine_request_alloc(request, sizeof *fill);
 	if (!fill)
 		return BRINE_ERR_NOMEM;
@@ -86,11 +89,12 @@ static int place(struct brine_request *request, const struct exchange_order *ord
 	return 0;
 }
 
-static int quote(struct brine_request *request, const struct exchange_quote_request *in, struct exchange_quote_reply *reply,
-                 void *user)
+static int quote(struct brine_request *request, const struct exchange_quote_request *in,
+                 struct exchange_quote_reply *reply, void *user)
 {
 	(void)user;
-	struct exchange_quote_reply_quotes_entry *quotes = brine_request_alloc(request, in->symbols.count * sizeof *quotes);
+	struct exchange_quote_reply_quotes_entry *quotes =
+	        brine_request_alloc(request, in->symbols.count * sizeof *quotes);
 	if (!quotes)
 		return BRINE_ERR_NOMEM;
 	reply->quotes.items = quotes;
@@ -100,14 +104,19 @@ static int quote(struct brine_request *request, const struct exchange_quote_requ
 			continue;
 		int64_t price = listed[index].price;
 		quotes[reply->quotes.count].key = in->symbols.items[i];
-		quotes[reply->quotes.count++].value = (struct exchange_quote){
-			.has_bid = true, .bid = price - 1, .has_ask = true, .ask = price + 1, .last = price, .has_at = true, .at = now()};
+		quotes[reply->quotes.count++].value = (struct exchange_quote){.has_bid = true,
+		                                                              .bid = price - 1,
+		                                                              .has_ask = true,
+		                                                              .ask = price + 1,
+		                                                              .last = price,
+		                                                              .has_at = true,
+		                                                              .at = now()};
 	}
 	return 0;
 }
 
-static int note(struct brine_request *request, const struct exchange_note_request *in, struct exchange_note_reply *reply,
-                void *user)
+static int note(struct brine_request *request, const struct exchange_note_request *in,
+                struct exchange_note_reply *reply, void *user)
 {
 	(void)reply;
 	(void)user;
@@ -118,7 +127,8 @@ static int note(struct brine_request *request, const struct exchange_note_reques
 	return 0;
 }
 
-/* Those who wait for the bank and stopped waiting: a pending request must be answered once, also when nobody listens. */
+/* Those who wait for the bank and stopped waiting: a pending request must be answered once, also when nobody listens.
+ */
 static void let_go(struct exchange *exchange)
 {
 	unsigned kept = 0;
@@ -132,8 +142,8 @@ static void let_go(struct exchange *exchange)
 	exchange->settling_count = kept;
 }
 
-static int settle(struct brine_request *request, const struct exchange_settle_request *in, struct exchange_settle_reply *reply,
-                  void *user)
+static int settle(struct brine_request *request, const struct exchange_settle_request *in,
+                  struct exchange_settle_reply *reply, void *user)
 {
 	struct exchange *exchange = user;
 	let_go(exchange);
@@ -149,7 +159,8 @@ static int settle(struct brine_request *request, const struct exchange_settle_re
 
 int main(int argc, char **argv)
 {
-	static const struct exchange_handlers handlers = {.place = place, .quote = quote, .note = note, .settle = settle};
+	static const struct exchange_handlers handlers = {
+	        .place = place, .quote = quote, .note = note, .settle = settle};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct exchange exchange = {0};
 	struct brine_error error = BRINE_ERROR_INIT;

@@ -23,7 +23,8 @@ static const char *find_python(void)
 	static const char *const candidates[] = {"python3", "/usr/bin/python3"};
 	for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
 		const char *arguments[] = {candidates[i], "-c",
-		                           "import importlib.util as u, sys; sys.exit(not u.find_spec('msgpack'))", NULL};
+		                           "import importlib.util as u, sys; sys.exit(not u.find_spec('msgpack'))",
+		                           NULL};
 		if (run_python(candidates[i], arguments) == 0)
 			return candidates[i];
 	}
