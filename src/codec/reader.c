@@ -1,6 +1,7 @@
 #include "codec/reader.h"
 
 #include "base/alloc.h"
+#include "codec/names.h"
 
 static int read_message(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                         void *message);
@@ -242,20 +243,6 @@ static int read_array(struct brine_reader *reader, const struct brine_path *path
 	return rc;
 }
 
-/* The field of that name; *hint is where it is when fields come in their order, and the one behind it afterwards. */
-static const struct brine_field *find_name(const struct brine_type *type, struct brine_bytes name, uint32_t *hint)
-{
-	for (uint32_t i = 0; i < type->field_count; i++) {
-		uint32_t index = *hint + i < type->field_count ? *hint + i : *hint + i - type->field_count;
-		const char *known = type->fields[index].name;
-		if (strlen(known) == name.size && memcmp(known, name.data, name.size) == 0) {
-			*hint = index + 1 < type->field_count ? index + 1 : 0;
-			return &type->fields[index];
-		}
-	}
-	return NULL;
-}
-
 /* Which fields came, one bit each; more than 64 take memory of the arena. */
 struct seen {
 	uint64_t few;
@@ -271,7 +258,7 @@ static bool see(struct seen *seen, size_t index)
 }
 
 static int read_pair(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
-                     void *message, struct seen *seen, uint32_t *hint)
+                     void *message, struct seen *seen, struct brine_names *names)
 {
 	struct brine_token key;
 	int rc = peek(reader, path, &key);
@@ -279,7 +266,7 @@ static int read_pair(struct brine_reader *reader, const struct brine_path *path,
 		return rc;
 	if (key.kind != BRINE_TOKEN_STR && key.kind != BRINE_TOKEN_BIN)
 		return brine_reader_fail_type(reader, path, "a field name as key", &key);
-	const struct brine_field *field = find_name(type, key.content, hint);
+	const struct brine_field *field = brine_names_find(names, key.content);
 	if (field && see(seen, (size_t)(field - type->fields)))
 		return brine_reader_fail(reader, BRINE_ERR_DUPLICATE, path, "duplicate field %s at offset %zu",
 		                         field->name, reader->at);
@@ -291,15 +278,17 @@ static int read_map(struct brine_reader *reader, const struct brine_path *path, 
                     const struct brine_token *token, void *message)
 {
 	struct seen seen = {0, &seen.few};
-	uint32_t hint = 0;
+	struct brine_names names;
 	if (type->field_count > 64) {
 		seen.bits = brine_arena_alloc(reader->arena, (type->field_count + 63) / 64 * sizeof *seen.bits);
 		if (!seen.bits)
 			return fail_memory(reader, path, 1);
 	}
+	if (!brine_names_init(&names, type, token->count, reader->arena))
+		return fail_memory(reader, path, 1);
 	int rc = enter(reader, path, token);
 	for (uint32_t i = 0; i < token->count && rc == 0; i++)
-		rc = read_pair(reader, path, type, message, &seen, &hint);
+		rc = read_pair(reader, path, type, message, &seen, &names);
 	if (rc == 0)
 		leave(reader);
 	return rc;
