@@ -50,6 +50,9 @@ struct brine_conn_options {
 	const char *name;   /* told in hello or welcome; NULL: none. Copied. */
 	uint32_t first_id;  /* of our own calls */
 	uint64_t seed;      /* for tables keyed by what a peer chooses */
+	uint32_t stream_items; /* credit a stream towards us starts with; told as win in hello or welcome for uploads */
+	size_t stream_size;    /* bytes of items of one stream not taken yet above which no more credit is given */
+	size_t streams_size_max; /* bytes of items not taken yet in all streams together; the one that breaks it ends */
 	struct brine_limits limits;
 	brine_tap_fn *tap; /* NULL: none */
 	void *tap_user;
@@ -58,7 +61,8 @@ struct brine_conn_options {
 #define BRINE_CONN_OPTIONS_INIT                                                                                        \
 	{                                                                                                              \
 		sizeof(struct brine_conn_options), BRINE_CONNECTING, BRINE_WIRE_UNKNOWN, BRINE_PLAIN_ERRORS_TEXT,      \
-		        false, false, false, NULL, 1, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                           \
+		        false, false, false, NULL, 1, 0, 16, (size_t)256 << 10, (size_t)64 << 20, BRINE_LIMITS_INIT,   \
+		        NULL, NULL, NULL                                                                               \
 	}
 
 enum brine_event_type {
@@ -75,6 +79,10 @@ enum brine_event_type {
 	BRINE_EVENT_PONG,     /* the answer to brine_conn_ping() */
 	BRINE_EVENT_GOAWAY,   /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
 	                         text */
+	BRINE_EVENT_ITEM,         /* an item of a stream towards us: serial, user (a call of ours), result. Count it with
+	                           * brine_conn_taken() once the program is done with it, or no credit follows. */
+	BRINE_EVENT_UPLOAD_END,   /* the peer's upload of the call ended in order: serial */
+	BRINE_EVENT_CREDIT,       /* brine_conn_send() that said BRINE_ERR_NO_CREDIT may be tried again: serial, user */
 	BRINE_EVENT_CLOSED,   /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
 };
 
@@ -100,6 +108,8 @@ struct brine_conn_call {
 	struct brine_bytes params;   /* one encoded array; size 0: [] */
 	struct brine_bytes metadata; /* encoded map; size 0: none */
 	uint64_t deadline_ms;        /* absolute; BRINE_FOREVER: none. Sent as ttl to a framed peer. */
+	bool wants_items;            /* asks for the answer stream; framed peers only */
+	bool has_upload;             /* upload items will follow; framed peers only */
 	void *user;                  /* comes back in the response event */
 };
 
@@ -210,6 +220,21 @@ BRINE_API int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t 
 
 /* Says that the handler of a call ended without an answer: error 10 goes out, unless it was answered already. */
 BRINE_API void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
+
+/* Sends one item: of the upload of a call of ours, or of the answer stream of a call of the peer. item: one encoded
+ * value, copied. Errors, nothing then sent: BRINE_ERR_NO_CREDIT (wait for the CREDIT event of the serial; also while the
+ * output is over its mark), TOO_BIG (over the peer's limit: the call ends with error 7), CANCELLED, DEADLINE, LOST (a call
+ * of the peer that was answered already), NOT_FOUND (no such serial, it ended), STATE (the call has no such stream, or its
+ * end was sent), NOMEM. */
+BRINE_API int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes item, uint64_t now_ms);
+
+/* Ends the upload of a call of ours in order; the response still comes. Ended calls are ignored. BRINE_ERR_STATE: the
+ * call uploads nothing. */
+BRINE_API int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
+
+/* Says that the program took count items of size bytes in all that ITEM events brought. Credit is given lazily, in
+ * batches: at most one credit frame for 4 items, and by the bytes not taken yet. Ended calls are ignored. */
+BRINE_API void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, size_t size, uint64_t now_ms);
 
 /* Asks for a PONG event. BRINE_ERR_BUSY while one is unanswered, BRINE_ERR_STATE where the peer may not be pinged. */
 BRINE_API int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms);

@@ -51,6 +51,7 @@
 	X(OVERLOADED, -405, "too many calls in flight")                                                                \
 	X(GOING_AWAY, -406, "the connection is draining")                                                              \
 	X(NO_METHOD, -407, "no such method")                                                                           \
+	X(NO_CREDIT, -408, "the peer takes no more items now")                                                         \
 	X(SCHEMA, -500, "a fault in a schema")
 
 enum brine_error_code {
