@@ -43,15 +43,15 @@ struct brine_conn_options {
 	size_t struct_size; /* set by the initializer; lets fields be added */
 	int role;           /* enum brine_conn_role */
 	int wire; /* enum brine_wire. UNKNOWN: framed when connecting, found out from the first bytes when accepting */
-	int plain_errors;   /* enum brine_plain_errors */
-	bool plain_refused; /* accepting: plain peers are closed without a byte */
-	bool hello;         /* connecting: say hello first */
-	bool live;          /* told in hello or welcome: this side has a reader at all times */
-	const char *name;   /* told in hello or welcome; NULL: none. Copied. */
-	uint32_t first_id;  /* of our own calls */
-	uint64_t seed;      /* for tables keyed by what a peer chooses */
-	uint32_t stream_items; /* credit a stream towards us starts with; told as win in hello or welcome for uploads */
-	size_t stream_size;    /* bytes of items of one stream not taken yet above which no more credit is given */
+	int plain_errors;        /* enum brine_plain_errors */
+	bool plain_refused;      /* accepting: plain peers are closed without a byte */
+	bool hello;              /* connecting: say hello first */
+	bool live;               /* told in hello or welcome: this side has a reader at all times */
+	const char *name;        /* told in hello or welcome; NULL: none. Copied. */
+	uint32_t first_id;       /* of our own calls */
+	uint64_t seed;           /* for tables keyed by what a peer chooses */
+	uint32_t stream_items;   /* items of a stream towards us that may be granted or not taken yet; 1 .. 2^31-1 */
+	size_t stream_size;      /* and about how many bytes they may have, as long as there is more than one */
 	size_t streams_size_max; /* bytes of items not taken yet in all streams together; the one that breaks it ends */
 	struct brine_limits limits;
 	brine_tap_fn *tap; /* NULL: none */
@@ -69,21 +69,23 @@ enum brine_event_type {
 	BRINE_EVENT_REQUEST = 1,  /* a call of the peer: serial, method, params, metadata, deadline_ms. Owes exactly one
 	                           * brine_conn_reply(), _fail() or _release() for the serial. */
 	BRINE_EVENT_NOTIFICATION, /* method, params, metadata */
-	BRINE_EVENT_RESPONSE, /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result, with
-	                       * BRINE_ERR_REMOTE error; metadata */
-	BRINE_EVENT_CANCEL,   /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
-	                       * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST): it was answered already;
-	                       * tell the handler. The serial still owes reply, fail or release, whose bytes are dropped.
-	                       */
-	BRINE_EVENT_HELLO,    /* the peer's hello or welcome came: brine_conn_peer() has its limits */
-	BRINE_EVENT_PONG,     /* the answer to brine_conn_ping() */
-	BRINE_EVENT_GOAWAY,   /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
-	                         text */
-	BRINE_EVENT_ITEM,         /* an item of a stream towards us: serial, user (a call of ours), result. Count it with
-	                           * brine_conn_taken() once the program is done with it, or no credit follows. */
-	BRINE_EVENT_UPLOAD_END,   /* the peer's upload of the call ended in order: serial */
-	BRINE_EVENT_CREDIT,       /* brine_conn_send() that said BRINE_ERR_NO_CREDIT may be tried again: serial, user */
-	BRINE_EVENT_CLOSED,   /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
+	BRINE_EVENT_RESPONSE,   /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result, with
+	                         * BRINE_ERR_REMOTE error; metadata */
+	BRINE_EVENT_CANCEL,     /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
+	                         * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST); or a stream of it broke a
+	                         * limit: BRINE_ERR_LIMIT (streams_size_max), TOO_BIG (an item of ours), NO_PROGRESS
+	                         * (stall_timeout_ms). It was answered already; tell the handler. The serial still owes
+	                         * reply, fail or release, whose bytes are dropped. */
+	BRINE_EVENT_HELLO,      /* the peer's hello or welcome came: brine_conn_peer() has its limits */
+	BRINE_EVENT_PONG,       /* the answer to brine_conn_ping() */
+	BRINE_EVENT_GOAWAY,     /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
+	                           text */
+	BRINE_EVENT_ITEM,       /* an item of a stream towards us: serial, user (a call of ours), result. Count it with
+	                         * brine_conn_taken() once the program is done with it, or no credit follows. */
+	BRINE_EVENT_UPLOAD_END, /* the peer's upload of the call ended: serial, status BRINE_OK in order,
+	                         * BRINE_ERR_CANCELLED because the peer's side of the connection did */
+	BRINE_EVENT_CREDIT,     /* brine_conn_send() that said BRINE_ERR_NO_CREDIT may be tried again: serial, user */
+	BRINE_EVENT_CLOSED,     /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
 };
 
 /* What a pointer in here points to lives until the next call of next, feed, eof, lost or free on the connection. */
@@ -91,7 +93,7 @@ struct brine_event {
 	int type;                    /* enum brine_event_type */
 	int status;                  /* BRINE_OK or an error code */
 	uint64_t serial;             /* of a call; never used twice on one connection, never 0. 0 where there is none */
-	void *user;                  /* RESPONSE: from struct brine_conn_call */
+	void *user;                  /* RESPONSE, ITEM, CREDIT: from struct brine_conn_call; NULL: a call of the peer */
 	uint64_t deadline_ms;        /* REQUEST: absolute, on the caller's clock; BRINE_FOREVER: none */
 	struct brine_str method;     /* as it came, not escaped */
 	struct brine_bytes params;   /* encoded: always an array */
@@ -194,8 +196,8 @@ BRINE_API uint32_t brine_conn_calls_incoming(const struct brine_conn *conn);
 /* Queues a request; its end comes as exactly one RESPONSE event with *ret_serial. Errors, nothing then queued:
  * BRINE_ERR_INVALID, TOO_BIG (over the peer's limit; the text has both sizes), OVERLOADED (the peer's calls_max run
  * already, or the output is over its mark), GOING_AWAY (a side drains), LOST (closed, or the peer sends no more),
- * DEADLINE (already past), NOMEM; BRINE_ERR_STATE where the peer may not be called (accepting side: the peer is plain
- * or said no hello, WIRE.md section 5). */
+ * DEADLINE (already past), UNSUPPORTED (a stream, and the peer is plain), NOMEM; BRINE_ERR_STATE where the peer may not
+ * be called (accepting side: the peer is plain or said no hello, WIRE.md section 5). */
 BRINE_API int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms,
                               uint64_t *ret_serial, struct brine_error *error);
 
@@ -222,18 +224,21 @@ BRINE_API int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t 
 BRINE_API void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
 
 /* Sends one item: of the upload of a call of ours, or of the answer stream of a call of the peer. item: one encoded
- * value, copied. Errors, nothing then sent: BRINE_ERR_NO_CREDIT (wait for the CREDIT event of the serial; also while the
- * output is over its mark), TOO_BIG (over the peer's limit: the call ends with error 7), CANCELLED, DEADLINE, LOST (a call
- * of the peer that was answered already), NOT_FOUND (no such serial, it ended), STATE (the call has no such stream, or its
- * end was sent), NOMEM. */
+ * value, copied. Errors, nothing then sent: BRINE_ERR_NO_CREDIT (wait for the CREDIT event of the serial; also while
+ * the output is over half of its mark, so that calls and answers still go), TOO_BIG (over the peer's limit: the call
+ * ends, ours with a cancel, theirs with error 7), CANCELLED, DEADLINE, LOST and all that CANCEL events say (a call of
+ * the peer that was answered already), NOT_FOUND (no such serial, it ended), STATE (the call has no such stream, or its
+ * end was sent), INVALID (an empty item), NOMEM. */
 BRINE_API int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes item, uint64_t now_ms);
 
 /* Ends the upload of a call of ours in order; the response still comes. Ended calls are ignored. BRINE_ERR_STATE: the
- * call uploads nothing. */
+ * call uploads nothing, or no more. BRINE_ERR_NOMEM: not ended. */
 BRINE_API int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
 
-/* Says that the program took count items of size bytes in all that ITEM events brought. Credit is given lazily, in
- * batches: at most one credit frame for 4 items, and by the bytes not taken yet. Ended calls are ignored. */
+/* Says that the program took count items of size bytes in all that ITEM events brought; what it says beyond that is
+ * ignored. Credit is given lazily and by the bytes not taken yet: when half of the stream's window is free and at least
+ * 4 items, or the peer has nothing left to send with. Ended calls are ignored. Out of memory: the connection is
+ * closing. */
 BRINE_API void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, size_t size, uint64_t now_ms);
 
 /* Asks for a PONG event. BRINE_ERR_BUSY while one is unanswered, BRINE_ERR_STATE where the peer may not be pinged. */

@@ -78,6 +78,28 @@ void call_move(struct call *call, struct call_list *list)
 	list->count++;
 }
 
+void call_unqueue(struct call *call)
+{
+	struct stream_out *out = &call->out;
+	if (!out->queue)
+		return;
+	*(out->prev ? &out->prev->out.next : &out->queue->first) = out->next;
+	*(out->next ? &out->next->out.prev : &out->queue->last) = out->prev;
+	out->queue = NULL;
+}
+
+void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms)
+{
+	struct stream_out *out = &call->out;
+	call_unqueue(call);
+	out->queue = queue;
+	out->since_ms = now_ms;
+	out->next = NULL;
+	out->prev = queue->last;
+	*(queue->last ? &queue->last->out.next : &queue->first) = call;
+	queue->last = call;
+}
+
 static struct call *take_spare(struct calls *calls)
 {
 	struct call *call = calls->spare;
@@ -121,7 +143,9 @@ struct call *call_new(struct calls *calls, bool is_ours)
 void call_free(struct calls *calls, struct call *call)
 {
 	call_disarm(calls, call);
+	call_unqueue(call);
 	call_drop_id(calls, call);
+	calls->untaken_size -= call->in.untaken_size;
 	brine_idmap_remove(&calls->by_serial, call->serial);
 	unlink_call(call);
 	calls->incoming_handlers -= !call->is_ours;

@@ -4,7 +4,7 @@
  *                            -> (cancelled, expired, lost) events -> (event pulled) freed, or zombies while its id is
  * owed A call of theirs: incoming -> (answered) freed
  *                            -> (cancelled, expired, lost) events -> (event pulled) ghosts -> (released) freed
- * A record is in exactly one list. */
+ * A record is in exactly one list. Beside it, one whose items we send may wait in the queue `stalled` or `ready`. */
 #ifndef BRINE_CONN_CALLS_H
 #define BRINE_CONN_CALLS_H
 
@@ -17,6 +17,31 @@ enum { CALL_ID_SIZE_MAX = 9 };
 struct call_list {
 	struct call *first, *last;
 	uint32_t count;
+};
+
+struct call_queue {
+	struct call *first, *last;
+};
+
+/* The stream whose items we send: the upload of a call of ours, the answer stream of a call of theirs. */
+struct stream_out {
+	bool is_open;    /* asked for, its end not sent */
+	bool was_queued; /* something of it was, behind the request */
+	uint32_t credit; /* items the peer still takes */
+	struct call_queue *queue;
+	struct call *prev, *next; /* in the queue */
+	uint64_t since_ms;        /* when it came into the queue */
+};
+
+/* The stream whose items we receive: the answer stream of a call of ours, the upload of a call of theirs. */
+struct stream_in {
+	bool is_open;       /* asked for, its end has not come */
+	bool has_ended;     /* it has */
+	bool credit_unsent; /* the last credit frame waits in the output */
+	uint32_t granted;   /* items the peer may still send */
+	uint32_t untaken;   /* items that the program has not said it took */
+	size_t untaken_size;
+	size_t item_size; /* running average; 0: none came yet */
 };
 
 struct call {
@@ -33,13 +58,16 @@ struct call {
 	uint8_t id_size;    /* theirs: the id as it came, to be echoed */
 	uint8_t id_bytes[CALL_ID_SIZE_MAX];
 	bool is_ours;
-	bool owes_id;                               /* its id names it on the wire: no answer was written or read yet */
-	bool wants_items, has_upload, upload_ended; /* theirs: the streams it asked for */
-	uint32_t credit;                            /* theirs: items the caller takes */
+	bool owes_id; /* its id names it on the wire: no answer was written or read yet */
+	struct stream_out out;
+	struct stream_in in;
 };
 
 struct calls {
 	struct call_list outgoing, incoming, events, zombies, ghosts;
+	struct call_queue stalled; /* a send waits for credit; oldest first */
+	struct call_queue ready;   /* a send that waited may be tried again once the output has room */
+	size_t untaken_size;       /* of items of all records */
 	struct brine_idmap by_serial;
 	struct brine_idmap outgoing_ids, incoming_ids; /* ids in use; incoming: framed only */
 	struct call **timers;                          /* a heap, nearest deadline first */
@@ -59,6 +87,10 @@ struct call *call_new(struct calls *calls, bool is_ours);
 /* Takes it out of everything and releases it. */
 void call_free(struct calls *calls, struct call *call);
 void call_move(struct call *call, struct call_list *list);
+
+/* Puts it at the end of a queue of senders, out of the one it was in; call_unqueue() only takes it out. */
+void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms);
+void call_unqueue(struct call *call);
 
 /* Lets the id name the call on the wire, or no longer. BRINE_ERR_NOMEM. */
 int call_own_id(struct calls *calls, struct call *call, uint32_t id);

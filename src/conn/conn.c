@@ -23,6 +23,10 @@ static int check_options(const struct brine_conn_options *options, struct brine_
 		fault = "plain_errors: one of enum brine_plain_errors";
 	else if (options->hello && (options->role == BRINE_ACCEPTING || options->wire == BRINE_WIRE_PLAIN))
 		fault = "hello: only the connecting side of a framed connection says it";
+	else if (options->stream_items == 0 || options->stream_items > INT32_MAX)
+		fault = "stream_items: 1 to 2147483647";
+	else if (options->stream_size == 0 || options->streams_size_max == 0)
+		fault = "stream_size, streams_size_max: at least 1";
 	else if (limits->message_size_max < MESSAGE_SIZE_LEAST)
 		fault = "limits.message_size_max: at least 1024";
 	else if (limits->depth_max < DEPTH_LEAST || limits->depth_max > BRINE_FRAME_DEPTH_MAX)
@@ -43,6 +47,7 @@ struct brine_frame_hello conn_own_hello(const struct brine_conn *conn)
 	        .message_size_max = conn->options.limits.message_size_max,
 	        .has_calls_max = true,
 	        .calls_max = conn->options.limits.calls_max,
+	        .win = conn->options.stream_items,
 	        .live = conn->options.live,
 	};
 }
@@ -195,6 +200,12 @@ static void keep_zombie(struct brine_conn *conn, struct call *call)
 		call_free(&conn->calls, conn->calls.zombies.first);
 }
 
+bool conn_has_local_event(const struct brine_conn *conn)
+{
+	return conn->calls.events.count || conn_streams_have_event(conn) ||
+	       (conn->state == BRINE_CONN_CLOSED && !conn->closed_told);
+}
+
 /* An event that was made here and not by a message: the end of a call, the end of everything. */
 static bool take_local_event(struct brine_conn *conn, struct brine_event *event)
 {
@@ -212,6 +223,8 @@ static bool take_local_event(struct brine_conn *conn, struct brine_event *event)
 			call_free(&conn->calls, call);
 		return true;
 	}
+	if (conn_streams_take_event(conn, event))
+		return true;
 	if (conn->state != BRINE_CONN_CLOSED || conn->closed_told)
 		return false;
 	conn->closed_told = true;
@@ -224,6 +237,7 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 {
 	conn_clock(conn, now_ms);
 	release_message(conn);
+	conn_streams_first_credit(conn);
 	struct brine_event event = {.deadline_ms = BRINE_FOREVER, .plain = conn->wire == BRINE_WIRE_PLAIN};
 	conn->has_more = false;
 	for (unsigned count = 0; count < TURN_MESSAGES;) {
@@ -236,7 +250,7 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 		if (step == CONN_HANDLED)
 			continue;
 		conn_settle(conn);
-		if (!conn->calls.events.count && (conn->state != BRINE_CONN_CLOSED || conn->closed_told))
+		if (!conn_has_local_event(conn))
 			return 0;
 	}
 	conn->has_more = true;

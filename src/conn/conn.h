@@ -34,13 +34,15 @@ struct brine_conn {
 	bool has_more;          /* next stopped only to give output its turn */
 	bool eof, lost;         /* the peer sends no more; the transport is gone */
 	bool eof_done;          /* the end of the peer's side was acted on */
+	uint64_t credit_due;    /* the call of theirs whose upload has no credit yet; 0: none */
+	bool uploads_cut;       /* it may have left uploads open whose handlers are not told yet */
 	int lost_status;
 
 	struct brine_buf output;
-	uint64_t output_at; /* bytes ever queued before output */
-	struct brine_buf
-	        controls; /* of struct control: answers made without a handler and not sent yet, oldest first */
-	uint32_t pongs_unsent;
+	uint64_t output_at;        /* bytes ever queued before output */
+	struct brine_buf controls; /* of struct control: frames not sent yet that are kept track of, oldest first */
+	uint32_t answers_unsent;   /* of these: answers that no handler made */
+	uint32_t pongs_unsent;     /* of these: pongs */
 
 	struct calls calls;
 	uint32_t id_next;
@@ -88,6 +90,9 @@ struct brine_frame_hello conn_own_hello(const struct brine_conn *conn);
 void conn_input_take(struct brine_conn *conn, size_t size);
 void conn_clock(struct brine_conn *conn, uint64_t now_ms);
 
+/* next has an event to give that no message brings. */
+bool conn_has_local_event(const struct brine_conn *conn);
+
 /* output.c */
 
 /* Bytes of the largest message the peer takes. */
@@ -104,11 +109,14 @@ void conn_queue_must(struct brine_conn *conn, const struct brine_frame *frame);
  * unread. */
 void conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame);
 
+/* Queues credit for the stream towards us of a call. BRINE_ERR_NOMEM: nothing was queued. */
+int conn_queue_credit(struct brine_conn *conn, struct call *call, uint32_t count);
+
 /* The answer that says an error, to the id as it came. */
 struct brine_frame conn_error_frame(const struct brine_conn *conn, struct brine_bytes id_bytes, int64_t code,
                                     struct brine_str text);
 
-/* Takes an unsent request of ours back. False: some of it was sent. */
+/* Takes an unsent request of ours back, with what was queued of its upload. False: some of it was sent. */
 bool conn_take_back(struct brine_conn *conn, struct call *call);
 
 /* Drops size bytes that were sent, or all. */
@@ -119,6 +127,25 @@ void conn_output_drop(struct brine_conn *conn);
 enum conn_step conn_receive(struct brine_conn *conn, struct brine_event *event);
 
 /* streams.c: items, ends and credit (WIRE.md section 4). */
+
+/* The first credit of both streams of a call. */
+void conn_streams_ours(struct brine_conn *conn, struct call *call, bool wants_items, bool has_upload);
+void conn_streams_theirs(struct brine_conn *conn, struct call *call, const struct brine_frame *request);
+
+/* Gives the upload of the last request its first credit where no welcome told it, unless it was answered at once. */
+void conn_streams_first_credit(struct brine_conn *conn);
+
+/* The welcome's credit counts for uploads opened before it came. */
+void conn_streams_welcome(struct brine_conn *conn);
+
+/* An event of a stream that no message brings. */
+bool conn_streams_have_event(const struct brine_conn *conn);
+bool conn_streams_take_event(struct brine_conn *conn, struct brine_event *event);
+
+/* Ends calls whose peer gave no credit for too long; when that is due next, BRINE_FOREVER: never. */
+void conn_streams_tick(struct brine_conn *conn);
+uint64_t conn_streams_deadline(const struct brine_conn *conn);
+
 enum conn_step conn_on_item(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event);
 enum conn_step conn_on_upload(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event);
 enum conn_step conn_on_upload_credit(struct brine_conn *conn, const struct brine_frame *frame,
@@ -131,8 +158,12 @@ enum conn_step conn_on_item_credit(struct brine_conn *conn, const struct brine_f
  * that is true. */
 void conn_end_outgoing(struct brine_conn *conn, struct call *call, int status);
 
-/* Answers a call of theirs with an error before its handler did; its CANCEL event will say status. */
-void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code, int status);
+/* The same, and the peer is told by a cancel where it knows of the call. */
+void conn_give_up(struct brine_conn *conn, struct call *call, int status);
+
+/* Answers a call of theirs with an error before its handler did; its CANCEL event will say status. text NULL: that of
+ * the code. */
+void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code, const char *text, int status);
 
 /* The peer or the machine failed: goaway with the code (CONN_NO_GOAWAY: without a word), all calls end, the connection
  * closes. offset: in the stream. */

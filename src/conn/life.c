@@ -22,19 +22,30 @@ void conn_end_outgoing(struct brine_conn *conn, struct call *call, int status)
 		call_drop_id(&conn->calls, call);
 	call->status = status == BRINE_ERR_LOST && unsent ? BRINE_ERR_NOT_SENT : status;
 	call_disarm(&conn->calls, call);
+	call_unqueue(call);
 	call_move(call, &conn->calls.events);
 }
 
-void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code, int status)
+void conn_give_up(struct brine_conn *conn, struct call *call, int status)
+{
+	conn_end_outgoing(conn, call, status);
+	if (!call->owes_id || conn->wire == BRINE_WIRE_PLAIN)
+		return;
+	struct brine_frame frame = {.type = BRINE_FRAME_CANCEL, .id = call->id};
+	conn_queue_must(conn, &frame);
+}
+
+void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code, const char *text, int status)
 {
 	call->status = status;
 	call_disarm(&conn->calls, call);
+	call_unqueue(call);
 	call_drop_id(&conn->calls, call);
 	call_move(call, &conn->calls.events);
 	if (status == BRINE_ERR_LOST)
 		return;
 	struct brine_frame frame = conn_error_frame(conn, BRINE_BYTES(call->id_bytes, call->id_size), code,
-	                                            brine_str_from(brine_code_text(code)));
+	                                            brine_str_from(text ? text : brine_code_text(code)));
 	conn_queue_must(conn, &frame);
 }
 
@@ -43,7 +54,7 @@ static void end_all_lost(struct brine_conn *conn)
 	while (conn->calls.outgoing.first)
 		conn_end_outgoing(conn, conn->calls.outgoing.first, BRINE_ERR_LOST);
 	while (conn->calls.incoming.first)
-		conn_end_incoming(conn, conn->calls.incoming.first, 0, BRINE_ERR_LOST);
+		conn_end_incoming(conn, conn->calls.incoming.first, 0, NULL, BRINE_ERR_LOST);
 }
 
 /* Ends what runs before we close by our own will: the peer is told, in both directions. */
@@ -52,7 +63,7 @@ static void cancel_all(struct brine_conn *conn)
 	while (conn->calls.outgoing.first)
 		brine_conn_cancel(conn, conn->calls.outgoing.first->serial, conn->now_ms);
 	while (conn->calls.incoming.first)
-		conn_end_incoming(conn, conn->calls.incoming.first, BRINE_CODE_CANCELLED, BRINE_ERR_CANCELLED);
+		conn_end_incoming(conn, conn->calls.incoming.first, BRINE_CODE_CANCELLED, NULL, BRINE_ERR_CANCELLED);
 }
 
 /* Drops what is not handled yet; what the last event points into stays. */
@@ -154,7 +165,7 @@ static void settle_eof(struct brine_conn *conn)
 		return;
 	}
 	if (!conn->eof_done) {
-		conn->eof_done = true;
+		conn->eof_done = conn->uploads_cut = true;
 		while (conn->calls.outgoing.first)
 			conn_end_outgoing(conn, conn->calls.outgoing.first, BRINE_ERR_LOST);
 	}
@@ -299,7 +310,7 @@ static void tick_calls(struct brine_conn *conn)
 		if (call->is_ours)
 			conn_end_outgoing(conn, call, BRINE_ERR_DEADLINE);
 		else
-			conn_end_incoming(conn, call, BRINE_CODE_DEADLINE, BRINE_ERR_DEADLINE);
+			conn_end_incoming(conn, call, BRINE_CODE_DEADLINE, NULL, BRINE_ERR_DEADLINE);
 	}
 }
 
@@ -307,6 +318,7 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);
 	tick_calls(conn);
+	conn_streams_tick(conn);
 	if (conn->now_ms >= head_at(conn))
 		conn_fault(conn, CONN_NO_GOAWAY, BRINE_ERR_NO_PROGRESS, conn->input_at, "no frame within %llu ms",
 		           (unsigned long long)conn->options.limits.head_timeout_ms);
@@ -324,9 +336,7 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 
 uint64_t brine_conn_deadline(const struct brine_conn *conn)
 {
-	bool due = conn->calls.events.count || conn->has_more || conn->fault_due ||
-	           (conn->state == BRINE_CONN_CLOSED && !conn->closed_told);
-	if (due)
+	if (conn_has_local_event(conn) || conn->has_more || conn->fault_due)
 		return conn->now_ms;
 	if (conn->state == BRINE_CONN_CLOSED)
 		return BRINE_FOREVER;
@@ -339,6 +349,7 @@ uint64_t brine_conn_deadline(const struct brine_conn *conn)
 	                    conn->grace_at_ms,
 	                    conn->quiet_at_ms,
 	                    conn->linger_at_ms,
+	                    conn_streams_deadline(conn),
 	                    shrink_at(conn)};
 	uint64_t least = BRINE_FOREVER;
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)

@@ -1,13 +1,17 @@
 #include "conn/conn.h"
 
+#include "codec/put.h"
 #include "frame/prefix.h"
 
 enum { PONGS_UNSENT_MAX = 16 };
 
-/* An answer that no handler made and that is not sent yet. */
+enum control_kind { CONTROL_ANSWER, CONTROL_PONG, CONTROL_CREDIT };
+
+/* A frame that is not sent yet: an answer that no handler made, or credit. */
 struct control {
 	uint64_t end; /* in all bytes ever queued */
-	bool is_pong;
+	enum control_kind kind;
+	uint64_t serial; /* credit: of the call */
 };
 
 uint32_t conn_peer_size_max(const struct brine_conn *conn)
@@ -49,6 +53,18 @@ void conn_queue_must(struct brine_conn *conn, const struct brine_frame *frame)
 		conn_fault_nomem(conn);
 }
 
+/* Queues a frame and keeps track of it until it is sent. */
+static int queue_tracked(struct brine_conn *conn, const struct brine_frame *frame, enum control_kind kind,
+                         uint64_t serial)
+{
+	struct control *control = brine_buf_reserve(&conn->controls, sizeof *control);
+	if (!control || conn_queue(conn, frame) < 0)
+		return BRINE_ERR_NOMEM;
+	*control = (struct control){conn->output_at + brine_buf_size(&conn->output), kind, serial};
+	conn->controls.end += sizeof *control;
+	return 0;
+}
+
 void conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
 {
 	bool is_pong = frame->type == BRINE_FRAME_PONG;
@@ -56,18 +72,30 @@ void conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame
 		conn->counters.glitches++;
 		return;
 	}
-	if (brine_buf_size(&conn->controls) / sizeof(struct control) >= conn->options.limits.control_answers_max) {
+	if (conn->answers_unsent >= conn->options.limits.control_answers_max) {
 		conn_cut(conn, BRINE_ERR_NO_PROGRESS, "the peer reads none of the answers to what it sends");
 		return;
 	}
-	struct control *control = brine_buf_reserve(&conn->controls, sizeof *control);
-	if (!control || conn_queue(conn, frame) < 0) {
+	if (queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0) < 0) {
 		conn_fault_nomem(conn);
 		return;
 	}
-	*control = (struct control){.end = conn->output_at + brine_buf_size(&conn->output), .is_pong = is_pong};
-	conn->controls.end += sizeof *control;
+	conn->answers_unsent++;
 	conn->pongs_unsent += is_pong;
+}
+
+int conn_queue_credit(struct brine_conn *conn, struct call *call, uint32_t count)
+{
+	struct brine_frame frame = {
+	        .type = call->is_ours ? BRINE_FRAME_ITEM_CREDIT : BRINE_FRAME_UPLOAD_CREDIT,
+	        .id = call->id,
+	        .number = count,
+	};
+	if (queue_tracked(conn, &frame, CONTROL_CREDIT, call->serial) < 0)
+		return BRINE_ERR_NOMEM;
+	call->in.granted += count;
+	call->in.credit_unsent = true;
+	return 0;
 }
 
 struct brine_frame conn_error_frame(const struct brine_conn *conn, struct brine_bytes id_bytes, int64_t code,
@@ -83,23 +111,72 @@ struct brine_frame conn_error_frame(const struct brine_conn *conn, struct brine_
 	return frame;
 }
 
+/* Unsent output that is copied down over what is cut out of it. */
+struct cut {
+	struct brine_conn *conn;
+	uint8_t *from, *to;
+	uint64_t at;       /* of from, in all bytes ever queued */
+	size_t size;       /* cut so far */
+	struct call *call; /* the next whose place moves: calls of ours are listed in the order they were queued */
+	struct control *control, *controls_end; /* the next that moves */
+};
+
+static void cut_out(struct cut *cut, size_t size)
+{
+	cut->from += size;
+	cut->at += size;
+	cut->size += size;
+	cut->conn->counters.frames_sent--;
+}
+
+static void cut_keep(struct cut *cut, size_t size)
+{
+	memmove(cut->to, cut->from, size);
+	cut->to += size;
+	cut->from += size;
+	cut->at += size;
+	for (; cut->call && cut->call->queued_at < cut->at; cut->call = cut->call->next)
+		cut->call->queued_at -= cut->size;
+	for (; cut->control < cut->controls_end && cut->control->end <= cut->at; cut->control++)
+		cut->control->end -= cut->size;
+}
+
+static struct cut cut_begin(struct brine_conn *conn, struct call *call)
+{
+	struct cut cut = {.conn = conn, .at = call->queued_at, .call = call->next};
+	cut.from = cut.to = conn->output.data + conn->output.start + (call->queued_at - conn->output_at);
+	cut.control = (struct control *)(void *)(conn->controls.data + conn->controls.start);
+	cut.controls_end = cut.control + brine_buf_size(&conn->controls) / sizeof *cut.control;
+	while (cut.control < cut.controls_end && cut.control->end <= cut.at)
+		cut.control++;
+	return cut;
+}
+
+/* Cuts the frames of the upload of a call out of everything from cut->from on. */
+static void cut_upload(struct cut *cut, const struct call *call, const uint8_t *end)
+{
+	/* How the messages go on behind the array head. */
+	uint8_t head[1 + 9] = {BRINE_FRAME_UPLOAD};
+	size_t head_size = (size_t)(brine_put_uint(head + 1, call->id) - head);
+	while (cut->from < end) {
+		struct brine_prefix prefix = brine_prefix_read(BRINE_BYTES(cut->from, (size_t)(end - cut->from)));
+		bool is_its = prefix.length > head_size && memcmp(cut->from + prefix.size + 1, head, head_size) == 0;
+		(is_its ? cut_out : cut_keep)(cut, (size_t)prefix.size + prefix.length);
+	}
+}
+
 bool conn_take_back(struct brine_conn *conn, struct call *call)
 {
 	if (call->queued_size == 0 || call->queued_at < conn->output_at)
 		return false;
-	uint8_t *begin = conn->output.data + conn->output.start + (call->queued_at - conn->output_at);
-	size_t size = call->queued_size;
-	memmove(begin, begin + size, (size_t)(conn->output.data + conn->output.end - (begin + size)));
-	conn->output.end -= size;
+	const uint8_t *end = conn->output.data + conn->output.end;
+	struct cut cut = cut_begin(conn, call);
+	cut_out(&cut, call->queued_size);
+	if (call->out.was_queued)
+		cut_upload(&cut, call, end);
+	cut_keep(&cut, (size_t)(end - cut.from));
+	conn->output.end -= cut.size;
 	call->queued_size = 0;
-	for (struct call *other = conn->calls.outgoing.first; other; other = other->next)
-		if (other->queued_at > call->queued_at)
-			other->queued_at -= size;
-	struct control *controls = (struct control *)(void *)(conn->controls.data + conn->controls.start);
-	for (size_t i = 0; i < brine_buf_size(&conn->controls) / sizeof *controls; i++)
-		if (controls[i].end > call->queued_at)
-			controls[i].end -= size;
-	conn->counters.frames_sent--;
 	return true;
 }
 
@@ -110,7 +187,11 @@ static void forget_sent_controls(struct brine_conn *conn)
 		memcpy(&first, conn->controls.data + conn->controls.start, sizeof first);
 		if (first.end > conn->output_at)
 			return;
-		conn->pongs_unsent -= first.is_pong;
+		struct call *call = first.serial ? brine_idmap_find(&conn->calls.by_serial, first.serial) : NULL;
+		if (call)
+			call->in.credit_unsent = false;
+		conn->answers_unsent -= first.kind != CONTROL_CREDIT;
+		conn->pongs_unsent -= first.kind == CONTROL_PONG;
 		brine_buf_take(&conn->controls, sizeof first);
 	}
 }

@@ -56,9 +56,6 @@ static struct call *accept_call(struct brine_conn *conn, const struct brine_fram
 		return NULL;
 	call->id_size = (uint8_t)frame->id_bytes.size;
 	memcpy(call->id_bytes, frame->id_bytes.data, frame->id_bytes.size);
-	call->wants_items = frame->options.has_win;
-	call->credit = frame->options.win;
-	call->has_upload = frame->options.up;
 	bool is_framed = conn->wire == BRINE_WIRE_FRAMED;
 	if ((is_framed && call_own_id(&conn->calls, call, (uint32_t)frame->id) < 0) ||
 	    call_arm(&conn->calls, call, deadline_ms) < 0) {
@@ -86,14 +83,15 @@ static enum conn_step on_request(struct brine_conn *conn, const struct brine_fra
 		conn_fault_nomem(conn);
 		return CONN_HANDLED;
 	}
+	conn_streams_theirs(conn, call, frame);
 	event->type = BRINE_EVENT_REQUEST;
 	event->serial = call->serial;
 	event->deadline_ms = deadline_ms;
 	event->method = (struct brine_str){frame->method.data, frame->method.size};
 	event->params = frame->params;
 	event->metadata = frame->options.metadata;
-	event->wants_items = call->wants_items;
-	event->has_upload = call->has_upload;
+	event->wants_items = call->out.is_open;
+	event->has_upload = call->in.is_open;
 	return CONN_EVENT;
 }
 
@@ -188,7 +186,7 @@ static enum conn_step on_cancel(struct brine_conn *conn, const struct brine_fram
 	struct call *call = brine_idmap_find(&conn->calls.incoming_ids, (uint64_t)frame->id);
 	if (!call)
 		return glitch(conn);
-	conn_end_incoming(conn, call, BRINE_CODE_CANCELLED, BRINE_ERR_CANCELLED);
+	conn_end_incoming(conn, call, BRINE_CODE_CANCELLED, NULL, BRINE_ERR_CANCELLED);
 	return CONN_HANDLED;
 }
 
@@ -250,7 +248,10 @@ static enum conn_step on_welcome(struct brine_conn *conn, const struct brine_fra
 {
 	if (!conn->options.hello || conn->peer_spoke)
 		return out_of_place(conn, frame);
-	return learn_peer(conn, &frame->hello, event);
+	enum conn_step step = learn_peer(conn, &frame->hello, event);
+	if (step == CONN_EVENT)
+		conn_streams_welcome(conn);
+	return conn->state < BRINE_CONN_CLOSING ? step : CONN_HANDLED;
 }
 
 static enum conn_step on_ping(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event)

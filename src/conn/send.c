@@ -82,11 +82,15 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 	        .options.metadata = wanted->metadata,
 	        .options.has_ttl = wanted->deadline_ms != BRINE_FOREVER,
 	        .options.ttl_ms = wanted->deadline_ms - conn->now_ms,
+	        .options.has_win = wanted->wants_items,
+	        .options.win = conn->options.stream_items,
+	        .options.up = wanted->has_upload,
 	};
 	size_t before = brine_buf_size(&conn->output);
 	int rc = queue_invocation(conn, &frame, error);
 	if (rc < 0)
 		return rc;
+	conn_streams_ours(conn, call, wanted->wants_items, wanted->has_upload);
 	call->user = wanted->user;
 	call->queued_at = conn->output_at + before;
 	call->queued_size = brine_buf_size(&conn->output) - before;
@@ -105,6 +109,8 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 	/* The peer may close as soon as it has read our goaway: the call could be lost without having run. */
 	if (conn->drain_sent)
 		return brine_fail(error, BRINE_ERR_GOING_AWAY, 0, "this side is going away, not sent");
+	if ((call->wants_items || call->has_upload) && conn->wire == BRINE_WIRE_PLAIN)
+		return brine_fail(error, BRINE_ERR_UNSUPPORTED, 0, "streams need a framed peer, this one is plain");
 	if (call->deadline_ms <= conn->now_ms)
 		return brine_fail(error, BRINE_ERR_DEADLINE, 0, "the deadline has passed, not sent");
 	if (conn->calls.outgoing.count >= conn->peer.calls_max)
@@ -145,12 +151,7 @@ void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || call->list != &conn->calls.outgoing)
 		return;
-	uint32_t id = call->id;
-	conn_end_outgoing(conn, call, BRINE_ERR_CANCELLED);
-	if (!call->owes_id || conn->wire == BRINE_WIRE_PLAIN)
-		return;
-	struct brine_frame frame = {.type = BRINE_FRAME_CANCEL, .id = id};
-	conn_queue_must(conn, &frame);
+	conn_give_up(conn, call, BRINE_ERR_CANCELLED);
 }
 
 /* The call of theirs that an answer is for. It is used up: 0 and the record where it still needs the answer, else why

@@ -26,6 +26,7 @@ struct harness {
 	unsigned run;
 	uint64_t seed;
 	bool no_writing; /* the peer takes nothing */
+	bool no_taking;  /* the program takes no items */
 	size_t fed, written;
 	struct brine_buf output; /* what the peer got */
 	struct brine_buf log;    /* one line an event */
@@ -109,6 +110,19 @@ static inline void harness_log_response(struct harness *h, const struct brine_ev
 	brine_buf_done(&text);
 }
 
+static inline void harness_log_item(struct harness *h, const struct brine_event *event)
+{
+	struct brine_buf text = BRINE_BUF_INIT;
+	assert_int_equal(h->started[event->serial] + h->handled[event->serial], 1);
+	assert_int_equal(h->ended[event->serial], 0);
+	assert_int_equal((uintptr_t)event->user, h->started[event->serial] ? event->serial : 0);
+	if (event->result.size < 100)
+		harness_log(h, "item of %llu: %s", (unsigned long long)event->serial, repr(&text, event->result));
+	else
+		harness_log(h, "item of %llu: %zu bytes", (unsigned long long)event->serial, event->result.size);
+	brine_buf_done(&text);
+}
+
 static inline void harness_event(struct harness *h, const struct brine_event *event)
 {
 	assert_false(h->closed);
@@ -127,6 +141,17 @@ static inline void harness_event(struct harness *h, const struct brine_event *ev
 		assert_int_equal((uintptr_t)event->user, event->serial);
 		harness_log_response(h, event);
 		break;
+	case BRINE_EVENT_ITEM:
+		harness_log_item(h, event);
+		if (!h->no_taking)
+			brine_conn_taken(h->conn, event->serial, 1, event->result.size, h->now_ms);
+		break;
+	case BRINE_EVENT_UPLOAD_END:
+		assert_int_equal(h->handled[event->serial], 1);
+		harness_log(h, "upload of %llu ended %s", (unsigned long long)event->serial,
+		            brine_error_name(event->status));
+		break;
+	case BRINE_EVENT_CREDIT: harness_log(h, "credit for %llu", (unsigned long long)event->serial); break;
 	case BRINE_EVENT_CANCEL:
 		assert_int_equal(h->handled[event->serial], 1);
 		h->cancels++;
@@ -236,12 +261,15 @@ static inline void harness_pass(struct harness *h, uint64_t ms)
 	harness_pump(h);
 }
 
-/* Starts a call of ours; returns its serial. */
-static inline uint64_t harness_call(struct harness *h, const char *method, uint64_t timeout_ms)
+/* Starts a call of ours, with streams; returns its serial. */
+static inline uint64_t harness_open(struct harness *h, const char *method, uint64_t timeout_ms, bool wants_items,
+                                    bool has_upload)
 {
 	struct brine_conn_call call = {
 	        .method = brine_str_from(method),
 	        .deadline_ms = timeout_ms == BRINE_FOREVER ? BRINE_FOREVER : h->now_ms + timeout_ms,
+	        .wants_items = wants_items,
+	        .has_upload = has_upload,
 	};
 	/* Serials count up, so that the next one is known; it comes back as the user's pointer. */
 	struct brine_error error = BRINE_ERROR_INIT;
@@ -257,6 +285,11 @@ static inline uint64_t harness_call(struct harness *h, const char *method, uint6
 	assert_int_equal(serial, next);
 	h->started[serial] = 1;
 	return serial;
+}
+
+static inline uint64_t harness_call(struct harness *h, const char *method, uint64_t timeout_ms)
+{
+	return harness_open(h, method, timeout_ms, false, false);
 }
 
 static inline void harness_answer_slow(struct harness *h, unsigned number)

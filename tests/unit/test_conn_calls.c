@@ -163,13 +163,13 @@ static void wrong_kind_script(struct harness *h)
 	harness_pump(h);
 	brine_buf_done(&h->output);
 	harness_feed(h, "04930301 07");
-	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, "no credit");
-	harness_expect_log(h, "response 1 BRINE_ERR_LOST\n");
+	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, "an item that was not asked for of call 1");
+	harness_expect_log(h, "response 1 BRINE_ERR_PROTO\n");
 }
 
 static void upload_without_credit_script(struct harness *h)
 {
-	harness_message(h, "950001 a4736c6f77 90 81a27570c3");
+	harness_message(h, "940001 a4736c6f77 90");
 	harness_feed(h, "04930401 07");
 	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, "no credit");
 }

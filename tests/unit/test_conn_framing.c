@@ -334,7 +334,7 @@ static void versions_script(struct harness *h)
 	harness_message(h, fault_row->hex);
 	harness_expect_log(h, "hello max 1048576\n");
 	assert_int_equal(brine_conn_peer(h->conn)->version, 1);
-	harness_expect(h, "18 92 11 83 a17601 a36d6178ce01000000 a563616c6c73cd0100");
+	harness_expect(h, "1d 92 11 84 a17601 a36d6178ce01000000 a563616c6c73cd0100 a377696e10");
 }
 
 static void A13_versions_are_negotiated(void **state)

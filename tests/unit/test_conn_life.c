@@ -32,7 +32,7 @@ static void a_ping_is_a_health_check(void **state)
 
 static void hello_script(struct harness *h)
 {
-	harness_expect(h, "18 9210 83 a17601 a36d6178ce01000000 a563616c6c73cd0100");
+	harness_expect(h, "1d 9210 84 a17601 a36d6178ce01000000 a563616c6c73cd0100 a377696e10");
 	harness_message(h, "9211 85 a17601 a46e616d65a26162 a36d6178cd0800 a563616c6c7302 a46c697665c3");
 	harness_expect_log(h, "hello max 2048\n");
 	const struct brine_frame_hello *peer = brine_conn_peer(h->conn);
