@@ -100,6 +100,12 @@ void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms)
 	queue->last = call;
 }
 
+void call_forget_items(struct calls *calls, struct call *call)
+{
+	calls->untaken_size -= call->in.untaken_size;
+	call->in.untaken_size = call->in.untaken = 0;
+}
+
 static struct call *take_spare(struct calls *calls)
 {
 	struct call *call = calls->spare;
@@ -145,7 +151,7 @@ void call_free(struct calls *calls, struct call *call)
 	call_disarm(calls, call);
 	call_unqueue(call);
 	call_drop_id(calls, call);
-	calls->untaken_size -= call->in.untaken_size;
+	call_forget_items(calls, call);
 	brine_idmap_remove(&calls->by_serial, call->serial);
 	unlink_call(call);
 	calls->incoming_handlers -= !call->is_ours;

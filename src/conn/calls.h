@@ -92,6 +92,9 @@ void call_move(struct call *call, struct call_list *list);
 void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms);
 void call_unqueue(struct call *call);
 
+/* Items that wait are no longer counted. */
+void call_forget_items(struct calls *calls, struct call *call);
+
 /* Lets the id name the call on the wire, or no longer. BRINE_ERR_NOMEM. */
 int call_own_id(struct calls *calls, struct call *call, uint32_t id);
 void call_drop_id(struct calls *calls, struct call *call);

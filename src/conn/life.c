@@ -23,6 +23,7 @@ void conn_end_outgoing(struct brine_conn *conn, struct call *call, int status)
 	call->status = status == BRINE_ERR_LOST && unsent ? BRINE_ERR_NOT_SENT : status;
 	call_disarm(&conn->calls, call);
 	call_unqueue(call);
+	call_forget_items(&conn->calls, call);
 	call_move(call, &conn->calls.events);
 }
 

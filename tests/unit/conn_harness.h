@@ -19,6 +19,10 @@ enum {
 	HARNESS_MEMORY = 64 * 1024, /* what a connection may hold beside what was fed and what waits to be sent */
 };
 
+struct harness;
+/* Sees each event first; true: it is dealt with. */
+typedef bool harness_hook_fn(struct harness *h, const struct brine_event *event);
+
 struct harness {
 	struct fail_allocator memory;
 	struct brine_conn *conn;
@@ -27,6 +31,7 @@ struct harness {
 	uint64_t seed;
 	bool no_writing; /* the peer takes nothing */
 	bool no_taking;  /* the program takes no items */
+	harness_hook_fn *hook;
 	size_t fed, written;
 	struct brine_buf output; /* what the peer got */
 	struct brine_buf log;    /* one line an event */
@@ -126,6 +131,8 @@ static inline void harness_log_item(struct harness *h, const struct brine_event 
 static inline void harness_event(struct harness *h, const struct brine_event *event)
 {
 	assert_false(h->closed);
+	if (h->hook && h->hook(h, event))
+		return;
 	switch (event->type) {
 	case BRINE_EVENT_REQUEST:
 		assert_in_range(event->serial, 1, HARNESS_SERIALS - 1);

@@ -182,6 +182,7 @@ static void stream_strays_script(struct harness *h)
 	harness_feed(h, "04930601 07 03920401 03920401");
 	assert_int_equal(brine_conn_counters(h->conn)->glitches, 6);
 	assert_int_equal(brine_conn_state(h->conn), BRINE_CONN_OPEN);
+	harness_expect(h, "0493050110");
 	harness_feed(h, "08930601 ce7ffffff7");
 	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, "credit overflow");
 }
