@@ -1,4 +1,7 @@
-/* brine/server.h - answers calls. Register, listen, run; handlers run on the thread of brine_server_run(). */
+/* brine/server.h - answers calls. Register, listen, run.
+ * Handlers run on a loop thread (the one that runs the connection) unless their method is marked blocking: then on a
+ * bounded pool of workers. A handler on a loop must not wait; functions that would return BRINE_ERR_WOULD_BLOCK there.
+ */
 #ifndef BRINE_SERVER_H
 #define BRINE_SERVER_H
 
@@ -12,7 +15,9 @@
 struct brine_server;  /* opaque */
 struct brine_request; /* opaque; one call being handled */
 
-/* A handler may return this: the answer comes later through brine_request_reply(), _reply_raw() or _fail(). */
+/* A handler may return this: the answer comes later, from any thread, through brine_request_reply(), _reply_raw(),
+ * _fail() or _fail_data(). It must come, also for a request that was cancelled: until then the request counts as
+ * running and keeps its memory, even beyond brine_server_free(). */
 #define BRINE_PENDING 1
 
 /* Where the peer of a request is. On Unix sockets uid, gid and pid come from the kernel; elsewhere has_credentials is
@@ -24,29 +29,54 @@ struct brine_peer {
 	int32_t pid;
 };
 
-/* Tells the program what the server notices (a peer refused, accept failing ...): one escaped line. Called from the
- * thread of brine_server_run(); must not block and must not call the server but brine_server_stop(). */
+/* Tells the program what the server notices (a peer refused, accept failing ...): one escaped line. Called from loop
+ * threads and workers, by one at a time; must not block and must not call the server but brine_server_stop(). */
 typedef void brine_log_fn(void *user, const char *line);
+
+/* Calls around every call and notification of a registered method, on the thread of its handler: logging, metrics,
+ * authentication. before runs ahead of decoding and returns 0, or refuses with brine_request_fail(...): then neither
+ * the handler nor later interceptors run. after runs for every interceptor whose before did, and sees what the handler
+ * returned or why it was not run; after BRINE_PENDING it may only read the request. NULL: none. */
+struct brine_server_interceptor {
+	int (*before)(struct brine_request *request, void *user);
+	void (*after)(struct brine_request *request, int status, void *user);
+	void *user;
+};
+
+/* Decides about a new connection, before a byte of it is read, on its loop thread: 0 accepts it, anything else closes
+ * it without a byte. peer lives until it returns. */
+typedef int brine_accept_fn(const struct brine_peer *peer, void *user);
 
 struct brine_server_options {
 	size_t struct_size;
 	const char *name; /* told in welcome; NULL: none. Copied. */
 	struct brine_limits limits;
-	uint32_t connections_max; /* more are closed without a byte */
-	uint64_t drain_ms;        /* brine_server_stop(): how long running calls may take */
-	int plain_errors;         /* enum brine_plain_errors */
-	bool plain_refused;       /* framed peers only */
-	int unix_mode;            /* permissions of Unix sockets, set before listen */
-	brine_log_fn *log;        /* NULL: none */
+	uint32_t connections_max;       /* more are closed without a byte */
+	uint32_t loops;                 /* 1 to 4,096 threads; that of brine_server_run() is the first */
+	uint32_t workers;               /* at most so many for methods marked blocking, started when needed */
+	uint32_t worker_queue_max;      /* such calls waiting for a worker; more are answered error 5 */
+	uint64_t connection_age_max_ms; /* they are drained then, up to a tenth earlier by chance; 0: never */
+	brine_accept_fn *accept;        /* NULL: everybody */
+	void *accept_user;
+	/* Called in order before, in reverse order after. Borrowed. */
+	const struct brine_server_interceptor *interceptors;
+	size_t interceptor_count;
+	uint64_t drain_ms;  /* brine_server_stop(): how long running calls may take */
+	int plain_errors;   /* enum brine_plain_errors */
+	bool plain_refused; /* framed peers only */
+	int unix_mode;      /* permissions of Unix sockets, set before listen */
+	brine_log_fn *log;  /* NULL: none */
 	void *log_user;
-	brine_tap_fn *tap; /* sees every message; NULL: none */
+	brine_tap_fn *tap; /* sees every message, on the loop thread of its connection; NULL: none */
 	void *tap_user;
-	const struct brine_allocator *allocator; /* NULL: the default; must outlive the server */
+	/* NULL: the default. Must outlive the server and its requests, and be safe for all threads that work for it:
+	 * loops, workers, and those that answer later. */
+	const struct brine_allocator *allocator;
 };
 #define BRINE_SERVER_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
-		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 30000, BRINE_PLAIN_ERRORS_TEXT,   \
-		        false, 0600, NULL, NULL, NULL, NULL, NULL                                                      \
+		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 1, 4, 1024, 0, NULL, NULL, NULL,  \
+		        0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL                   \
 	}
 
 /* What happened since the server was made. Never wrap within 64 bits. */
@@ -57,6 +87,7 @@ struct brine_server_counters {
 	uint64_t requests;              /* calls that reached a handler */
 	uint64_t notifications;         /* notifications that reached a handler */
 	uint64_t notifications_dropped; /* unknown, malformed, or their handler failed */
+	uint64_t slow_turns;            /* handlers held a loop, with all of its connections, for over a second */
 };
 
 /* Handles an untyped call: params is one encoded array that lives as long as the request. Returns 0 after
@@ -70,18 +101,22 @@ BRINE_BEGIN
 BRINE_API int brine_server_new(struct brine_server **ret_server, const struct brine_server_options *options);
 
 /* Closes everything at once and releases it. NULL is allowed. Not while brine_server_run() runs. Requests still pending
- * end. */
+ * live on until they are answered (BRINE_ERR_LOST then), from any thread, at any time. In a forked child: only closes
+ * descriptors and releases memory, also of requests. */
 BRINE_API void brine_server_free(struct brine_server *server);
 
 /* Registers the methods of a service: handlers is the generated struct of function pointers, whose NULL members answer
- * "no such method". handlers, service and user must outlive the server. Before run only. Errors: BRINE_ERR_EXISTS (a
- * wire name registered already), ABI, INVALID, NOMEM. Nothing is then registered. */
+ * "no such method". handlers, service and user must outlive the server and its requests. Before run only. Errors:
+ * BRINE_ERR_EXISTS (a wire name registered already), ABI, INVALID, NOMEM. Nothing is then registered. */
 BRINE_API int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
                                  void *user, struct brine_error *error);
 
 /* Registers one untyped method under its wire name (copied); method NULL: every name not registered otherwise. */
 BRINE_API int brine_server_serve_raw(struct brine_server *server, const char *method, brine_raw_handler_fn *handler,
                                      void *user, struct brine_error *error);
+/* The same with flags, a set of enum brine_method_flags: BRINE_METHOD_BLOCKING runs it on a worker. */
+BRINE_API int brine_server_serve_raw_as(struct brine_server *server, const char *method, uint32_t flags,
+                                        brine_raw_handler_fn *handler, void *user, struct brine_error *error);
 
 /* Listens on an address, several times for several: "tcp://127.0.0.1:7411", "tcp://[::1]:0" (any free port),
  * "unix:///run/x.sock", "unix://@abstract". A Unix path left over from a dead server is replaced, a live one never.
@@ -92,19 +127,20 @@ BRINE_API int brine_server_listen(struct brine_server *server, const char *addre
  * until brine_server_free(). */
 BRINE_API const char *brine_server_address(const struct brine_server *server, unsigned number);
 
-/* Serves until brine_server_stop(), once in the server's life. 0 after a stop. Errors: BRINE_ERR_SYSTEM, NOMEM, FORKED,
- * INVALID (nothing to listen on), STATE (ran already). */
+/* Serves until brine_server_stop(), once in the server's life. 0 after a stop. All other threads of the server have
+ * ended when it returns: it waits for handlers on workers, which should ask brine_request_cancelled() now and then.
+ * Errors: BRINE_ERR_SYSTEM, NOMEM, FORKED, INVALID (nothing to listen on), STATE (ran already). */
 BRINE_API int brine_server_run(struct brine_server *server, struct brine_error *error);
 
-/* Borrowed while the server lives; for the server's thread, or when it does not run. */
-BRINE_API const struct brine_server_counters *brine_server_counters(const struct brine_server *server);
+/* What was counted until now. Any thread. */
+BRINE_API void brine_server_counters(const struct brine_server *server, struct brine_server_counters *ret_counters);
 
 /* Stops: the first call drains (no new connections, goaway, running calls finish or are cancelled at drain_ms), the
  * second ends at once. Safe in signal handlers and from any thread. */
 BRINE_API void brine_server_stop(struct brine_server *server);
 
 /* The rest is for handlers. A request lives until its handler has returned something else than BRINE_PENDING, or until
- * its answer. Except where said, only the server's thread may use it. */
+ * its answer. One thread at a time uses it: the handler's, or after BRINE_PENDING whichever the program hands it to. */
 
 /* The method's wire name. Lives as long as the request. */
 BRINE_API struct brine_str brine_request_method(const struct brine_request *request);
@@ -112,7 +148,9 @@ BRINE_API struct brine_str brine_request_method(const struct brine_request *requ
 BRINE_API bool brine_request_is_notification(const struct brine_request *request);
 /* True once the caller cancelled, its deadline passed or its connection ended: stop working. Any thread. */
 BRINE_API bool brine_request_cancelled(const struct brine_request *request);
-/* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Any thread. */
+/* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it by
+ * `call.timeout_ms = brine_request_remaining_ms(request)` (check for 0 first, which means the client's default there).
+ * Any thread. */
 BRINE_API uint64_t brine_request_remaining_ms(const struct brine_request *request);
 /* The encoded metadata map; size 0: none. Lives as long as the request. */
 BRINE_API struct brine_bytes brine_request_metadata(const struct brine_request *request);
@@ -132,10 +170,11 @@ BRINE_API int brine_request_fail(struct brine_request *request, int64_t code, co
 BRINE_API int brine_request_fail_data(struct brine_request *request, int64_t code, const struct brine_type *type,
                                       const void *data, const char *format, ...) BRINE_PRINTF(5, 6);
 
-/* Answers with one encoded value (untyped handlers), size 0: nil. Inside the handler or, after BRINE_PENDING, later,
- * which ends the request. Errors: BRINE_ERR_STATE (answered already), CANCELLED, DEADLINE, LOST (nobody waits),
- * TOO_BIG, NOMEM: the request is ended all the same. MALFORMED, DEPTH, TRAILING (not one value): nothing was sent and
- * the request is still open. */
+/* Answers with one encoded value (untyped handlers), size 0: nil; copied. Inside the handler or, after BRINE_PENDING,
+ * later, which ends the request. Errors: BRINE_ERR_STATE (answered already), CANCELLED, DEADLINE, LOST (nobody waits),
+ * NOMEM: the request is ended all the same. TOO_BIG: likewise; other threads than the request's loop do not hear of it:
+ * the peer is told and the log. MALFORMED, DEPTH, TRAILING (not one value): nothing was sent and the request is still
+ * open. */
 BRINE_API int brine_request_reply_raw(struct brine_request *request, struct brine_bytes result);
 /* The same with a struct of the method's response type: the later answer of a typed handler. A result that does not fit
  * its schema is answered with error 10, the reason returned and told to the log. */

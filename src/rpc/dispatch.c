@@ -1,5 +1,7 @@
 #include "rpc/dispatch.h"
 
+#include "rpc/server.h"
+
 #include <stdio.h>
 
 enum {
@@ -14,7 +16,7 @@ static void refuse(struct brine_session *session, const struct brine_event *even
 		brine_conn_fail(session->link.conn, event->serial, code, brine_str_from(text),
 		                (struct brine_bytes){NULL, 0}, now_ms);
 	else
-		brine_server_drop(session->server, &session->peer, event->method, text);
+		brine_lane_drop(session->lane, &session->peer, event->method, text);
 }
 
 static void refuse_unknown(struct brine_session *session, const struct brine_event *event, uint64_t now_ms)
@@ -45,80 +47,135 @@ static const char *check_streams(const struct brine_event *event, uint32_t flags
 /* Sends what a handler made, or says that it made nothing. */
 static void conclude(struct brine_request *request, int status, const void *response)
 {
-	if (request->answered || status == BRINE_PENDING)
-		return;
 	if (status == 0) {
-		int sent = request->entry->method ? brine_request_reply(request, response)
-		                                  : brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
-		if (sent == BRINE_ERR_TOO_BIG)
-			brine_request_log(request, "its result was not sent", brine_error_text(sent));
+		if (request->entry.method)
+			brine_request_reply(request, response);
+		else
+			brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
 	} else if (status == BRINE_ERR_NO_METHOD) {
-		brine_request_fail(request, BRINE_CODE_NO_METHOD, "no such method: '%.*s'",
-		                   BRINE_ARG(request->entry->name));
+		char shown[METHOD_SHOWN];
+		brine_request_fail(request, BRINE_CODE_NO_METHOD, "no such method: '%s'",
+		                   brine_escape(shown, sizeof shown, request->method.data, request->method.size));
 	} else {
 		brine_request_log(request, "its handler returned", brine_error_text(status));
 		brine_request_fail(request, BRINE_CODE_INTERNAL, "internal error");
 	}
 }
 
-/* Runs a handler on a request that is whole. */
-static void run(struct brine_request *request, const void *message, void *response)
+/* The handler begins. What it builds is its own affair: the budget is for what a peer makes us build. */
+static void begin(struct brine_request *request)
 {
-	const struct brine_entry *entry = request->entry;
-	struct brine_server_counters *counters = &request->server->counters;
-	*(request->serial ? &counters->requests : &counters->notifications) += 1;
-	/* The budget is for what a peer makes us build; what the handler builds is its own affair. */
 	request->arena.budget = 0;
-	int status = entry->method ? entry->method->invoke(entry->handlers, request, message, response, entry->user)
-	                           : entry->raw(request, request->params, entry->user);
-	conclude(request, status, response);
+	brine_lane_count(request->lane, request->serial ? BRINE_COUNT_REQUESTS : BRINE_COUNT_NOTIFICATIONS, 1);
 }
 
-static void run_typed(struct brine_request *request, bool plain)
+/* Decodes the arguments and runs a typed handler, which writes *ret_response. */
+static int run_typed(struct brine_request *request, void **ret_response)
 {
-	const struct brine_method *method = request->entry->method;
+	const struct brine_entry *entry = &request->entry;
+	const struct brine_method *method = entry->method;
 	void *message = brine_arena_alloc(&request->arena, method->request->size);
 	void *response = brine_arena_alloc(&request->arena, method->response->size);
-	if (!message || !response) {
-		brine_request_fail(request, BRINE_CODE_OVERLOADED, "out of memory, not started");
-		return;
-	}
-	unsigned flags = BRINE_DECODE_CHECKED | (plain ? BRINE_DECODE_ARITY : 0);
+	if (!message || !response)
+		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "out of memory, not started");
+	unsigned flags = BRINE_DECODE_CHECKED | (request->plain ? BRINE_DECODE_ARITY : 0);
 	struct brine_error error;
 	int status = brine_decode(message, method->request, request->params, BRINE_AS_PARAMS, flags, &request->arena,
 	                          &error);
 	if (status == BRINE_ERR_NOMEM)
-		brine_request_fail(request, BRINE_CODE_TOO_LARGE, "the arguments take too much memory when decoded");
-	else if (status < 0)
-		brine_request_fail(request, BRINE_CODE_INVALID, "%s", error.text);
+		return brine_request_fail(request, BRINE_CODE_TOO_LARGE,
+		                          "the arguments take too much memory when decoded");
+	if (status < 0)
+		return brine_request_fail(request, BRINE_CODE_INVALID, "%s", error.text);
+	*ret_response = response;
+	begin(request);
+	return method->invoke(entry->handlers, request, message, response, entry->user);
+}
+
+static int run_handler(struct brine_request *request, void **ret_response)
+{
+	if (request->entry.method)
+		return run_typed(request, ret_response);
+	begin(request);
+	return request->entry.raw(request, request->params, request->entry.user);
+}
+
+/* Runs a handler within the interceptors. */
+static void run(struct brine_request *request)
+{
+	const struct brine_server_options *options = &request->lane->server->options;
+	void *response = NULL;
+	size_t entered = 0;
+	int status = 0;
+	while (status == 0 && entered < options->interceptor_count) {
+		const struct brine_server_interceptor *at = &options->interceptors[entered++];
+		if (at->before)
+			status = at->before(request, at->user);
+		if (status > 0)
+			status = BRINE_ERR_STATE;
+	}
+	if (status == 0)
+		status = run_handler(request, &response);
+	/* After BRINE_PENDING the request may be in another thread's hands. */
+	if (status != BRINE_PENDING && !atomic_load_explicit(&request->answered, memory_order_relaxed)) {
+		request->holds_posts = true;
+		conclude(request, status, response);
+	}
+	while (entered > 0) {
+		const struct brine_server_interceptor *at = &options->interceptors[--entered];
+		if (at->after)
+			at->after(request, status, at->user);
+	}
+}
+
+void brine_dispatch_job(struct brine_request *request)
+{
+	if (atomic_load_explicit(&request->ended, memory_order_acquire))
+		brine_request_skip(request);
 	else
-		run(request, message, response);
+		run(request);
+	brine_lane_post(request, BRINE_POST_ENDED | request->held_posts);
+}
+
+static void run_here(struct brine_request *request)
+{
+	run(request);
+	request->handler_ended = true;
+	brine_request_settle(request);
+}
+
+/* Lets a worker run the handler. */
+static void run_elsewhere(struct brine_session *session, struct brine_request *request, const struct brine_event *event,
+                          uint64_t now_ms)
+{
+	int status = brine_workers_submit(&session->lane->server->workers, request);
+	if (status == 0)
+		return;
+	brine_request_end(request);
+	refuse(session, event, BRINE_CODE_OVERLOADED,
+	       status == BRINE_ERR_OVERLOADED ? "every worker is busy, not started"
+	                                      : "no worker could be started, not started",
+	       now_ms);
 }
 
 void brine_dispatch(struct brine_session *session, const struct brine_event *event, uint64_t now_ms)
 {
-	const struct brine_entry *entry = brine_methods_find(&session->server->methods, event->method);
+	const struct brine_entry *entry = brine_methods_find(&session->lane->server->methods, event->method);
 	if (!entry) {
 		refuse_unknown(session, event, now_ms);
 		return;
 	}
 	int64_t code;
-	const char *fault = check_streams(event, entry->method ? entry->method->flags : 0, &code);
+	const char *fault = check_streams(event, entry->flags, &code);
 	if (fault) {
 		refuse(session, event, code, fault, now_ms);
 		return;
 	}
 	struct brine_request *request = brine_request_new(session, entry, event);
-	if (!request) {
+	if (!request)
 		refuse(session, event, BRINE_CODE_OVERLOADED, "out of memory, not started", now_ms);
-		return;
-	}
-	request->running = true;
-	if (entry->method)
-		run_typed(request, event->plain);
+	else if (entry->flags & BRINE_METHOD_BLOCKING)
+		run_elsewhere(session, request, event, now_ms);
 	else
-		run(request, NULL, NULL);
-	request->running = false;
-	if (request->answered)
-		brine_request_end(request);
+		run_here(request);
 }

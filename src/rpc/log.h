@@ -1,8 +1,11 @@
-/* rpc/log.h - lines for the program's log callback, at most ten a second: a peer cannot fill a disk with them. */
+/* rpc/log.h - lines for the program's log callback, at most ten a second: a peer cannot fill a disk with them. Any
+ * thread; the callback is called by one at a time. */
 #ifndef BRINE_RPC_LOG_H
 #define BRINE_RPC_LOG_H
 
 #include <brine/server.h>
+
+#include <pthread.h>
 
 enum {
 	BRINE_LOG_LINES_MAX = 10,  /* in each second */
@@ -13,10 +16,13 @@ enum {
 struct brine_log {
 	brine_log_fn *write; /* NULL: nobody listens */
 	void *user;
-	uint64_t second_ms; /* when the current second began */
-	uint64_t dropped;   /* lines left out in it */
-	uint32_t lines;     /* lines written in it */
+	pthread_mutex_t lock; /* guards the rest */
+	uint64_t second_ms;   /* when the current second began */
+	uint64_t dropped;     /* lines left out in it */
+	uint32_t lines;       /* lines written in it */
 };
+
+void brine_log_init(struct brine_log *log, brine_log_fn *write, void *user);
 
 /* Writes one line, or counts it where ten went out within the second. What a peer chose must be escaped by the caller.
  */

@@ -124,18 +124,21 @@ int brine_methods_add_service(struct brine_methods *methods, const struct brine_
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory registering %s", service->name);
 	for (uint32_t i = 0; i < service->method_count; i++) {
 		const struct brine_method *method = &service->methods[i];
-		struct brine_entry entry = {
-		        .name = brine_str_from(method->name), .method = method, .handlers = handlers, .user = user};
+		struct brine_entry entry = {.name = brine_str_from(method->name),
+		                            .method = method,
+		                            .handlers = handlers,
+		                            .user = user,
+		                            .flags = method->flags};
 		*find_slot(methods, entry.name) = entry;
 	}
 	methods->count += service->method_count;
 	return 0;
 }
 
-int brine_methods_add_raw(struct brine_methods *methods, const char *name, brine_raw_handler_fn *handler, void *user,
-                          struct brine_error *error)
+int brine_methods_add_raw(struct brine_methods *methods, const char *name, uint32_t flags,
+                          brine_raw_handler_fn *handler, void *user, struct brine_error *error)
 {
-	struct brine_entry entry = {.raw = handler, .user = user};
+	struct brine_entry entry = {.raw = handler, .user = user, .flags = flags};
 	if (!handler)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "the handler is NULL");
 	if (!name) {

@@ -12,6 +12,7 @@ struct brine_entry {
 	const void *handlers;
 	brine_raw_handler_fn *raw;
 	void *user;
+	uint32_t flags; /* enum brine_method_flags */
 };
 
 /* An open hash table. Peers look names up but never add any, so its chains are as long as the program made them. */
@@ -33,8 +34,8 @@ int brine_methods_add_service(struct brine_methods *methods, const struct brine_
 
 /* Adds one untyped method, its name copied; name NULL: what no other entry has. Errors: BRINE_ERR_EXISTS, INVALID,
  * NOMEM. */
-int brine_methods_add_raw(struct brine_methods *methods, const char *name, brine_raw_handler_fn *handler, void *user,
-                          struct brine_error *error);
+int brine_methods_add_raw(struct brine_methods *methods, const char *name, uint32_t flags,
+                          brine_raw_handler_fn *handler, void *user, struct brine_error *error);
 
 /* The entry of that name, else the fallback, else NULL. Lives until the next addition. */
 const struct brine_entry *brine_methods_find(const struct brine_methods *methods, struct brine_str name);

@@ -12,32 +12,50 @@ enum {
 	ACCEPTS_PER_TURN = 64, /* so that a storm of connections cannot starve those there are */
 };
 
+/* The lane with the fewest connections; NULL when there are too many in all. */
+static struct brine_lane *choose_lane(struct brine_server *server)
+{
+	struct brine_lane *best = NULL;
+	uint64_t total = 0, least = UINT64_MAX;
+	for (uint32_t i = 0; i < server->options.loops; i++) {
+		struct brine_lane *lane = server->lanes[i];
+		uint64_t open = atomic_load_explicit(&lane->counts[BRINE_COUNT_OPEN], memory_order_relaxed);
+		total += open;
+		if (open < least) {
+			least = open;
+			best = lane;
+		}
+	}
+	return total < server->options.connections_max ? best : NULL;
+}
+
 static void accept_one(struct brine_port *port, int fd, const struct brine_sockaddr *from)
 {
 	struct brine_server *server = port->server;
-	struct brine_server_counters *counters = &server->counters;
-	uint64_t now_ms = brine_clock_ms();
-	if (counters->connections_open >= server->options.connections_max) {
-		counters->connections_refused++;
+	struct brine_lane *own = server->lanes[0], *lane = choose_lane(server);
+	if (!lane) {
+		brine_lane_count(own, BRINE_COUNT_REFUSED, 1);
 		brine_socket_close(fd);
-		brine_log_print(&server->log, now_ms, "connection refused: %u are open, the most allowed",
+		brine_log_print(&server->log, brine_clock_ms(), "connection refused: %u are open, the most allowed",
 		                server->options.connections_max);
 		return;
 	}
-	struct brine_error error;
-	if (brine_session_open(server, fd, from, port->address, &error) < 0) {
-		counters->connections_refused++;
-		brine_log_print(&server->log, now_ms, "connection refused: %s", error.text);
-		return;
+	struct brine_session *session = brine_session_new(lane, fd, from, port->address);
+	if (!session) {
+		brine_lane_count(own, BRINE_COUNT_REFUSED, 1);
+		brine_log_print(&server->log, brine_clock_ms(), "connection refused: out of memory");
+	} else if (lane == own) {
+		brine_session_start(session);
+	} else {
+		brine_lane_hand(lane, session);
 	}
-	counters->connections_accepted++;
 }
 
 /* Closes the listener, so that peers are refused instead of waiting for nobody. */
 static void close_listener(struct brine_port *port)
 {
-	brine_loop_remove(port->server->loop, &port->watch);
-	brine_timer_stop(port->server->loop, &port->pause);
+	brine_loop_remove(port->server->lanes[0]->loop, &port->watch);
+	brine_timer_stop(port->server->lanes[0]->loop, &port->pause);
 	brine_listener_close(port->listener);
 	port->listener = NULL;
 }
@@ -48,8 +66,8 @@ static void pause_accepting(struct brine_port *port)
 	struct brine_server *server = port->server;
 	uint64_t now_ms = brine_clock_ms();
 	brine_log_print(&server->log, now_ms, "%s: out of descriptors or memory, accepting pauses", port->address);
-	brine_loop_remove(server->loop, &port->watch);
-	brine_timer_set(server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
+	brine_loop_remove(server->lanes[0]->loop, &port->watch);
+	brine_timer_set(server->lanes[0]->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
 }
 
 static void give_up(struct brine_port *port, int reason)
@@ -68,7 +86,7 @@ static void on_waiting(struct brine_watch *watch, unsigned ready)
 		struct brine_sockaddr from;
 		switch (brine_listener_accept(port->listener, &fd, &from)) {
 		case BRINE_ACCEPT_ONE: accept_one(port, fd, &from); break;
-		case BRINE_ACCEPT_REFUSED: port->server->counters.connections_refused++; break;
+		case BRINE_ACCEPT_REFUSED: brine_lane_count(port->server->lanes[0], BRINE_COUNT_REFUSED, 1); break;
 		case BRINE_ACCEPT_NONE: return;
 		case BRINE_ACCEPT_PAUSE: pause_accepting(port); return;
 		default: give_up(port, errno); return;
@@ -79,8 +97,9 @@ static void on_waiting(struct brine_watch *watch, unsigned ready)
 static void on_pause_over(struct brine_timer *timer, uint64_t now_ms)
 {
 	struct brine_port *port = timer->user;
-	if (brine_loop_add(port->server->loop, &port->watch, brine_listener_fd(port->listener), BRINE_READABLE) < 0)
-		brine_timer_set(port->server->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
+	if (brine_loop_add(port->server->lanes[0]->loop, &port->watch, brine_listener_fd(port->listener),
+	                   BRINE_READABLE) < 0)
+		brine_timer_set(port->server->lanes[0]->loop, &port->pause, now_ms + BRINE_ACCEPT_PAUSE_MS);
 }
 
 static void free_port(struct brine_port *port, bool forked)
@@ -121,7 +140,7 @@ static int add_port(struct brine_server *server, struct brine_port **at, struct 
 	snprintf(port->address, sizeof port->address, "%s", brine_listener_address(listener));
 	port->watch = (struct brine_watch){.on_ready = on_waiting, .user = port};
 	port->pause = (struct brine_timer){.on_due = on_pause_over, .user = port};
-	int status = brine_loop_add(server->loop, &port->watch, brine_listener_fd(listener), BRINE_READABLE);
+	int status = brine_loop_add(server->lanes[0]->loop, &port->watch, brine_listener_fd(listener), BRINE_READABLE);
 	if (status < 0) {
 		brine_fail(error, status, 0, "listening on %s: %s", port->address,
 		           status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");

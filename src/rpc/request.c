@@ -5,13 +5,10 @@
 #include "rpc/server.h"
 #include "rpc/session.h"
 
-#include <stdarg.h>
-
 enum {
-	POOL_MOST = 64,                               /* requests kept for the next calls */
-	BUDGET_BASE = 64 * 1024,                      /* what decoding may cost: this, and */
-	BUDGET_FACTOR = 16,                           /* so many bytes for each byte that came */
-	RESULT_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the response's own array is the first level */
+	POOL_MOST = 64,          /* requests kept for the next calls */
+	BUDGET_BASE = 64 * 1024, /* what decoding may cost: this, and */
+	BUDGET_FACTOR = 16,      /* so many bytes for each byte that came */
 };
 
 void brine_request_list_add(struct brine_request_list *list, struct brine_request *request)
@@ -42,31 +39,42 @@ struct brine_request *brine_request_find(const struct brine_request_list *list, 
 }
 
 /* A used request keeps its arena's first block, so that a busy server allocates nothing. */
-static struct brine_request *take_from_pool(struct brine_server *server)
+static struct brine_request *take_from_pool(struct brine_lane *lane)
 {
-	struct brine_request *request = server->pool;
+	struct brine_request *request = lane->pool;
 	if (request) {
-		server->pool = request->next;
-		server->pool_count--;
+		lane->pool = request->next;
+		lane->pool_count--;
 		return request;
 	}
-	request = brine_alloc_zero(server->options.allocator, sizeof *request);
-	if (request)
-		brine_arena_init(&request->arena, server->options.allocator, 0);
+	request = brine_alloc_zero(lane->allocator, sizeof *request);
+	if (request) {
+		request->lane = lane;
+		brine_arena_init(&request->arena, lane->allocator, 0);
+		brine_buf_init(&request->encoded, lane->allocator);
+	}
 	return request;
 }
 
-static void give_to_pool(struct brine_server *server, struct brine_request *request)
+static void give_to_pool(struct brine_lane *lane, struct brine_request *request)
 {
-	if (server->pool_count == POOL_MOST) {
-		brine_arena_done(&request->arena);
-		brine_release(server->options.allocator, request, sizeof *request);
+	if (lane->pool_count == POOL_MOST) {
+		brine_request_release(request);
 		return;
 	}
 	brine_arena_reset(&request->arena);
-	request->next = server->pool;
-	server->pool = request;
-	server->pool_count++;
+	brine_buf_take(&request->encoded, brine_buf_size(&request->encoded));
+	request->next = lane->pool;
+	lane->pool = request;
+	lane->pool_count++;
+}
+
+void brine_request_release(struct brine_request *request)
+{
+	const struct brine_allocator *allocator = request->lane->allocator;
+	brine_arena_done(&request->arena);
+	brine_buf_done(&request->encoded);
+	brine_release(allocator, request, sizeof *request);
 }
 
 /* Copies what the event borrows from the connection. */
@@ -88,81 +96,66 @@ static bool copy_event(struct brine_request *request, const struct brine_event *
 struct brine_request *brine_request_new(struct brine_session *session, const struct brine_entry *entry,
                                         const struct brine_event *event)
 {
-	struct brine_server *server = session->server;
-	struct brine_request *request = take_from_pool(server);
+	struct brine_lane *lane = session->lane;
+	struct brine_request *request = take_from_pool(lane);
 	if (!request)
 		return NULL;
 	if (!copy_event(request, event)) {
-		give_to_pool(server, request);
+		give_to_pool(lane, request);
 		return NULL;
 	}
-	request->server = server;
 	request->session = session;
-	request->entry = entry;
+	request->entry = *entry;
 	request->serial = event->type == BRINE_EVENT_REQUEST ? event->serial : 0;
 	request->deadline_ms = event->type == BRINE_EVENT_REQUEST ? event->deadline_ms : BRINE_FOREVER;
 	request->peer = session->peer;
-	request->running = false;
-	request->answered = false;
-	atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
+	request->plain = event->plain;
+	request->held_posts = 0;
+	request->holds_posts = request->handler_ended = request->delivered = false;
+	atomic_store_explicit(&request->answered, false, memory_order_relaxed);
+	atomic_store_explicit(&request->ended, 0, memory_order_relaxed);
 	brine_request_list_add(&session->requests, request);
 	return request;
 }
 
 void brine_request_end(struct brine_request *request)
 {
-	brine_request_list_remove(request->session ? &request->session->requests : &request->server->orphans, request);
-	give_to_pool(request->server, request);
+	struct brine_lane *lane = request->lane;
+	brine_request_list_remove(request->session ? &request->session->requests : &lane->orphans, request);
+	give_to_pool(lane, request);
+}
+
+void brine_request_settle(struct brine_request *request)
+{
+	if (request->handler_ended && request->delivered)
+		brine_request_end(request);
+}
+
+void brine_request_cancel(struct brine_request *request, int status)
+{
+	int none = 0;
+	atomic_compare_exchange_strong(&request->ended, &none, status);
 }
 
 void brine_request_orphan(struct brine_request *request)
 {
 	brine_request_list_remove(&request->session->requests, request);
 	request->session = NULL;
-	atomic_store_explicit(&request->cancelled, true, memory_order_release);
-	brine_request_list_add(&request->server->orphans, request);
-}
-
-/* The one place where an answer leaves a handler; `status` is what the connection said to it. */
-static int finish(struct brine_request *request, int status)
-{
-	request->answered = true;
-	if (request->session)
-		brine_session_touch(request->session);
-	if (!request->running)
-		brine_request_end(request);
-	return status;
-}
-
-static int send_result(struct brine_request *request, struct brine_bytes result)
-{
-	if (!request->session)
-		return finish(request, BRINE_ERR_LOST);
-	if (request->serial == 0)
-		return finish(request, 0);
-	struct brine_bytes metadata = {NULL, 0};
-	return finish(request, brine_conn_reply(request->session->link.conn, request->serial, result, metadata,
-	                                        brine_clock_ms()));
-}
-
-static int send_error(struct brine_request *request, int64_t code, struct brine_str text, struct brine_bytes data)
-{
-	if (request->serial == 0) {
-		char why[BRINE_LOG_TEXT_SIZE];
-		brine_escape(why, sizeof why, text.data, text.size);
-		brine_server_drop(request->server, &request->peer, request->method, why);
-	} else if (request->session) {
-		brine_conn_fail(request->session->link.conn, request->serial, code, text, data, brine_clock_ms());
-	}
-	return finish(request, BRINE_ERR_REMOTE);
+	brine_request_list_add(&request->lane->orphans, request);
+	brine_request_cancel(request, BRINE_ERR_LOST);
 }
 
 void brine_request_log(struct brine_request *request, const char *what, const char *detail)
 {
+	struct brine_lane *lane = request->lane;
 	char shown[BRINE_LOG_TEXT_SIZE];
-	brine_log_print(&request->server->log, brine_clock_ms(), "'%s' of %s: %s: %s",
-	                brine_escape(shown, sizeof shown, request->method.data, request->method.size),
-	                request->peer.address, what, detail);
+	brine_escape(shown, sizeof shown, request->method.data, request->method.size);
+	/* The server may be released meanwhile; then there is nobody to tell. */
+	pthread_mutex_lock(&lane->lock);
+	if (lane->server)
+		brine_log_print(&lane->server->log, brine_clock_ms(), "'%s' of %s: %s: %s", shown,
+		                request->peer.address, what, detail);
+	pthread_mutex_unlock(&lane->lock);
 }
 
 struct brine_str brine_request_method(const struct brine_request *request)
@@ -177,7 +170,7 @@ bool brine_request_is_notification(const struct brine_request *request)
 
 bool brine_request_cancelled(const struct brine_request *request)
 {
-	return atomic_load_explicit(&request->cancelled, memory_order_acquire) ||
+	return atomic_load_explicit(&request->ended, memory_order_acquire) != 0 ||
 	       brine_request_remaining_ms(request) == 0;
 }
 
@@ -211,59 +204,4 @@ struct brine_str brine_request_printf(struct brine_request *request, const char 
 	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
 	va_end(arguments);
 	return text;
-}
-
-int brine_request_fail(struct brine_request *request, int64_t code, const char *format, ...)
-{
-	if (request->answered)
-		return BRINE_ERR_STATE;
-	va_list arguments;
-	va_start(arguments, format);
-	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
-	va_end(arguments);
-	return send_error(request, code, text, (struct brine_bytes){NULL, 0});
-}
-
-int brine_request_fail_data(struct brine_request *request, int64_t code, const struct brine_type *type,
-                            const void *data, const char *format, ...)
-{
-	if (request->answered)
-		return BRINE_ERR_STATE;
-	va_list arguments;
-	va_start(arguments, format);
-	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
-	va_end(arguments);
-	struct brine_buf *scratch = &request->server->scratch;
-	struct brine_error error;
-	if (brine_encode(scratch, type, data, BRINE_AS_RESULT, &error) < 0)
-		brine_request_log(request, "error data left out", error.text);
-	int status = send_error(request, code, text, brine_buf_bytes(scratch));
-	brine_buf_take(scratch, brine_buf_size(scratch));
-	return status;
-}
-
-int brine_request_reply_raw(struct brine_request *request, struct brine_bytes result)
-{
-	if (request->answered)
-		return BRINE_ERR_STATE;
-	int status = result.size ? brine_check(result, RESULT_DEPTH_MAX, NULL) : 0;
-	return status < 0 ? status : send_result(request, result);
-}
-
-int brine_request_reply(struct brine_request *request, const void *response)
-{
-	if (request->answered || !request->entry->method)
-		return BRINE_ERR_STATE;
-	struct brine_buf *scratch = &request->server->scratch;
-	struct brine_error error;
-	int status = brine_encode(scratch, request->entry->method->response, response, BRINE_AS_RESULT, &error);
-	if (status < 0) {
-		brine_request_log(request, "the result does not fit its schema", error.text);
-		send_error(request, BRINE_CODE_INTERNAL, BRINE_STR("the result does not fit its schema"),
-		           (struct brine_bytes){NULL, 0});
-		return status;
-	}
-	status = send_result(request, brine_buf_bytes(scratch));
-	brine_buf_take(scratch, brine_buf_size(scratch));
-	return status;
 }

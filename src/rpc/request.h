@@ -1,4 +1,8 @@
-/* rpc/request.h - one call or notification of a peer while its handler works on it. */
+/* rpc/request.h - one call or notification of a peer while its handler works on it.
+ *
+ * It begins and ends on its lane's thread. It ends when its handler has ended (returned, that is) and its answer was
+ * delivered, in whichever order: so a handler on a worker may return BRINE_PENDING after another thread has answered,
+ * and a cancelled handler counts until it returns. */
 #ifndef BRINE_RPC_REQUEST_H
 #define BRINE_RPC_REQUEST_H
 
@@ -6,25 +10,52 @@
 
 #include <stdatomic.h>
 
+struct brine_lane;
 struct brine_session;
 
-/* Lives in the list of its session, or of its server once the connection is gone. */
+/* What goes to the peer: a result, or an error. */
+struct brine_answer {
+	bool is_error;
+	int64_t code;
+	struct brine_str text;    /* in the request's arena */
+	struct brine_bytes value; /* encoded result or error data */
+};
+
 struct brine_request {
-	struct brine_request *next, *previous;
-	struct brine_server *server;
-	struct brine_session *session; /* NULL: the connection is gone */
-	const struct brine_entry *entry;
-	uint64_t serial; /* 0: a notification */
+	/* Set once, before the handler begins. */
+	struct brine_lane *lane;
+	struct brine_entry entry; /* a copy: the request may outlive the server's table; but not its name */
+	uint64_t serial;          /* 0: a notification */
 	uint64_t deadline_ms;
 	struct brine_str method;
 	struct brine_bytes params;
 	struct brine_bytes metadata;
 	struct brine_peer peer;
+	bool plain; /* the peer speaks plain MessagePack-RPC */
+
+	/* For the one thread that works on it. */
 	struct brine_arena
 	        arena; /* everything of the request: name, params, decoded message, what the handler builds */
-	atomic_bool cancelled;
-	bool running;  /* its handler is on the stack: it must not be freed */
-	bool answered; /* nothing more may be sent */
+	struct brine_buf encoded; /* what answer.value points to, unless it is delivered at once */
+	struct brine_answer answer;
+	unsigned held_posts; /* not posted yet: they go with the end of the handler */
+	bool holds_posts;
+
+	/* For all threads. */
+	atomic_int ended; /* BRINE_ERR_CANCELLED, DEADLINE or LOST: nobody waits for the answer; 0: somebody does */
+	atomic_bool answered;
+
+	/* For the lane's thread only. */
+	struct brine_request *next, *previous; /* in its session's list, or in its lane's of orphans */
+	struct brine_session *session;         /* NULL: the connection is gone */
+	bool handler_ended;
+	bool delivered; /* the answer */
+
+	/* Guarded by the lane's lock. */
+	struct brine_request *posted_next;
+	unsigned posts; /* enum brine_post; 0: not in the lane's queue */
+
+	struct brine_request *job_next; /* guarded by the lock of the workers */
 };
 
 /* Requests in one list, newest first. */
@@ -39,16 +70,33 @@ void brine_request_list_remove(struct brine_request_list *list, struct brine_req
 struct brine_request *brine_request_new(struct brine_session *session, const struct brine_entry *entry,
                                         const struct brine_event *event);
 
-/* Ends the request: answered or not, its memory goes back. Its handler must not be running. */
+/* Ends the request: its memory goes back to its lane. */
 void brine_request_end(struct brine_request *request);
+
+/* Ends it where its handler has ended and its answer was delivered. */
+void brine_request_settle(struct brine_request *request);
+
+/* Releases its memory; it stands in no list. */
+void brine_request_release(struct brine_request *request);
 
 /* The request of that serial, or NULL. */
 struct brine_request *brine_request_find(const struct brine_request_list *list, uint64_t serial);
 
-/* Tells the program's log what went wrong with a request; detail is escaped already. */
+/* Tells the program's log what went wrong with a request; detail is escaped already. Any thread. */
 void brine_request_log(struct brine_request *request, const char *what, const char *detail);
 
-/* Takes a request out of a session that ends. It waits for its handler in the server's list. */
+/* Nobody waits for the answer any more: status says why. */
+void brine_request_cancel(struct brine_request *request, int status);
+
+/* Takes a request out of a session that ends. It waits in its lane's list for its handler and its answer. */
 void brine_request_orphan(struct brine_request *request);
+
+/* answer.c */
+
+/* Acts on what another thread posted: a set of enum brine_post. The request may be gone afterwards. */
+void brine_request_heed(struct brine_request *request, unsigned posts);
+
+/* Says that a handler was not started, because nobody waits for its answer any more. */
+void brine_request_skip(struct brine_request *request);
 
 #endif

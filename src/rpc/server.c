@@ -6,59 +6,101 @@
 #include "net/random.h"
 #include "rpc/port.h"
 #include "rpc/session.h"
+#include "rpc/thread.h"
 
-#include <errno.h>
+enum {
+	THREADS_MAX = 4096,
+	STUCK_AFTER_MS = 1000, /* so long may handlers on workers take to end after the last connection has */
+};
 
-void brine_server_drop(struct brine_server *server, const struct brine_peer *peer, struct brine_str method,
-                       const char *why)
+void brine_server_counters(const struct brine_server *server, struct brine_server_counters *ret_counters)
 {
-	char shown[BRINE_LOG_TEXT_SIZE];
-	server->counters.notifications_dropped++;
-	brine_log_print(&server->log, brine_clock_ms(), "%s: notification '%s' dropped: %s", peer->address,
-	                brine_escape(shown, sizeof shown, method.data, method.size), why);
-}
-
-const struct brine_server_counters *brine_server_counters(const struct brine_server *server)
-{
-	return &server->counters;
+	uint64_t sums[BRINE_COUNTS] = {0};
+	for (uint32_t i = 0; i < server->options.loops; i++)
+		for (int which = 0; which < BRINE_COUNTS; which++)
+			sums[which] += atomic_load_explicit(&server->lanes[i]->counts[which], memory_order_relaxed);
+	*ret_counters = (struct brine_server_counters){
+	        .connections_accepted = sums[BRINE_COUNT_ACCEPTED],
+	        .connections_refused = sums[BRINE_COUNT_REFUSED],
+	        .connections_open = sums[BRINE_COUNT_OPEN],
+	        .requests = sums[BRINE_COUNT_REQUESTS],
+	        .notifications = sums[BRINE_COUNT_NOTIFICATIONS],
+	        .notifications_dropped = sums[BRINE_COUNT_DROPPED],
+	        .slow_turns = sums[BRINE_COUNT_SLOW_TURNS],
+	};
 }
 
 /* ---- running ---- */
 
-static void drain(struct brine_server *server)
+/* Only atomics and write(): signal handlers come here. */
+static void stop(struct brine_server *server, int times)
 {
-	uint64_t now_ms = brine_clock_ms();
-	brine_ports_close(server);
-	for (struct brine_session *session = server->sessions; session; session = session->next) {
-		brine_conn_drain(session->link.conn, server->options.drain_ms, now_ms);
-		brine_session_touch(session);
+	atomic_fetch_add_explicit(&server->stops, times, memory_order_release);
+	for (uint32_t i = 0; i < server->options.loops; i++)
+		brine_loop_wake(server->lanes[i]->loop);
+}
+
+void brine_server_stop(struct brine_server *server)
+{
+	if (!brine_owner_forked(&server->owner))
+		stop(server, 1);
+}
+
+static void *run_lane(void *argument)
+{
+	struct brine_lane *lane = argument;
+	brine_lane_run(lane);
+	/* A server that has lost a loop would serve some peers and not others. */
+	if (lane->status < 0)
+		stop(lane->server, 2);
+	return NULL;
+}
+
+/* Runs all lanes until they have ended. */
+static int run_lanes(struct brine_server *server, struct brine_error *error)
+{
+	uint32_t started = 1;
+	int failure = 0;
+	server->lanes[0]->thread = pthread_self();
+	while (started < server->options.loops && failure == 0) {
+		struct brine_lane *lane = server->lanes[started];
+		failure = brine_thread_start(&lane->thread, run_lane, lane);
+		started += failure == 0;
+	}
+	if (failure)
+		stop(server, 2);
+	run_lane(server->lanes[0]);
+	for (uint32_t i = 1; i < started; i++)
+		pthread_join(server->lanes[i]->thread, NULL);
+	if (failure)
+		return brine_fail_errno(error, BRINE_ERR_SYSTEM, failure, "could not start a loop thread");
+	for (uint32_t i = 0; i < started; i++)
+		if (server->lanes[i]->status < 0)
+			return brine_fail_errno(error, server->lanes[i]->status, server->lanes[i]->system_errno,
+			                        "could not wait for peers");
+	return 0;
+}
+
+/* Handlers that never end, or never answer, are the program's fault: it should hear their names. */
+static void name_stuck_handlers(struct brine_server *server, bool ended)
+{
+	for (uint32_t i = 0; i < server->options.loops; i++) {
+		struct brine_lane *lane = server->lanes[i];
+		brine_lane_take_posts(lane);
+		for (struct brine_request *request = lane->orphans.first; request; request = request->next)
+			if (request->handler_ended == ended)
+				brine_request_log(request, "its handler has not ended",
+				                  ended ? "the server stops without its answer"
+				                        : "the server waits for it");
 	}
 }
 
-static void close_sessions(struct brine_server *server, bool forked)
+/* Handlers on workers use what the program may release after the server's end: wait for them. */
+static void end_workers(struct brine_server *server)
 {
-	server->touched = NULL;
-	while (server->sessions)
-		brine_session_close(server->sessions, forked);
-}
-
-/* brine_server_stop() was called: once drains, more often ends. */
-static void heed_stop(struct brine_server *server)
-{
-	int stops = atomic_load_explicit(&server->stops, memory_order_acquire);
-	if (stops > 0 && server->stops_seen == 0)
-		drain(server);
-	if (stops > 1)
-		close_sessions(server, false);
-	server->stops_seen = stops;
-}
-
-/* Handlers that never answered are the program's fault: it should hear their names. */
-static void name_stuck_handlers(struct brine_server *server)
-{
-	for (struct brine_request *request = server->orphans.first; request; request = request->next)
-		brine_request_log(request, "its handler has not ended", "the server stops without its answer");
-	brine_log_flush(&server->log);
+	if (!brine_workers_quiesce(&server->workers, STUCK_AFTER_MS))
+		name_stuck_handlers(server, false);
+	brine_workers_stop(&server->workers);
 }
 
 int brine_server_run(struct brine_server *server, struct brine_error *error)
@@ -71,26 +113,11 @@ int brine_server_run(struct brine_server *server, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0,
 		                  "nothing to listen on: call brine_server_listen() first");
 	server->ran = true;
-	int status = 0;
-	heed_stop(server);
-	while (status >= 0 && !(server->stops_seen && !server->sessions)) {
-		bool more = brine_sessions_turn(server);
-		if (!server->stops_seen || server->sessions)
-			status = brine_loop_turn(server->loop, more ? 0 : BRINE_FOREVER);
-		heed_stop(server);
-	}
-	if (status < 0)
-		brine_fail_errno(error, status, errno, "could not wait for peers");
-	name_stuck_handlers(server);
-	return status < 0 ? status : 0;
-}
-
-void brine_server_stop(struct brine_server *server)
-{
-	if (brine_owner_forked(&server->owner))
-		return;
-	atomic_fetch_add_explicit(&server->stops, 1, memory_order_release);
-	brine_loop_wake(server->loop);
+	int status = run_lanes(server, error);
+	end_workers(server);
+	name_stuck_handlers(server, true);
+	brine_log_flush(&server->log);
+	return status;
 }
 
 /* ---- making and registering ---- */
@@ -109,23 +136,32 @@ static int copy_name(struct brine_server *server, const char *name)
 	return 0;
 }
 
+static int make_lanes(struct brine_server *server)
+{
+	uint32_t count = server->options.loops;
+	server->lanes = brine_alloc_zero(server->options.allocator, count * sizeof *server->lanes);
+	int status = server->lanes ? 0 : BRINE_ERR_NOMEM;
+	for (uint32_t i = 0; i < count && status == 0; i++)
+		status = brine_lane_new(&server->lanes[i], server, i);
+	return status;
+}
+
 /* Gets everything that a server has before anybody connects. */
 static int equip(struct brine_server *server, const char *name)
 {
-	const struct brine_allocator *allocator = server->options.allocator;
+	const struct brine_server_options *options = &server->options;
 	int status = copy_name(server, name);
 	if (status == 0)
 		status = brine_random_fill(&server->seed, sizeof server->seed);
 	if (status == 0)
 		status = brine_owner_init(&server->owner, NULL);
 	if (status == 0)
-		status = brine_loop_new(&server->loop, NULL, NULL, allocator, NULL);
+		status = make_lanes(server);
 	if (status < 0)
 		return status;
-	brine_methods_init(&server->methods, allocator, server->seed);
-	server->input = brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
+	brine_methods_init(&server->methods, options->allocator, server->seed);
 	/* Limits that every connection would refuse are refused now. */
-	return server->input ? brine_session_check(server) : BRINE_ERR_NOMEM;
+	return brine_session_check(server);
 }
 
 int brine_server_new(struct brine_server **ret_server, const struct brine_server_options *options)
@@ -133,14 +169,15 @@ int brine_server_new(struct brine_server **ret_server, const struct brine_server
 	static const struct brine_server_options defaults = BRINE_SERVER_OPTIONS_INIT;
 	if (!options)
 		options = &defaults;
-	if (options->struct_size != sizeof *options)
+	if (options->struct_size != sizeof *options || options->loops == 0 || options->loops > THREADS_MAX ||
+	    options->workers > THREADS_MAX)
 		return BRINE_ERR_INVALID;
 	struct brine_server *server = brine_alloc_zero(options->allocator, sizeof *server);
 	if (!server)
 		return BRINE_ERR_NOMEM;
 	server->options = *options;
-	server->log = (struct brine_log){.write = options->log, .user = options->log_user};
-	brine_buf_init(&server->scratch, options->allocator);
+	brine_log_init(&server->log, options->log, options->log_user);
+	brine_workers_init(&server->workers, options->workers, options->worker_queue_max, options->allocator);
 	int status = equip(server, options->name);
 	if (status < 0) {
 		brine_server_free(server);
@@ -150,18 +187,6 @@ int brine_server_new(struct brine_server **ret_server, const struct brine_server
 	return 0;
 }
 
-static void free_requests(struct brine_server *server)
-{
-	while (server->orphans.first)
-		brine_request_end(server->orphans.first);
-	while (server->pool) {
-		struct brine_request *request = server->pool;
-		server->pool = request->next;
-		brine_arena_done(&request->arena);
-		brine_release(server->options.allocator, request, sizeof *request);
-	}
-}
-
 void brine_server_free(struct brine_server *server)
 {
 	if (!server)
@@ -169,12 +194,11 @@ void brine_server_free(struct brine_server *server)
 	const struct brine_allocator *allocator = server->options.allocator;
 	bool forked = server->owner.page && brine_owner_forked(&server->owner);
 	brine_ports_free(server, forked);
-	close_sessions(server, forked);
-	free_requests(server);
-	brine_loop_free(server->loop);
+	for (uint32_t i = 0; server->lanes && i < server->options.loops; i++)
+		brine_lane_free(server->lanes[i], forked);
+	brine_release(allocator, server->lanes, server->options.loops * sizeof *server->lanes);
+	brine_workers_done(&server->workers);
 	brine_methods_done(&server->methods);
-	brine_buf_done(&server->scratch);
-	brine_release(allocator, server->input, BRINE_LINK_INPUT_SIZE);
 	if (server->options.name)
 		brine_release(allocator, (char *)(uintptr_t)server->options.name, strlen(server->options.name) + 1);
 	brine_owner_done(&server->owner);
@@ -188,16 +212,37 @@ static int may_register(struct brine_server *server, struct brine_error *error)
 	return server->ran ? brine_fail(error, BRINE_ERR_STATE, 0, "register before the server runs") : 0;
 }
 
+/* Methods that block need somebody who may. */
+static int check_workers(const struct brine_server *server, uint32_t flags, struct brine_error *error)
+{
+	if (!(flags & BRINE_METHOD_BLOCKING) || server->options.workers > 0)
+		return 0;
+	return brine_fail(error, BRINE_ERR_INVALID, 0, "a method is marked blocking, but the server has no workers");
+}
+
 int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
                        void *user, struct brine_error *error)
 {
 	int status = may_register(server, error);
+	uint32_t flags = 0;
+	for (uint32_t i = 0; service->abi == BRINE_ABI && i < service->method_count; i++)
+		flags |= service->methods[i].flags;
+	if (status == 0)
+		status = check_workers(server, flags, error);
 	return status < 0 ? status : brine_methods_add_service(&server->methods, service, handlers, user, error);
 }
 
 int brine_server_serve_raw(struct brine_server *server, const char *method, brine_raw_handler_fn *handler, void *user,
                            struct brine_error *error)
 {
+	return brine_server_serve_raw_as(server, method, 0, handler, user, error);
+}
+
+int brine_server_serve_raw_as(struct brine_server *server, const char *method, uint32_t flags,
+                              brine_raw_handler_fn *handler, void *user, struct brine_error *error)
+{
 	int status = may_register(server, error);
-	return status < 0 ? status : brine_methods_add_raw(&server->methods, method, handler, user, error);
+	if (status == 0)
+		status = check_workers(server, flags, error);
+	return status < 0 ? status : brine_methods_add_raw(&server->methods, method, flags, handler, user, error);
 }

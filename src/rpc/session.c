@@ -4,32 +4,34 @@
 #include "net/clock.h"
 #include "net/socket.h"
 #include "rpc/dispatch.h"
+#include "rpc/server.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 enum {
 	EVENTS_PER_TURN = 64, /* so that one busy peer cannot starve the others */
+	AGE_JITTER = 10,      /* a tenth */
 };
 
 void brine_session_touch(struct brine_session *session)
 {
-	struct brine_server *server = session->server;
+	struct brine_lane *lane = session->lane;
 	if (session->touched)
 		return;
 	session->touched = true;
 	session->touched_next = NULL;
-	*(server->touched ? &server->touched_last->touched_next : &server->touched) = session;
-	server->touched_last = session;
+	*(lane->touched ? &lane->touched_last->touched_next : &lane->touched) = session;
+	lane->touched_last = session;
 }
 
 /* ---- events ---- */
 
-static void cancel_request(struct brine_session *session, uint64_t serial)
+static void cancel_request(struct brine_session *session, uint64_t serial, int status)
 {
 	struct brine_request *request = brine_request_find(&session->requests, serial);
 	if (request)
-		atomic_store_explicit(&request->cancelled, true, memory_order_release);
+		brine_request_cancel(request, status);
 }
 
 /* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
@@ -41,7 +43,7 @@ static void log_end(struct brine_session *session, int status, uint64_t now_ms)
 		why = "the peer has vanished";
 	else if (status == BRINE_OK || status == BRINE_ERR_LOST)
 		return;
-	brine_log_print(&session->server->log, now_ms, "%s: closed: %s", session->peer.address, why);
+	brine_log_print(&session->lane->server->log, now_ms, "%s: closed: %s", session->peer.address, why);
 }
 
 /* Handles what came, up to the cap. False when the connection has ended. */
@@ -53,7 +55,7 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 		switch (event.type) {
 		case BRINE_EVENT_REQUEST:
 		case BRINE_EVENT_NOTIFICATION: brine_dispatch(session, &event, now_ms); break;
-		case BRINE_EVENT_CANCEL: cancel_request(session, event.serial); break;
+		case BRINE_EVENT_CANCEL: cancel_request(session, event.serial, event.status); break;
 		case BRINE_EVENT_CLOSED: log_end(session, event.status, now_ms); return false;
 		default: break; /* hello, pong and goaway change the connection's state only */
 		}
@@ -71,9 +73,11 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 static bool watch_again(struct brine_session *session)
 {
 	struct brine_link *link = &session->link;
-	brine_timer_set(session->server->loop, &session->timer, brine_conn_deadline(link->conn));
+	uint64_t deadline_ms = brine_conn_deadline(link->conn);
+	brine_timer_set(session->lane->loop, &session->timer,
+	                deadline_ms < session->retire_ms ? deadline_ms : session->retire_ms);
 	unsigned ready = brine_stream_want(link->stream, brine_link_wants(link));
-	return brine_loop_modify(session->server->loop, &session->watch, ready) == 0;
+	return brine_loop_modify(session->lane->loop, &session->watch, ready) == 0;
 }
 
 enum turn { TURN_ENDED, TURN_DONE, TURN_AGAIN };
@@ -86,7 +90,7 @@ static enum turn take_turn(struct brine_session *session)
 	if (!handle_events(session, now_ms))
 		return TURN_ENDED;
 	bool stalled = !brine_conn_wants_read(link->conn);
-	brine_link_write(link, session->server->input, now_ms);
+	brine_link_write(link, session->lane->input, now_ms);
 	/* A failed write shows as events. */
 	if (link->dead)
 		return TURN_AGAIN;
@@ -98,14 +102,14 @@ static enum turn take_turn(struct brine_session *session)
 	return more ? TURN_AGAIN : TURN_DONE;
 }
 
-bool brine_sessions_turn(struct brine_server *server)
+bool brine_sessions_turn(struct brine_lane *lane)
 {
 	/* One turn each: whoever needs another waits for the next round. */
-	struct brine_session *last = server->touched ? server->touched_last : NULL;
+	struct brine_session *last = lane->touched ? lane->touched_last : NULL;
 	bool more = last != NULL;
 	while (more) {
-		struct brine_session *session = server->touched;
-		server->touched = session->touched_next;
+		struct brine_session *session = lane->touched;
+		lane->touched = session->touched_next;
 		more = session != last;
 		/* It stays marked during its turn: what it does to itself is seen in that turn. */
 		enum turn turn = take_turn(session);
@@ -117,7 +121,7 @@ bool brine_sessions_turn(struct brine_server *server)
 		if (turn == TURN_AGAIN)
 			brine_session_touch(session);
 	}
-	return server->touched != NULL;
+	return lane->touched != NULL;
 }
 
 static void on_ready(struct brine_watch *watch, unsigned ready)
@@ -129,7 +133,7 @@ static void on_ready(struct brine_watch *watch, unsigned ready)
 	if (link->ended && (ready & BRINE_READABLE) && !brine_conn_pending(link->conn).size)
 		brine_link_fail(link, 0, now_ms);
 	else if ((ready & BRINE_READABLE) && !session->behind)
-		brine_link_read(link, session->server->input, now_ms);
+		brine_link_read(link, session->lane->input, now_ms);
 	brine_session_touch(session);
 }
 
@@ -137,6 +141,8 @@ static void on_due(struct brine_timer *timer, uint64_t now_ms)
 {
 	struct brine_session *session = timer->user;
 	brine_conn_tick(session->link.conn, now_ms);
+	if (now_ms >= session->retire_ms)
+		brine_session_retire(session);
 	brine_session_touch(session);
 }
 
@@ -183,80 +189,114 @@ int brine_session_check(const struct brine_server *server)
 	return brine_link_check(&options, NULL);
 }
 
-static int open_link(struct brine_session *session, int fd, struct brine_error *error)
+static int open_link(struct brine_session *session, struct brine_error *error)
 {
-	struct brine_conn_options options = conn_options(session->server);
-	int status = brine_stream_new_socket(&session->link.stream, fd, options.allocator, error);
-	if (status < 0) {
-		brine_socket_close(fd);
+	struct brine_conn_options options = conn_options(session->lane->server);
+	int status = brine_stream_new_socket(&session->link.stream, session->fd, options.allocator, error);
+	if (status < 0)
 		return status;
-	}
+	session->fd = -1;
 	return brine_conn_new(&session->link.conn, &options, brine_clock_ms(), error);
 }
 
-static void add_to_server(struct brine_session *session)
+struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const struct brine_sockaddr *from,
+                                        const char *listener)
 {
-	struct brine_server *server = session->server;
-	session->next = server->sessions;
-	if (server->sessions)
-		server->sessions->previous = session;
-	server->sessions = session;
-	server->counters.connections_open++;
-}
-
-static void remove_from_server(struct brine_session *session)
-{
-	struct brine_server *server = session->server;
-	if (session->previous)
-		session->previous->next = session->next;
-	else
-		server->sessions = session->next;
-	if (session->next)
-		session->next->previous = session->previous;
-	server->counters.connections_open--;
-}
-
-int brine_session_open(struct brine_server *server, int fd, const struct brine_sockaddr *from, const char *listener,
-                       struct brine_error *error)
-{
-	const struct brine_allocator *allocator = server->options.allocator;
-	struct brine_session *session = brine_alloc_zero(allocator, sizeof *session);
+	struct brine_session *session = brine_alloc_zero(lane->allocator, sizeof *session);
 	if (!session) {
 		brine_socket_close(fd);
-		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
+		return NULL;
 	}
-	session->server = server;
+	session->lane = lane;
+	session->fd = fd;
+	session->retire_ms = BRINE_FOREVER;
 	session->watch = (struct brine_watch){.on_ready = on_ready, .user = session};
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
 	describe_peer(&session->peer, fd, from, listener);
-	brine_link_keepalive(fd, &server->options.limits);
-	int status = open_link(session, fd, error);
-	if (status == 0) {
-		status = brine_loop_add(server->loop, &session->watch, fd, BRINE_READABLE);
-		if (status < 0)
-			brine_fail(error, status, 0, "%s",
-			           status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
-	}
-	if (status < 0) {
-		brine_link_done(&session->link);
-		brine_release(allocator, session, sizeof *session);
+	brine_lane_count(lane, BRINE_COUNT_OPEN, 1);
+	return session;
+}
+
+void brine_session_discard(struct brine_session *session)
+{
+	struct brine_lane *lane = session->lane;
+	brine_link_done(&session->link);
+	brine_socket_close(session->fd);
+	brine_lane_count(lane, BRINE_COUNT_OPEN, UINT64_MAX);
+	brine_release(lane->allocator, session, sizeof *session);
+}
+
+/* Everything that can fail. */
+static int set_up(struct brine_session *session, struct brine_error *error)
+{
+	const struct brine_server_options *options = &session->lane->server->options;
+	int fd = session->fd;
+	if (options->accept && options->accept(&session->peer, options->accept_user) != 0)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "the program does not want %s", session->peer.address);
+	brine_link_keepalive(fd, &options->limits);
+	int status = open_link(session, error);
+	if (status < 0)
 		return status;
+	status = brine_loop_add(session->lane->loop, &session->watch, fd, BRINE_READABLE);
+	if (status < 0)
+		brine_fail(error, status, 0, "%s", status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
+	return status;
+}
+
+/* When a session that begins now is old. A little earlier for some: clients that came together do not come again
+ * together. */
+static uint64_t choose_retirement(struct brine_lane *lane)
+{
+	uint64_t age_ms = lane->server->options.connection_age_max_ms;
+	if (age_ms == 0 || age_ms == BRINE_FOREVER)
+		return BRINE_FOREVER;
+	/* Knuth's generator is random enough to spread them; its high bits are the better ones. */
+	lane->random = lane->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return brine_clock_ms() + age_ms - (lane->random >> 32) % (age_ms / AGE_JITTER + 1);
+}
+
+void brine_session_start(struct brine_session *session)
+{
+	struct brine_lane *lane = session->lane;
+	struct brine_error error;
+	if (set_up(session, &error) < 0) {
+		brine_lane_count(lane, BRINE_COUNT_REFUSED, 1);
+		brine_log_print(&lane->server->log, brine_clock_ms(), "connection refused: %s", error.text);
+		brine_session_discard(session);
+		return;
 	}
-	add_to_server(session);
+	brine_lane_count(lane, BRINE_COUNT_ACCEPTED, 1);
+	session->retire_ms = choose_retirement(lane);
+	session->next = lane->sessions;
+	if (lane->sessions)
+		lane->sessions->previous = session;
+	lane->sessions = session;
+	if (lane->stops_seen)
+		brine_session_retire(session);
 	brine_session_touch(session);
-	return 0;
+}
+
+void brine_session_retire(struct brine_session *session)
+{
+	session->retire_ms = BRINE_FOREVER;
+	brine_conn_drain(session->link.conn, session->lane->server->options.drain_ms, brine_clock_ms());
+	brine_session_touch(session);
 }
 
 void brine_session_close(struct brine_session *session, bool forked)
 {
-	struct brine_server *server = session->server;
+	struct brine_lane *lane = session->lane;
 	if (!forked) {
-		brine_loop_remove(server->loop, &session->watch);
-		brine_timer_stop(server->loop, &session->timer);
+		brine_loop_remove(lane->loop, &session->watch);
+		brine_timer_stop(lane->loop, &session->timer);
 	}
 	while (session->requests.first)
 		brine_request_orphan(session->requests.first);
-	remove_from_server(session);
-	brine_link_done(&session->link);
-	brine_release(server->options.allocator, session, sizeof *session);
+	if (session->previous)
+		session->previous->next = session->next;
+	else
+		lane->sessions = session->next;
+	if (session->next)
+		session->next->previous = session->previous;
+	brine_session_discard(session);
 }

@@ -57,14 +57,17 @@ static const struct brine_field calc_order_fields[] = {
 static const struct brine_type calc_order_type =
         BRINE_TYPE(struct calc_order, "calc.Order", BRINE_LAYOUT_ARRAY, calc_order_fields);
 
+enum { CALC_HELD_MAX = 256 };
+
 /* What the handlers work on; they run on the server's thread. */
 struct calc {
 	struct brine_server *server;
-	struct brine_request *held; /* answered by Release */
-	atomic_int added;           /* calls of add */
-	atomic_int notes;           /* notifications of Note */
-	atomic_int held_count;      /* requests that Hold has kept */
-	bool was_cancelled;         /* what Release saw */
+	struct brine_request *held[CALC_HELD_MAX]; /* the last one is answered by Release */
+	int held_now;                              /* of them */
+	atomic_int added;                          /* calls of add */
+	atomic_int notes;                          /* notifications of Note */
+	atomic_int held_count;                     /* requests that Hold has kept */
+	bool was_cancelled;                        /* what Release saw */
 	int release_status;
 	uint64_t remaining_ms; /* what Hold saw */
 	char peer[128];        /* who called Hold */
@@ -130,7 +133,9 @@ static inline int calc_hold(const void *handlers, struct brine_request *request,
 	(void)handlers;
 	(void)message;
 	(void)response;
-	calc->held = request;
+	if (calc->held_now == CALC_HELD_MAX)
+		return brine_request_fail(request, 100, "too many are held");
+	calc->held[calc->held_now++] = request;
 	calc->remaining_ms = brine_request_remaining_ms(request);
 	snprintf(calc->peer, sizeof calc->peer, "%s", peer->address);
 	calc->has_credentials = peer->has_credentials;
@@ -145,13 +150,21 @@ static inline int calc_release(const void *handlers, struct brine_request *reque
 {
 	struct calc *calc = user;
 	(void)handlers;
-	if (!calc->held)
+	if (calc->held_now == 0)
 		return brine_request_fail(request, 100, "nothing is held");
-	calc->was_cancelled = brine_request_cancelled(calc->held);
-	calc->release_status = brine_request_reply(calc->held, message);
-	calc->held = NULL;
+	struct brine_request *held = calc->held[--calc->held_now];
+	calc->was_cancelled = brine_request_cancelled(held);
+	calc->release_status = brine_request_reply(held, message);
 	*(struct calc_number *)response = *(const struct calc_number *)message;
 	return 0;
+}
+
+/* Answers everything that is still held: a request lives until then, also where its server does not. */
+static inline void calc_let_go(struct calc *calc)
+{
+	while (calc->held_now > 0)
+		calc->release_status =
+		        brine_request_reply_raw(calc->held[--calc->held_now], (struct brine_bytes){NULL, 0});
 }
 
 /* Whether the call held is still wanted: 1 when it was cancelled, 0 else. */
@@ -162,7 +175,8 @@ static inline int calc_check(const void *handlers, struct brine_request *request
 	(void)handlers;
 	(void)request;
 	(void)message;
-	((struct calc_number *)response)->value = calc->held && brine_request_cancelled(calc->held);
+	((struct calc_number *)response)->value =
+	        calc->held_now && brine_request_cancelled(calc->held[calc->held_now - 1]);
 	return 0;
 }
 

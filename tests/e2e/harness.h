@@ -37,6 +37,31 @@ enum over { OVER_TCP, OVER_UNIX };
 	}
 #define BOTH(name) e2e_test(name##_over_tcp), e2e_test(name##_over_unix)
 
+/* ---- memory ---- */
+
+/* The failing allocator for objects that several threads work for. */
+struct shared_allocator {
+	struct brine_allocator base; /* hand &base to the code under test */
+	struct fail_allocator fail;
+	pthread_mutex_t lock;
+};
+
+static inline void *shared_allocator_resize(void *user, void *memory, size_t old_size, size_t new_size)
+{
+	struct shared_allocator *shared = user;
+	pthread_mutex_lock(&shared->lock);
+	void *resized = shared->fail.base.resize(&shared->fail, memory, old_size, new_size);
+	pthread_mutex_unlock(&shared->lock);
+	return resized;
+}
+
+static inline void shared_allocator_init(struct shared_allocator *shared, uint64_t fail_at, bool fail_after)
+{
+	shared->base = (struct brine_allocator){shared_allocator_resize, shared};
+	fail_allocator_init(&shared->fail, fail_at, fail_after);
+	pthread_mutex_init(&shared->lock, NULL);
+}
+
 /* ---- a server ---- */
 
 struct host {
@@ -130,6 +155,7 @@ static inline void host_join(struct host *host)
 static inline void host_free(struct host *host)
 {
 	brine_server_free(host->server);
+	calc_let_go(&host->calc);
 	assert_true(host->log_is_clean);
 }
 
@@ -139,6 +165,13 @@ static inline void host_end(struct host *host)
 	brine_server_stop(host->server);
 	host_join(host);
 	assert_int_equal(host->result, 0);
+}
+
+static inline struct brine_server_counters host_counters(const struct host *host)
+{
+	struct brine_server_counters counters;
+	brine_server_counters(host->server, &counters);
+	return counters;
 }
 
 static inline void host_stop(struct host *host)

@@ -243,7 +243,7 @@ static void notifications_over(void **state, enum over kind)
 	brine_call_done(&call);
 	brine_client_free(client);
 	host_end(&host);
-	assert_int_equal(brine_server_counters(host.server)->notifications_dropped, 4);
+	assert_int_equal(host_counters(&host).notifications_dropped, 4);
 	assert_non_null(strstr(host.log, "notification 'nobody\\n' dropped"));
 	host_free(&host);
 }

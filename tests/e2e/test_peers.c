@@ -34,7 +34,7 @@ static void watched_stop(struct watched *watched, size_t held_most)
 {
 	brine_client_free(watched->client);
 	host_end(&watched->host);
-	assert_int_equal(brine_server_counters(watched->host.server)->connections_open, 0);
+	assert_int_equal(host_counters(&watched->host).connections_open, 0);
 	host_free(&watched->host);
 	assert_in_range(watched->allocator.held_most, 1, held_most);
 	assert_int_equal(watched->allocator.held, 0);

@@ -63,7 +63,7 @@ static void forked_over(void **state, enum over kind)
 	brine_client_free(client);
 	host_end(&host);
 	/* One connection was kept through all of it. */
-	assert_int_equal(brine_server_counters(host.server)->connections_accepted, 4);
+	assert_int_equal(host_counters(&host).connections_accepted, 4);
 	host_free(&host);
 }
 DEFINE_BOTH(forked)

@@ -207,7 +207,7 @@ static void too_many_connections_over(void **state, enum over kind)
 	brine_client_free(client);
 	close(first);
 	host_end(&host);
-	assert_true(brine_server_counters(host.server)->connections_refused >= 1);
+	assert_true(host_counters(&host).connections_refused >= 1);
 	assert_non_null(strstr(host.log, "the most allowed"));
 	host_free(&host);
 	brine_buf_done(&nothing);
@@ -282,7 +282,7 @@ static void log_is_limited_over(void **state, enum over kind)
 	close(fd);
 	host_end(&host);
 	int seconds = (int)((brine_clock_ms() - start_ms) / 1000) + 1;
-	assert_int_equal(brine_server_counters(host.server)->notifications_dropped, COUNT);
+	assert_int_equal(host_counters(&host).notifications_dropped, COUNT);
 	assert_in_range(host.log_lines, 11, 11 * (seconds + 1));
 	assert_non_null(strstr(host.log, "lines left out"));
 	assert_non_null(strstr(host.log, "'no\\n\\x1b[2J%n%s\\xff'"));

@@ -183,7 +183,10 @@ int main(int argc, char **argv)
 
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	if (brine_server_run(server, &error) < 0)
+	int status = brine_server_run(server, &error);
+	/* No connection is left: whoever still waited for the bank has stopped waiting. */
+	let_go(&exchange);
+	if (status < 0)
 		goto failed;
 	brine_server_free(server);
 	return 0;

@@ -1,0 +1,177 @@
+/* How requests are answered: the handler's thread, or any other, writes the answer; the lane's thread delivers it. */
+#include "rpc/server.h"
+#include "rpc/session.h"
+
+#include "net/clock.h"
+
+#include <stdarg.h>
+
+enum {
+	RESULT_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the response's own array is the first level */
+};
+
+/* ---- on the lane's thread ---- */
+
+static int send_to_peer(struct brine_request *request)
+{
+	const struct brine_answer *answer = &request->answer;
+	struct brine_session *session = request->session;
+	uint64_t now_ms = brine_clock_ms();
+	if (!session)
+		return BRINE_ERR_LOST;
+	brine_session_touch(session);
+	if (answer->is_error)
+		return brine_conn_fail(session->link.conn, request->serial, answer->code, answer->text, answer->value,
+		                       now_ms);
+	return brine_conn_reply(session->link.conn, request->serial, answer->value, (struct brine_bytes){NULL, 0},
+	                        now_ms);
+}
+
+static void drop_notification(struct brine_request *request)
+{
+	char why[BRINE_LOG_TEXT_SIZE];
+	brine_escape(why, sizeof why, request->answer.text.data, request->answer.text.size);
+	brine_lane_drop(request->lane, &request->peer, request->method, why);
+}
+
+/* Gives the answer to the connection; what that said to it. The request may be gone afterwards. */
+static int deliver(struct brine_request *request)
+{
+	int status = 0;
+	if (request->serial)
+		status = send_to_peer(request);
+	else if (request->answer.is_error)
+		drop_notification(request);
+	if (status == BRINE_ERR_TOO_BIG)
+		brine_request_log(request, "its answer was not sent", brine_error_text(status));
+	request->delivered = true;
+	brine_request_settle(request);
+	return status;
+}
+
+void brine_request_heed(struct brine_request *request, unsigned posts)
+{
+	if (posts & BRINE_POST_ENDED)
+		request->handler_ended = true;
+	if (posts & BRINE_POST_ANSWER)
+		deliver(request);
+	else
+		brine_request_settle(request);
+}
+
+/* ---- on any thread ---- */
+
+/* The first who answers has the right to. */
+static bool claim(struct brine_request *request)
+{
+	return !atomic_exchange(&request->answered, true);
+}
+
+/* Where an answer is encoded: it must stay until the lane has delivered it, unless that is done at once. */
+static struct brine_buf *room(struct brine_request *request)
+{
+	return brine_lane_is_mine(request->lane) ? &request->lane->scratch : &request->encoded;
+}
+
+/* Sends the answer, whose value stands in `out`, or on its way. The request may be gone afterwards. */
+static int answer(struct brine_request *request, struct brine_answer given, struct brine_buf *out)
+{
+	if (out == &request->encoded) {
+		int ended = atomic_load_explicit(&request->ended, memory_order_acquire);
+		request->answer = given;
+		if (request->holds_posts)
+			request->held_posts |= BRINE_POST_ANSWER;
+		else
+			brine_lane_post(request, BRINE_POST_ANSWER);
+		return ended;
+	}
+	request->answer = given;
+	int status = deliver(request);
+	brine_buf_take(out, brine_buf_size(out));
+	return status;
+}
+
+static int answer_error(struct brine_request *request, int64_t code, struct brine_str text, struct brine_buf *out)
+{
+	struct brine_answer error = {.is_error = true, .code = code, .text = text, .value = brine_buf_bytes(out)};
+	(void)answer(request, error, out);
+	return BRINE_ERR_REMOTE;
+}
+
+/* A handler is done without an answer of its own. */
+static void answer_internal(struct brine_request *request, struct brine_str text)
+{
+	struct brine_buf *out = room(request);
+	brine_buf_take(out, brine_buf_size(out));
+	answer_error(request, BRINE_CODE_INTERNAL, text, out);
+}
+
+void brine_request_skip(struct brine_request *request)
+{
+	request->holds_posts = true;
+	if (claim(request))
+		answer_internal(request, BRINE_STR("not started"));
+}
+
+int brine_request_fail(struct brine_request *request, int64_t code, const char *format, ...)
+{
+	if (!claim(request))
+		return BRINE_ERR_STATE;
+	va_list arguments;
+	va_start(arguments, format);
+	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
+	va_end(arguments);
+	return answer_error(request, code, text, room(request));
+}
+
+int brine_request_fail_data(struct brine_request *request, int64_t code, const struct brine_type *type,
+                            const void *data, const char *format, ...)
+{
+	if (!claim(request))
+		return BRINE_ERR_STATE;
+	va_list arguments;
+	va_start(arguments, format);
+	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
+	va_end(arguments);
+	struct brine_buf *out = room(request);
+	struct brine_error error;
+	if (brine_encode(out, type, data, BRINE_AS_RESULT, &error) < 0)
+		brine_request_log(request, "error data left out", error.text);
+	return answer_error(request, code, text, out);
+}
+
+int brine_request_reply_raw(struct brine_request *request, struct brine_bytes result)
+{
+	if (atomic_load_explicit(&request->answered, memory_order_relaxed))
+		return BRINE_ERR_STATE;
+	int status = result.size ? brine_check(result, RESULT_DEPTH_MAX, NULL) : 0;
+	if (status < 0)
+		return status;
+	if (!claim(request))
+		return BRINE_ERR_STATE;
+	struct brine_buf *out = room(request);
+	if (out == &request->encoded) {
+		/* The caller's bytes may be gone before the lane has its turn. */
+		if (brine_buf_append(out, result.data, result.size) < 0) {
+			answer_internal(request, BRINE_STR("out of memory"));
+			return BRINE_ERR_NOMEM;
+		}
+		result = brine_buf_bytes(out);
+	}
+	return answer(request, (struct brine_answer){.value = result}, out);
+}
+
+int brine_request_reply(struct brine_request *request, const void *response)
+{
+	if (!request->entry.method || !claim(request))
+		return BRINE_ERR_STATE;
+	struct brine_buf *out = room(request);
+	struct brine_error error;
+	int status = brine_encode(out, request->entry.method->response, response, BRINE_AS_RESULT, &error);
+	if (status < 0) {
+		brine_request_log(request, "the result does not fit its schema", error.text);
+		answer_internal(request, BRINE_STR("the result does not fit its schema"));
+		return status;
+	}
+	return answer(request, (struct brine_answer){.value = brine_buf_bytes(out)}, out);
+}

@@ -1,0 +1,277 @@
+#include "rpc/lane.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "rpc/port.h"
+#include "rpc/server.h"
+#include "rpc/session.h"
+
+#include <errno.h>
+
+enum {
+	SLOW_TURN_MS = 1000, /* a handler that holds its loop for so long is counted */
+};
+
+bool brine_lane_is_mine(const struct brine_lane *lane)
+{
+	return atomic_load_explicit(&lane->running, memory_order_acquire) &&
+	       pthread_equal(lane->thread, pthread_self());
+}
+
+void brine_lane_drop(struct brine_lane *lane, const struct brine_peer *peer, struct brine_str method, const char *why)
+{
+	char shown[BRINE_LOG_TEXT_SIZE];
+	brine_lane_count(lane, BRINE_COUNT_DROPPED, 1);
+	brine_log_print(&lane->server->log, brine_clock_ms(), "%s: notification '%s' dropped: %s", peer->address,
+	                brine_escape(shown, sizeof shown, method.data, method.size), why);
+}
+
+/* ---- what other threads say ---- */
+
+void brine_lane_hand(struct brine_lane *lane, struct brine_session *session)
+{
+	pthread_mutex_lock(&lane->lock);
+	bool taken = !lane->over;
+	if (taken) {
+		session->next = lane->arrivals;
+		lane->arrivals = session;
+	}
+	pthread_mutex_unlock(&lane->lock);
+	if (taken)
+		brine_loop_wake(lane->loop);
+	else
+		brine_session_discard(session);
+}
+
+static void destroy(struct brine_lane *lane)
+{
+	pthread_mutex_destroy(&lane->lock);
+	brine_release(lane->allocator, lane, sizeof *lane);
+}
+
+/* The server is gone: the answer has nowhere to go. Holds the lock, and gives it back. */
+static void end_left_over(struct brine_lane *lane, struct brine_request *request)
+{
+	brine_request_release(request);
+	bool last = --lane->left == 0;
+	pthread_mutex_unlock(&lane->lock);
+	if (last)
+		destroy(lane);
+}
+
+void brine_lane_post(struct brine_request *request, unsigned posts)
+{
+	struct brine_lane *lane = request->lane;
+	pthread_mutex_lock(&lane->lock);
+	if (!lane->server) {
+		end_left_over(lane, request);
+		return;
+	}
+	bool wakes = !lane->posted;
+	if (!request->posts) {
+		request->posted_next = NULL;
+		*(lane->posted ? &lane->posted_last->posted_next : &lane->posted) = request;
+		lane->posted_last = request;
+	}
+	request->posts |= posts;
+	/* Within the lock: without it the server could be freed before the wake. */
+	if (wakes)
+		brine_loop_wake(lane->loop);
+	pthread_mutex_unlock(&lane->lock);
+}
+
+static struct brine_request *take_post(struct brine_lane *lane, unsigned *ret_posts)
+{
+	pthread_mutex_lock(&lane->lock);
+	struct brine_request *request = lane->posted;
+	if (request) {
+		lane->posted = request->posted_next;
+		*ret_posts = request->posts;
+		request->posts = 0;
+	}
+	pthread_mutex_unlock(&lane->lock);
+	return request;
+}
+
+void brine_lane_take_posts(struct brine_lane *lane)
+{
+	struct brine_request *request;
+	unsigned posts;
+	while ((request = take_post(lane, &posts)))
+		brine_request_heed(request, posts);
+}
+
+static struct brine_session *take_arrivals(struct brine_lane *lane)
+{
+	pthread_mutex_lock(&lane->lock);
+	struct brine_session *arrivals = lane->arrivals;
+	lane->arrivals = NULL;
+	pthread_mutex_unlock(&lane->lock);
+	return arrivals;
+}
+
+static void on_wake(void *user)
+{
+	struct brine_lane *lane = user;
+	struct brine_session *session = take_arrivals(lane);
+	while (session) {
+		struct brine_session *next = session->next;
+		brine_session_start(session);
+		session = next;
+	}
+	brine_lane_take_posts(lane);
+}
+
+/* ---- running ---- */
+
+static void close_sessions(struct brine_lane *lane, bool forked)
+{
+	lane->touched = NULL;
+	while (lane->sessions)
+		brine_session_close(lane->sessions, forked);
+}
+
+/* brine_server_stop() was called: once drains, more often ends. */
+static void heed_stop(struct brine_lane *lane)
+{
+	int stops = atomic_load_explicit(&lane->server->stops, memory_order_acquire);
+	if (stops > 0 && lane->stops_seen == 0) {
+		if (lane == lane->server->lanes[0])
+			brine_ports_close(lane->server);
+		for (struct brine_session *session = lane->sessions; session; session = session->next)
+			brine_session_retire(session);
+	}
+	if (stops > 1)
+		close_sessions(lane, false);
+	lane->stops_seen = stops;
+}
+
+/* Whether there is nothing left to wait for; nothing comes after that. */
+static bool is_over(struct brine_lane *lane)
+{
+	if (!lane->stops_seen || lane->sessions)
+		return false;
+	pthread_mutex_lock(&lane->lock);
+	lane->over = !lane->arrivals;
+	bool over = lane->over;
+	pthread_mutex_unlock(&lane->lock);
+	return over;
+}
+
+static bool serve_touched(struct brine_lane *lane)
+{
+	uint64_t began_ms = brine_clock_ms();
+	bool more = brine_sessions_turn(lane);
+	if (brine_clock_ms() - began_ms >= SLOW_TURN_MS)
+		brine_lane_count(lane, BRINE_COUNT_SLOW_TURNS, 1);
+	return more;
+}
+
+/* Nothing looks at the connections any more. */
+static void end(struct brine_lane *lane)
+{
+	pthread_mutex_lock(&lane->lock);
+	lane->over = true;
+	pthread_mutex_unlock(&lane->lock);
+	struct brine_session *session = take_arrivals(lane);
+	while (session) {
+		struct brine_session *next = session->next;
+		brine_session_discard(session);
+		session = next;
+	}
+	close_sessions(lane, false);
+	if (lane == lane->server->lanes[0])
+		brine_ports_close(lane->server);
+}
+
+void brine_lane_run(struct brine_lane *lane)
+{
+	atomic_store_explicit(&lane->running, true, memory_order_release);
+	int status = 0;
+	heed_stop(lane);
+	while (status >= 0 && !is_over(lane)) {
+		bool more = serve_touched(lane);
+		/* The last connection of a stopping server may have ended just now. */
+		bool done = lane->stops_seen && !lane->sessions;
+		status = brine_loop_turn(lane->loop, more || done ? 0 : BRINE_FOREVER);
+		lane->system_errno = status < 0 ? errno : 0;
+		heed_stop(lane);
+	}
+	end(lane);
+	lane->status = status < 0 ? status : 0;
+	atomic_store_explicit(&lane->running, false, memory_order_release);
+}
+
+/* ---- beginning and end ---- */
+
+int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, uint32_t number)
+{
+	const struct brine_allocator *allocator = server->options.allocator;
+	struct brine_lane *lane = brine_alloc_zero(allocator, sizeof *lane);
+	if (!lane)
+		return BRINE_ERR_NOMEM;
+	*lane = (struct brine_lane){.server = server,
+	                            .allocator = allocator,
+	                            .random = server->seed + number * UINT64_C(0x9e3779b97f4a7c15),
+	                            .lock = PTHREAD_MUTEX_INITIALIZER};
+	brine_buf_init(&lane->scratch, allocator);
+	int status = brine_loop_new(&lane->loop, on_wake, lane, allocator, NULL);
+	lane->input = status == 0 ? brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE) : NULL;
+	if (status == 0 && !lane->input)
+		status = BRINE_ERR_NOMEM;
+	if (status < 0) {
+		brine_lane_free(lane, false);
+		return status;
+	}
+	*ret_lane = lane;
+	return 0;
+}
+
+/* Leaves the lane to the requests that the program has not answered yet. False: there are none. */
+static bool leave_to_requests(struct brine_lane *lane)
+{
+	brine_lane_take_posts(lane);
+	pthread_mutex_lock(&lane->lock);
+	/* One that was posted since is answered: nobody will ask for it again. */
+	for (struct brine_request *request = lane->posted; request; request = request->posted_next)
+		request->handler_ended = request->delivered = true;
+	lane->posted = NULL;
+	while (lane->orphans.first) {
+		struct brine_request *request = lane->orphans.first;
+		brine_request_list_remove(&lane->orphans, request);
+		if (request->delivered)
+			brine_request_release(request);
+		else
+			lane->left++;
+	}
+	lane->server = NULL;
+	bool left = lane->left > 0;
+	pthread_mutex_unlock(&lane->lock);
+	return left;
+}
+
+static void release_requests(struct brine_lane *lane, bool orphans)
+{
+	while (orphans && lane->orphans.first)
+		brine_request_end(lane->orphans.first);
+	while (lane->pool) {
+		struct brine_request *request = lane->pool;
+		lane->pool = request->next;
+		brine_request_release(request);
+	}
+}
+
+void brine_lane_free(struct brine_lane *lane, bool forked)
+{
+	if (!lane)
+		return;
+	close_sessions(lane, forked);
+	brine_buf_done(&lane->scratch);
+	brine_release(lane->allocator, lane->input, BRINE_LINK_INPUT_SIZE);
+	/* The locks of a forked child are as its parent's threads had them. */
+	bool left = forked ? false : leave_to_requests(lane);
+	release_requests(lane, forked);
+	brine_loop_free(lane->loop);
+	if (!left)
+		destroy(lane);
+}

@@ -1,0 +1,125 @@
+#include "rpc/workers.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "rpc/dispatch.h"
+#include "rpc/request.h"
+#include "rpc/thread.h"
+
+#include <time.h>
+
+void brine_workers_init(struct brine_workers *workers, uint32_t most, uint32_t queue_max,
+                        const struct brine_allocator *allocator)
+{
+	*workers = (struct brine_workers){.most = most,
+	                                  .queue_max = queue_max,
+	                                  .allocator = allocator,
+	                                  .lock = PTHREAD_MUTEX_INITIALIZER,
+	                                  .wanted = PTHREAD_COND_INITIALIZER};
+	/* The time to wait for is told on the clock that everything here goes by. */
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&workers->quiet, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+/* The next job, when there is one; NULL: it is over. Holds the lock. */
+static struct brine_request *take_job(struct brine_workers *workers)
+{
+	while (!workers->first && !workers->stopping)
+		pthread_cond_wait(&workers->wanted, &workers->lock);
+	struct brine_request *request = workers->first;
+	if (request) {
+		workers->first = request->job_next;
+		workers->queued--;
+		workers->idle--;
+	}
+	return request;
+}
+
+static void *run_worker(void *argument)
+{
+	struct brine_workers *workers = argument;
+	struct brine_request *request;
+	pthread_mutex_lock(&workers->lock);
+	while ((request = take_job(workers))) {
+		pthread_mutex_unlock(&workers->lock);
+		brine_dispatch_job(request);
+		pthread_mutex_lock(&workers->lock);
+		workers->idle++;
+		if (workers->idle == workers->started && !workers->first)
+			pthread_cond_broadcast(&workers->quiet);
+	}
+	pthread_mutex_unlock(&workers->lock);
+	return NULL;
+}
+
+/* Starts one more thread. Holds the lock. */
+static int start_worker(struct brine_workers *workers)
+{
+	if (!workers->threads)
+		workers->threads = brine_alloc_zero(workers->allocator, workers->most * sizeof *workers->threads);
+	if (!workers->threads)
+		return BRINE_ERR_NOMEM;
+	if (brine_thread_start(&workers->threads[workers->started], run_worker, workers) != 0)
+		return BRINE_ERR_SYSTEM;
+	workers->started++;
+	workers->idle++;
+	return 0;
+}
+
+/* Whether one more job may wait; starts a thread for it where none is free. Holds the lock. */
+static int make_room(struct brine_workers *workers)
+{
+	if (workers->stopping)
+		return BRINE_ERR_OVERLOADED;
+	if (workers->queued < workers->idle)
+		return 0;
+	int status = workers->started < workers->most ? start_worker(workers) : BRINE_ERR_OVERLOADED;
+	/* Without another thread it waits for one of those there are. */
+	if (status < 0 && workers->started > 0 && workers->queued < (uint64_t)workers->idle + workers->queue_max)
+		status = 0;
+	return status;
+}
+
+int brine_workers_submit(struct brine_workers *workers, struct brine_request *request)
+{
+	pthread_mutex_lock(&workers->lock);
+	int status = make_room(workers);
+	if (status == 0) {
+		request->job_next = NULL;
+		*(workers->first ? &workers->last->job_next : &workers->first) = request;
+		workers->last = request;
+		workers->queued++;
+		pthread_cond_signal(&workers->wanted);
+	}
+	pthread_mutex_unlock(&workers->lock);
+	return status;
+}
+
+bool brine_workers_quiesce(struct brine_workers *workers, uint64_t wait_ms)
+{
+	uint64_t until_ms = brine_clock_ms() + wait_ms;
+	struct timespec until = {(time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000};
+	int failure = 0;
+	pthread_mutex_lock(&workers->lock);
+	workers->stopping = true;
+	pthread_cond_broadcast(&workers->wanted);
+	while (failure == 0 && (workers->first || workers->idle < workers->started))
+		failure = pthread_cond_timedwait(&workers->quiet, &workers->lock, &until);
+	pthread_mutex_unlock(&workers->lock);
+	return failure == 0;
+}
+
+void brine_workers_stop(struct brine_workers *workers)
+{
+	for (uint32_t i = 0; i < workers->started; i++)
+		pthread_join(workers->threads[i], NULL);
+}
+
+void brine_workers_done(struct brine_workers *workers)
+{
+	brine_release(workers->allocator, workers->threads, workers->most * sizeof *workers->threads);
+	workers->threads = NULL;
+}

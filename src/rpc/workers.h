@@ -1,0 +1,44 @@
+/* rpc/workers.h - the bounded pool of threads on which handlers may block. Threads are started when a job finds none
+ * that is free, up to the most allowed, and live until brine_workers_stop(). */
+#ifndef BRINE_RPC_WORKERS_H
+#define BRINE_RPC_WORKERS_H
+
+#include <brine/allocator.h>
+
+#include <pthread.h>
+
+struct brine_request;
+
+struct brine_workers {
+	uint32_t most;      /* threads */
+	uint32_t queue_max; /* jobs that wait beyond those a free thread is there for */
+	const struct brine_allocator *allocator;
+	pthread_t *threads; /* NULL until the first job; those started */
+	pthread_mutex_t lock;
+	/* Guarded by the lock: */
+	pthread_cond_t wanted;              /* there is a job, or it is over */
+	pthread_cond_t quiet;               /* no job runs or waits */
+	struct brine_request *first, *last; /* that wait, in order */
+	uint32_t queued;
+	uint32_t started;
+	uint32_t idle; /* of them */
+	bool stopping;
+};
+
+void brine_workers_init(struct brine_workers *workers, uint32_t most, uint32_t queue_max,
+                        const struct brine_allocator *allocator);
+
+/* Lets a worker handle the request. Errors, it will then not be touched: BRINE_ERR_OVERLOADED (too many wait), SYSTEM
+ * (there is no thread and none could be started), NOMEM. */
+int brine_workers_submit(struct brine_workers *workers, struct brine_request *request);
+
+/* Takes no more jobs, and waits until those that there are have ended, for wait_ms at most. True: all have. */
+bool brine_workers_quiesce(struct brine_workers *workers, uint64_t wait_ms);
+
+/* After brine_workers_quiesce(): waits for every thread, for as long as its handler takes. */
+void brine_workers_stop(struct brine_workers *workers);
+
+/* Releases the pool, which was stopped, never used, or belongs to the parent of a forked child. */
+void brine_workers_done(struct brine_workers *workers);
+
+#endif
