@@ -263,8 +263,8 @@ static void deadline_over(void **state, enum over kind)
 	assert_int_equal(brine_call_code(&call), BRINE_CODE_DEADLINE);
 	assert_non_null(strstr(brine_call_error_text(&call), "deadline exceeded"));
 	assert_int_equal(atomic_load(&host.calc.held_count), 1);
-	/* The same connection goes on, and the handler sees that nobody waits; its clock started a little later than ours.
-	 * C08: its late answer reaches no call. */
+	/* The same connection goes on, and the handler sees that nobody waits; its clock started a little later than
+	 * ours. C08: its late answer reaches no call. */
 	call.timeout_ms = 0;
 	struct calc_number cancelled = {0};
 	while (!cancelled.value)
