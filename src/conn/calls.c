@@ -1,6 +1,7 @@
 #include "conn/calls.h"
 
 #include "base/alloc.h"
+#include "conn/plant.h"
 
 enum {
 	SPARE_MAX = 32,
@@ -102,7 +103,8 @@ void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms)
 
 void call_forget_items(struct calls *calls, struct call *call)
 {
-	calls->untaken_size -= call->in.untaken_size;
+	if (!PLANT(UNTAKEN_LEAK))
+		calls->untaken_size -= call->in.untaken_size;
 	call->in.untaken_size = call->in.untaken = 0;
 }
 
@@ -238,7 +240,8 @@ void call_disarm(struct calls *calls, struct call *call)
 	if (last == call)
 		return;
 	timer_set(calls, place, last);
-	timer_sift(calls, place);
+	if (!PLANT(TIMER_ORDER))
+		timer_sift(calls, place);
 }
 
 struct call *calls_nearest(const struct calls *calls)

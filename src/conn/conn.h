@@ -6,6 +6,7 @@
 
 #include "codec/scan.h"
 #include "conn/calls.h"
+#include "conn/plant.h"
 
 #include <brine/conn.h>
 

@@ -18,8 +18,11 @@ enum { SHRINK_MS = 1000 };
 void conn_end_outgoing(struct brine_conn *conn, struct call *call, int status)
 {
 	bool unsent = conn_take_back(conn, call);
-	if (unsent)
+	if (unsent || PLANT(ID_EARLY))
 		call_drop_id(&conn->calls, call);
+	if (PLANT(ID_EARLY))
+		conn->id_next = call->id;
+	unsent = unsent || PLANT(SAYS_NOT_SENT);
 	call->status = status == BRINE_ERR_LOST && unsent ? BRINE_ERR_NOT_SENT : status;
 	call_disarm(&conn->calls, call);
 	call_unqueue(call);
@@ -42,7 +45,8 @@ void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code,
 	call_disarm(&conn->calls, call);
 	call_unqueue(call);
 	call_drop_id(&conn->calls, call);
-	call_move(call, &conn->calls.events);
+	call_move(call, PLANT(CANCEL_UNTOLD) ? &conn->calls.ghosts : &conn->calls.events);
+	conn->calls.incoming_handlers -= PLANT(CANCEL_UNCOUNTED);
 	if (status == BRINE_ERR_LOST)
 		return;
 	struct brine_frame frame = conn_error_frame(conn, BRINE_BYTES(call->id_bytes, call->id_size), code,
@@ -142,7 +146,7 @@ void conn_cut(struct brine_conn *conn, int code, const char *text)
 
 static bool is_idle(const struct brine_conn *conn)
 {
-	return conn->calls.outgoing.count == 0 && conn->calls.incoming.count == 0;
+	return conn->calls.outgoing.count == 0 && (conn->calls.incoming.count == 0 || PLANT(DRAIN_CUTS));
 }
 
 static void fault_truncated(struct brine_conn *conn)

@@ -35,7 +35,7 @@ static bool is_running(const struct brine_conn *conn, const struct call *call)
 static struct call *running_ours(const struct brine_conn *conn, const struct brine_frame *frame)
 {
 	struct call *call = brine_idmap_find(&conn->calls.outgoing_ids, (uint64_t)frame->id);
-	return call && is_running(conn, call) ? call : NULL;
+	return call && (is_running(conn, call) || PLANT(ITEM_AFTER_END)) ? call : NULL;
 }
 
 static struct call *running_theirs(const struct brine_conn *conn, const struct brine_frame *frame)
@@ -99,6 +99,8 @@ static enum conn_step deliver(struct brine_conn *conn, struct call *call, const 
 	in->untaken_size += size;
 	in->item_size = in->item_size ? in->item_size - in->item_size / 8 + size / 8 : size;
 	conn->calls.untaken_size += size;
+	if (PLANT(ITEM_DROPPED) && in->granted == 0)
+		return CONN_HANDLED;
 	event->type = BRINE_EVENT_ITEM;
 	event->serial = call->serial;
 	event->user = call->user;
@@ -169,7 +171,7 @@ static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *i
 {
 	size_t window = least(conn->options.stream_items, items_in(in, conn->options.stream_size));
 	if (in->granted == 0 && (in->untaken == 0 || window < BATCH_LEAST))
-		return true;
+		return !PLANT(CREDIT_WITHHELD);
 	return room >= BATCH_LEAST && room >= window / 2;
 }
 
@@ -201,8 +203,8 @@ static enum conn_step add_credit(struct brine_conn *conn, struct call *call, uin
 		           "credit overflow: %u and %llu more", out->credit, (unsigned long long)count);
 		return CONN_HANDLED;
 	}
-	out->credit += (uint32_t)count;
-	if (out->queue == &conn->calls.stalled && count)
+	out->credit += (uint32_t)(PLANT(CREDIT_TWICE) ? 2 * count : count);
+	if (out->queue == &conn->calls.stalled && count && !PLANT(CREDIT_UNTOLD))
 		call_enqueue(call, &conn->calls.ready, conn->now_ms);
 	return CONN_HANDLED;
 }
@@ -228,7 +230,7 @@ void conn_streams_welcome(struct brine_conn *conn)
 	for (struct call *call = conn->calls.outgoing.first; call; call = next) {
 		/* A fault ends the call and all others. */
 		next = call->next;
-		if (call->out.is_open)
+		if (call->out.is_open && !PLANT(WELCOME_CREDIT))
 			add_credit(conn, call, conn->peer.win);
 		if (conn->state >= BRINE_CONN_CLOSING)
 			return;
@@ -299,7 +301,8 @@ int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now
 	if (!call->is_ours || !call->out.is_open)
 		return BRINE_ERR_STATE;
 	struct brine_frame frame = {.type = BRINE_FRAME_UPLOAD, .id = call->id};
-	if (conn_queue(conn, &frame) < 0)
+	bool is_lost = PLANT(UPLOAD_END_LOST) && brine_buf_size(&conn->output);
+	if (!is_lost && conn_queue(conn, &frame) < 0)
 		return BRINE_ERR_NOMEM;
 	call_unqueue(call);
 	call->out.is_open = false;

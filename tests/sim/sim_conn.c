@@ -1,133 +1,49 @@
 /* Proves on random schedules: every accepted call ends exactly once and with its own answer, a handler runs at most
- * once for a request, everything is given back, and nothing grows without bound, whatever is cut, delayed, half-closed,
- * reset, drained or cancelled. Two endpoints in memory a connection, three connections a seed that advance in random
- * order.
+ * once for a request, items arrive in order and none is lost on a stream that ended well, everything is given back, and
+ * nothing grows without bound or waits for ever, whatever is cut, delayed, half-closed, reset, drained, cancelled or
+ * taken late. Two endpoints in memory a connection, three connections a seed that advance in random order.
  *
  *   sim_conn [--seeds N] [--first S]     many seeds; the first that fails is printed
  *   sim_conn SEED                        one seed again */
-#include "support.h"
+#include "sim.h"
 
-#include <brine/conn.h>
-#include <brine/pack.h>
+enum { PAIRS = 3, STEPS = 160, HELD_MAX = 4 << 20, ROUNDS_MAX = 5000 };
 
-#include <inttypes.h>
-
-enum { PAIRS = 3, STEPS = 160, CALLS_MAX = 512, HELD_MAX = 4 << 20 };
-
-enum {
-	INJECTED_CUT,
-	INJECTED_DELAY,
-	INJECTED_HALF_CLOSE,
-	INJECTED_RESET,
-	INJECTED_DRAIN,
-	INJECTED_CLOSE,
-	INJECTED_CANCEL,
-	INJECTED_DEADLINE,
-	INJECTED_LATE_REPLY,
-	INJECTED_COUNT
-};
 static const char *const injected_names[INJECTED_COUNT] = {
-        "cuts", "delays", "half-closes", "resets", "drains", "closes", "cancels", "deadlines", "answers after the end"};
-
-struct side {
-	struct brine_conn *conn;
-	struct brine_buf wire; /* sent by this side, not read by the other yet */
-	bool wire_ended, closed, told_eof;
-	uint8_t started[CALLS_MAX], ended[CALLS_MAX]; /* calls of this side by number */
-	uint8_t ran[CALLS_MAX];                       /* handlers here, by the caller's number */
-	uint64_t serials[CALLS_MAX];
-	unsigned call_count;
-	uint64_t open[CALLS_MAX]; /* requests not answered yet, and their numbers */
-	unsigned open_numbers[CALLS_MAX];
-	unsigned open_count;
+        "cuts",     "delays",    "half-closes",  "resets", "drains",        "closes",
+        "cancels",  "deadlines", "late answers", "stalls", "early answers", "uploads cut by an end",
+        "overruns",
+};
+static const char *const outcome_names[OUTCOME_COUNT] = {
+        "calls", "answered", "lost", "not sent", "items", "whole streams", "pairs finished",
 };
 
-struct pair {
-	struct side sides[2];
-	bool was_reset;
-};
-
-static uint64_t seed_now, random_state, now_ms;
-static uint64_t injected[INJECTED_COUNT];
-static uint64_t calls_total, answered_total, lost_total, not_sent_total;
+uint64_t seed_now, random_state, now_ms;
+uint64_t injected[INJECTED_COUNT], outcomes[OUTCOME_COUNT];
 static struct fail_allocator memory;
 
-#define REQUIRE(condition)                                                                                             \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			printf("seed %" PRIu64 ": line %d: %s\n", seed_now, __LINE__, #condition);                     \
-			exit(1);                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
-static bool chance(unsigned percent)
+_Noreturn void sim_fail(const char *file, int line, const char *condition)
 {
-	return random_below(&random_state, 100) < percent;
+	printf("seed %" PRIu64 ": %s:%d: %s\n", seed_now, file, line, condition);
+	exit(1);
 }
 
-static void start_call(struct side *side)
-{
-	if (side->call_count == CALLS_MAX)
-		return;
-	unsigned number = side->call_count;
-	struct brine_buf params = BRINE_BUF_INIT;
-	brine_pack_array(&params, 1);
-	brine_pack_uint(&params, number);
-	bool has_deadline = chance(40);
-	struct brine_conn_call call = {
-	        .method = BRINE_STR("m"),
-	        .params = brine_buf_bytes(&params),
-	        .deadline_ms = has_deadline ? now_ms + 1 + random_below(&random_state, 50) : BRINE_FOREVER,
-	        .user = (void *)(uintptr_t)(number + 1),
-	};
-	if (brine_conn_call(side->conn, &call, now_ms, &side->serials[number], NULL) == 0) {
-		side->started[number] = 1;
-		side->call_count++;
-		calls_total++;
-	}
-	brine_buf_done(&params);
-}
-
-/* The number in [n] or n. */
-static unsigned number_in(struct brine_bytes value, bool is_params)
-{
-	const uint8_t *at = (const uint8_t *)value.data + is_params;
-	return *at == 0xcd ? at[1] * 256u + at[2] : *at == 0xcc ? at[1] : at[0];
-}
-
-static void on_response(struct side *side, const struct brine_event *event)
-{
-	uintptr_t number = (uintptr_t)event->user - 1;
-	REQUIRE(number < side->call_count && side->started[number] && !side->ended[number]);
-	REQUIRE(event->serial == side->serials[number]);
-	side->ended[number] = 1;
-	switch (event->status) {
-	case BRINE_OK:
-		REQUIRE(number_in(event->result, false) == number);
-		answered_total++;
-		break;
-	case BRINE_ERR_DEADLINE: injected[INJECTED_DEADLINE]++; break;
-	case BRINE_ERR_LOST: lost_total++; break;
-	case BRINE_ERR_NOT_SENT: not_sent_total++; break;
-	default: REQUIRE(event->status == BRINE_ERR_REMOTE || event->status == BRINE_ERR_CANCELLED); break;
-	}
-}
-
-static void on_event(struct side *side, const struct side *peer, const struct brine_event *event)
+static void on_event(struct side *side, struct side *peer, const struct brine_event *event)
 {
 	REQUIRE(!side->closed);
-	if (event->type == BRINE_EVENT_REQUEST) {
-		unsigned number = number_in(event->params, true);
-		REQUIRE(number < peer->call_count && side->ran[number] == 0);
-		side->ran[number] = 1;
-		side->open[side->open_count] = event->serial;
-		side->open_numbers[side->open_count++] = number;
-	} else if (event->type == BRINE_EVENT_RESPONSE) {
-		on_response(side, event);
-	} else if (event->type == BRINE_EVENT_CLOSED) {
+	switch (event->type) {
+	case BRINE_EVENT_REQUEST: on_request(side, peer, event); break;
+	case BRINE_EVENT_RESPONSE: on_response(side, event); break;
+	case BRINE_EVENT_CANCEL: on_cancel(side, peer, event); break;
+	case BRINE_EVENT_ITEM:
+	case BRINE_EVENT_UPLOAD_END:
+	case BRINE_EVENT_CREDIT: on_stream_event(side, peer, event); break;
+	case BRINE_EVENT_CLOSED:
 		side->closed = true;
 		REQUIRE(event->status == BRINE_OK || event->status == BRINE_ERR_SYSTEM ||
 		        event->status == BRINE_ERR_TRUNCATED);
+		break;
+	default: break;
 	}
 }
 
@@ -136,33 +52,6 @@ static void pull(struct pair *pair, unsigned which)
 	struct brine_event event;
 	while (brine_conn_next(pair->sides[which].conn, &event, now_ms) > 0)
 		on_event(&pair->sides[which], &pair->sides[!which], &event);
-}
-
-/* Answers one request that waits, in any order. */
-static void answer(struct side *side)
-{
-	if (side->open_count == 0)
-		return;
-	unsigned at = (unsigned)random_below(&random_state, side->open_count);
-	uint64_t serial = side->open[at];
-	struct brine_buf result = BRINE_BUF_INIT;
-	struct brine_bytes none = {NULL, 0};
-	int rc = 0;
-	brine_pack_uint(&result, side->open_numbers[at]);
-	unsigned kind = (unsigned)random_below(&random_state, 10);
-	if (kind < 7)
-		rc = brine_conn_reply(side->conn, serial, brine_buf_bytes(&result), none, now_ms);
-	else if (kind < 9)
-		rc = brine_conn_fail(side->conn, serial, 100, BRINE_STR("no"), none, now_ms);
-	else
-		brine_conn_release(side->conn, serial, now_ms);
-	injected[INJECTED_LATE_REPLY] += rc < 0;
-	REQUIRE(rc != BRINE_ERR_NOT_FOUND);
-	REQUIRE(brine_conn_reply(side->conn, serial, none, none, now_ms) == BRINE_ERR_NOT_FOUND);
-	side->open_count--;
-	side->open[at] = side->open[side->open_count];
-	side->open_numbers[at] = side->open_numbers[side->open_count];
-	brine_buf_done(&result);
 }
 
 /* Moves some bytes of one direction, or the end of them. */
@@ -194,8 +83,15 @@ static void carry(struct pair *pair, unsigned from)
 	}
 }
 
+/* From now on calls of both sides may end as lost. */
+static void cut(struct pair *pair)
+{
+	pair->sides[0].may_lose = pair->sides[1].may_lose = true;
+}
+
 static void reset_pair(struct pair *pair)
 {
+	cut(pair);
 	pair->was_reset = true;
 	injected[INJECTED_RESET]++;
 	for (unsigned i = 0; i < 2; i++) {
@@ -209,58 +105,120 @@ static void disturb(struct pair *pair, struct side *side)
 {
 	if (chance(4) && side->call_count) {
 		injected[INJECTED_CANCEL]++;
-		brine_conn_cancel(side->conn, side->serials[random_below(&random_state, side->call_count)], now_ms);
+		brine_conn_cancel(side->conn, side->calls[random_below(&random_state, side->call_count)].serial,
+		                  now_ms);
 	} else if (random_below(&random_state, 600) == 0) {
 		injected[INJECTED_DRAIN]++;
-		brine_conn_drain(side->conn, random_below(&random_state, 100), now_ms);
+		uint64_t grace_ms = random_below(&random_state, 100);
+		if (now_ms + grace_ms < side->grace_at_ms)
+			side->grace_at_ms = now_ms + grace_ms;
+		/* Who has heard nothing yet may say nothing, and just closes. */
+		if (brine_conn_counters(side->conn)->frames_received == 0)
+			cut(pair);
+		brine_conn_drain(side->conn, grace_ms, now_ms);
 	} else if (random_below(&random_state, 900) == 0) {
 		injected[INJECTED_CLOSE]++;
+		cut(pair);
 		brine_conn_close(side->conn, now_ms);
 	} else if (random_below(&random_state, 900) == 0 && brine_conn_pending(side->conn).size == 0) {
 		injected[INJECTED_HALF_CLOSE]++;
+		cut(pair);
 		side->wire_ended = true;
 	} else if (random_below(&random_state, 900) == 0 && !pair->was_reset) {
 		reset_pair(pair);
 	}
 }
 
+static void settle(struct pair *pair, unsigned which)
+{
+	if (now_ms >= pair->sides[which].grace_at_ms)
+		cut(pair);
+	pull(pair, which);
+	if (brine_conn_deadline(pair->sides[which].conn) <= now_ms) {
+		brine_conn_tick(pair->sides[which].conn, now_ms);
+		pull(pair, which);
+		check_calls(&pair->sides[which]);
+	}
+	REQUIRE(memory.held < HELD_MAX);
+}
+
 static void step(struct pair *pair)
 {
 	unsigned which = (unsigned)random_below(&random_state, 2);
-	struct side *side = &pair->sides[which];
+	struct side *side = &pair->sides[which], *peer = &pair->sides[!which];
 	now_ms += random_below(&random_state, 3);
 	if (chance(25))
 		start_call(side);
+	send_items(side, peer, false);
+	take_items(side, peer, false);
 	if (chance(40))
-		answer(side);
+		answer(side, peer, false);
 	disturb(pair, side);
 	carry(pair, which);
-	pull(pair, which);
-	if (brine_conn_deadline(side->conn) <= now_ms) {
-		brine_conn_tick(side->conn, now_ms);
-		pull(pair, which);
+	settle(pair, which);
+}
+
+static bool is_undisturbed(const struct pair *pair)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (pair->was_reset || pair->sides[i].wire_ended || pair->sides[i].closed ||
+		    brine_conn_state(pair->sides[i].conn) >= BRINE_CONN_CLOSING)
+			return false;
+	return true;
+}
+
+static bool is_running(const struct side *side)
+{
+	return side->handler_count || (!side->closed && brine_conn_calls_outgoing(side->conn));
+}
+
+/* Every call and stream of a pair that nothing disturbs any more comes to its end by itself. */
+static void finish_pair(struct pair *pair)
+{
+	unsigned round = 0;
+	for (; is_running(&pair->sides[0]) || is_running(&pair->sides[1]); round++) {
+		REQUIRE(round < ROUNDS_MAX);
+		now_ms++;
+		for (unsigned i = 0; i < 2; i++) {
+			struct side *side = &pair->sides[i], *peer = &pair->sides[!i];
+			send_items(side, peer, true);
+			take_items(side, peer, true);
+			answer(side, peer, true);
+			carry(pair, i);
+			settle(pair, i);
+		}
 	}
-	REQUIRE(memory.held < HELD_MAX);
+	outcomes[OUTCOME_FINISHED_PAIRS]++;
 }
 
 static void begin_pair(struct pair *pair)
 {
 	memset(pair, 0, sizeof *pair);
+	bool is_tight = chance(20);
 	for (int i = 0; i < 2; i++) {
+		struct side *side = &pair->sides[i];
 		struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 		options.role = i;
-		options.hello = i == BRINE_CONNECTING;
+		options.hello = i == BRINE_CONNECTING && chance(80);
 		options.first_id = (uint32_t)random_next(&random_state);
 		options.seed = random_next(&random_state);
+		options.stream_items = 1 + (uint32_t)random_below(&random_state, WINDOW_MAX);
+		options.stream_size = 1 + random_below(&random_state, 4096);
+		options.streams_size_max = is_tight ? 2 * ITEM_MAX : (size_t)1 << 20;
 		options.limits.calls_max = 4 + (uint32_t)random_below(&random_state, 12);
 		options.limits.output_mark = 256 + random_below(&random_state, 4096);
 		options.allocator = &memory.base;
-		REQUIRE(brine_conn_new(&pair->sides[i].conn, &options, now_ms, NULL) == 0);
+		side->options = options;
+		side->grace_at_ms = BRINE_FOREVER;
+		REQUIRE(brine_conn_new(&side->conn, &options, now_ms, NULL) == 0);
 	}
 }
 
 static void end_pair(struct pair *pair)
 {
+	if (is_undisturbed(pair))
+		finish_pair(pair);
+	cut(pair);
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *side = &pair->sides[i];
 		brine_conn_lost(side->conn, BRINE_ERR_SYSTEM, now_ms);
@@ -270,11 +228,13 @@ static void end_pair(struct pair *pair)
 		}
 		pull(pair, i);
 		REQUIRE(side->closed);
+		check_calls(side);
 		for (unsigned call = 0; call < side->call_count; call++)
-			REQUIRE(side->started[call] == side->ended[call]);
-		while (side->open_count)
-			answer(side);
+			REQUIRE(side->calls[call].started && side->calls[call].ended);
+		while (side->handler_count)
+			answer(side, &pair->sides[!i], false);
 		REQUIRE(brine_conn_calls_incoming(side->conn) == 0 && brine_conn_calls_outgoing(side->conn) == 0);
+		REQUIRE(side->untaken_size == 0);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		brine_conn_free(pair->sides[i].conn);
@@ -297,10 +257,33 @@ static void run_seed(uint64_t seed)
 	REQUIRE(memory.held == 0);
 }
 
+/* Prints what happened; 1 where something that had to did not. */
+static int report(uint64_t seeds, bool is_sweep)
+{
+	int missing = 0;
+	printf("%" PRIu64 " seeds\n", seeds);
+	for (unsigned i = 0; i < OUTCOME_COUNT + INJECTED_COUNT; i++) {
+		bool is_outcome = i < OUTCOME_COUNT;
+		uint64_t count = is_outcome ? outcomes[i] : injected[i - OUTCOME_COUNT];
+		const char *name = is_outcome ? outcome_names[i] : injected_names[i - OUTCOME_COUNT];
+		printf("%s: %" PRIu64 "%s\n", name, count, is_sweep && count == 0 ? ": this proved nothing" : "");
+		missing |= is_sweep && count == 0;
+	}
+	return missing;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seeds = 1000, first = 1;
 	bool is_sweep = true;
+#ifdef BRINE_PLANTS
+	if (argc == 2 && strcmp(argv[1], "--plants") == 0) {
+		plant_list();
+		return 0;
+	}
+	if (!plant_choose(getenv("BRINE_PLANT")))
+		return 2;
+#endif
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
 			seeds = strtoull(argv[++i], NULL, 10);
@@ -314,14 +297,5 @@ int main(int argc, char **argv)
 	}
 	for (uint64_t seed = first; seed < first + seeds; seed++)
 		run_seed(seed);
-	printf("%" PRIu64 " seeds, %" PRIu64 " calls: %" PRIu64 " answered, %" PRIu64 " lost, %" PRIu64 " not sent\n",
-	       seeds, calls_total, answered_total, lost_total, not_sent_total);
-	for (unsigned i = 0; i < INJECTED_COUNT; i++) {
-		printf("%s: %" PRIu64 "\n", injected_names[i], injected[i]);
-		if (is_sweep && injected[i] == 0) {
-			printf("no %s were injected: this proved nothing\n", injected_names[i]);
-			return 1;
-		}
-	}
-	return is_sweep && (answered_total == 0 || lost_total == 0 || not_sent_total == 0);
+	return report(seeds, is_sweep);
 }
