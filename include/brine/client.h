@@ -1,8 +1,18 @@
 /* brine/client.h - calls to a server.
- * A client holds one connection, made at the first call or by brine_client_connect(), and made anew by the next call
- * after it was lost; no call is ever sent twice. A blocking client moves bytes only inside calls: an idle one reads
- * nothing, not even pings. One thread at a time uses a client (BRINE_ERR_BUSY else). In a forked child every function
- * returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. */
+ * A client holds one connection, made at the first call or by brine_client_connect(), and made anew when it was lost
+ * and is needed. No call is ever sent twice, unless its method is declared idempotent. Any number of threads share it;
+ * one thread at a time uses one struct brine_call, but for brine_call_cancel(). Who moves the bytes is chosen by
+ * options.mode:
+ *
+ *   BRINE_CLIENT_BLOCKING    the threads that wait: one of them reads for all, and passes the reading on when its own
+ *                            answer has come. An idle client reads nothing, not even pings.
+ *   BRINE_CLIENT_BACKGROUND  a thread of the client's own, started when first needed. Callbacks come from it.
+ *   BRINE_CLIENT_LOOP        the program's loop: wait on brine_client_get_fd(), then call brine_client_process().
+ *                            Callbacks come from there.
+ *
+ * Functions that wait return BRINE_ERR_WOULD_BLOCK in mode LOOP and inside callbacks: use begin and on_done there. A
+ * callback must not wait for anything: nothing of its client moves meanwhile. In a forked child every
+ * function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. */
 #ifndef BRINE_CLIENT_H
 #define BRINE_CLIENT_H
 
@@ -15,20 +25,50 @@
 #include <brine/type.h>
 
 struct brine_client; /* opaque */
+struct brine_call;
+
+enum brine_client_mode {
+	BRINE_CLIENT_BLOCKING = 0,
+	BRINE_CLIENT_BACKGROUND,
+	BRINE_CLIENT_LOOP,
+};
+
+/* Calls around every call of a client: logging, metrics, credentials. before may set call->metadata and may end the
+ * call by returning a negative code; after sees how it ended. From the threads that begin and finish; must not call the
+ * client. */
+struct brine_client_interceptor {
+	int (*before)(struct brine_call *call, const char *method, void *user); /* NULL allowed */
+	void (*after)(struct brine_call *call, const char *method, int status, void *user);
+	void *user;
+};
 
 struct brine_client_options {
 	size_t struct_size;
 	uint64_t timeout_ms; /* of calls that say 0; 0: 30,000; BRINE_FOREVER: none */
 	const char *name;    /* told in hello; NULL: none. Copied. */
 	bool hello;          /* say hello (WIRE.md section 5), framed only */
+	int mode;            /* enum brine_client_mode */
+	uint32_t calls_max; /* calls in flight; 0: what the peer allows. More wait in order for their turn, within their
+	                       deadline */
+	uint32_t queue_max; /* calls that wait so; more are refused with BRINE_ERR_OVERLOADED. 0: all are refused */
+	uint64_t connect_timeout_ms; /* for one address (name and connection), then the next one is tried */
+	uint64_t backoff_first_ms; /* after a failed connect nothing is tried for about so long (jittered), doubling */
+	uint64_t backoff_most_ms;  /* up to so long */
+	uint64_t keepalive_ms; /* silence while a call runs after which a ping goes out; twice as long without a sign:
+	                          lost. 0: off */
+	bool retry;            /* idempotent methods are sent once more after a loss, within their deadline */
+	const struct brine_client_interceptor
+	        *interceptors; /* called in order before, in reverse order after. Borrowed */
+	size_t interceptor_count;
 	struct brine_limits limits;
-	brine_tap_fn *tap; /* sees every message, from the calling thread; must not use the client; NULL: none */
+	brine_tap_fn *tap; /* sees every message, from the thread that moves it; must not use the client; NULL: none */
 	void *tap_user;
 	const struct brine_allocator *allocator; /* NULL: the default; must outlive the client and its calls */
 };
 #define BRINE_CLIENT_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
-		sizeof(struct brine_client_options), 30000, NULL, true, BRINE_LIMITS_INIT, NULL, NULL, NULL            \
+		sizeof(struct brine_client_options), 30000, NULL, true, BRINE_CLIENT_BLOCKING, 0, 1024, 10000, 50,     \
+		        5000, 0, true, NULL, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                                    \
 	}
 
 enum brine_call_state {
@@ -44,7 +84,13 @@ struct brine_call {
 	uint32_t reserved;
 	/* in: covers resolve + connect + queue + reply; 0: the client's default; BRINE_FOREVER: none */
 	uint64_t timeout_ms;
-	struct brine_bytes metadata; /* in: an encoded map; size 0: none. Borrowed until the call returns */
+	struct brine_bytes metadata; /* in: an encoded map; size 0: none. Borrowed while the call starts */
+	bool wait_for_ready;         /* in: while there is no server keep trying to connect, until the deadline */
+	/* in: called once when the call ended, also when begin itself failed after it returned 0; never from inside
+	 * begin. From the thread that moves the bytes; may finish, begin, cancel and done any call, this one too, and
+	 * free the client (which then happens when the callback has returned). NULL: none. */
+	void (*on_done)(struct brine_call *call, void *user);
+	void *user; /* in: for on_done */
 	/* private: */
 	int state; /* enum brine_call_state */
 	int status;
@@ -57,7 +103,16 @@ struct brine_call {
 	struct brine_bytes result_metadata;
 	struct brine_arena arena;
 	struct brine_error error;
-	void *private_[4];
+	struct brine_client *client; /* held until brine_call_done() or the next use */
+	const struct brine_method *method;
+	const char *method_name;
+	struct brine_call *prev, *next;
+	void *list, *link, *waiter;
+	struct brine_str kept_method; /* the request, while it may have to be sent later or again */
+	struct brine_bytes kept_params, kept_metadata;
+	size_t begun; /* interceptors that were called before it */
+	bool kept, resent, resends, awaited, aborted, told;
+	void *reserved_[4];
 };
 #define BRINE_CALL_INIT                                                                                                \
 	{                                                                                                              \
@@ -67,9 +122,10 @@ struct brine_call {
 BRINE_BEGIN
 
 /* Creates a client for an address: "tcp://host:port", "tcp://[::1]:port", "unix:///path", "unix://@abstract",
- * "msgpack-rpc://host:port", "msgpack-rpc+unix:///path" (plain MessagePack-RPC peers). Parses, but does not connect.
- * *ret_client is owned by the caller until brine_client_free(). Options are copied; NULL: the defaults.
- * Errors: BRINE_ERR_ADDRESS with the position of the fault, INVALID, NOMEM; *ret_client is then untouched. */
+ * "msgpack-rpc://host:port", "msgpack-rpc+unix:///path" (plain MessagePack-RPC peers). Several, separated by commas,
+ * are tried in turn. Parses, but does not connect. *ret_client is owned by the caller until brine_client_free().
+ * Options are copied; NULL: the defaults. Errors: BRINE_ERR_ADDRESS with the position of the fault, INVALID, NOMEM;
+ * *ret_client is then untouched. */
 BRINE_API int brine_client_open(struct brine_client **ret_client, const char *address,
                                 const struct brine_client_options *options, struct brine_error *error);
 
@@ -79,11 +135,14 @@ BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, con
                                    struct brine_error *error);
 
 /* Connects now; timeout_ms 0: the client's default. 0 also when connected already. Errors: BRINE_ERR_RESOLVE, CONNECT,
- * DEADLINE, SYSTEM, NOMEM, BUSY, FORKED; NOT_SENT for a client of a descriptor that has ended. */
+ * DEADLINE, SYSTEM, NOMEM, WOULD_BLOCK, FORKED; NOT_SENT for a client of a descriptor that has ended. */
 BRINE_API int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struct brine_error *error);
 
-/* Closes in order, which takes limits.linger_ms at most, and releases everything. NULL is allowed. Not while a call
- * runs. Calls and what they hold outlive the client. In a forked child: only closes descriptors and releases memory. */
+/* Closes in order, which takes limits.linger_ms at most, and releases everything. NULL is allowed. Running calls end
+ * with BRINE_ERR_CANCELLED, callbacks due are called, one that runs in another thread is waited for; no other thread
+ * may use the client any more, but to finish its calls: calls and what they hold outlive it. Inside a callback of the
+ * client it happens when that has returned. In mode LOOP it never waits for the peer. In a forked child: only closes
+ * descriptors and releases memory. */
 BRINE_API void brine_client_free(struct brine_client *client);
 
 /* Waits for a typed call. request and response are structs of method->request and method->response; response NULL drops
@@ -105,12 +164,41 @@ BRINE_API int brine_client_call(struct brine_client *client, struct brine_call *
 BRINE_API int brine_client_call_raw(struct brine_client *client, struct brine_call *call, const char *method,
                                     struct brine_bytes params);
 
-/* Sends a notification; returns when it was handed to the kernel. call: timeout and metadata, NULL: defaults. Errors:
- * as above but REMOTE; after DEADLINE it may still go out, with the next call. */
+/* Sends a notification; returns when it was handed to the kernel (on a loop and in callbacks: when it was queued;
+ * without a connection BRINE_ERR_WOULD_BLOCK). call: timeout and metadata, NULL: defaults. Errors: as above but REMOTE;
+ * after DEADLINE it may still go out. */
 BRINE_API int brine_client_notify(struct brine_client *client, struct brine_call *call,
                                   const struct brine_method *method, const void *request);
 BRINE_API int brine_client_notify_raw(struct brine_client *client, struct brine_call *call, const char *method,
                                       struct brine_bytes params);
+
+/* Begins a typed call and returns at once: the arguments are encoded, the call is queued, BRINE_ERR_* is how it failed
+ * (finish then returns the same). In BLOCKING mode bytes move inside this and every other call. 0 or as
+ * brine_client_call(). */
+BRINE_API int brine_client_begin(struct brine_client *client, struct brine_call *call,
+                                 const struct brine_method *method, const void *request);
+BRINE_API int brine_client_begin_raw(struct brine_client *client, struct brine_call *call, const char *method,
+                                     struct brine_bytes params);
+
+/* Waits for the end of a call that was begun and decodes the response (NULL: dropped). Returns how it ended, as
+ * brine_client_call() does; on a finished call at once. */
+BRINE_API int brine_call_finish(struct brine_call *call, void *response);
+
+/* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. */
+BRINE_API void brine_call_cancel(struct brine_call *call);
+
+/* For a loop of the program's own (mode LOOP). The descriptor stays the same for the client's whole life, also over
+ * reconnects: wait until it is readable or timeout_ms has passed (-1: no end), then process, which never waits. 0 or
+ * BRINE_ERR_* of the connection (the calls were told already). */
+BRINE_API int brine_client_get_fd(const struct brine_client *client);
+BRINE_API int brine_client_get_timeout_ms(struct brine_client *client);
+BRINE_API int brine_client_process(struct brine_client *client);
+
+/* For a GUI or a computing thread (mode BACKGROUND): an eventfd, readable while calls without on_done have ended that
+ * brine_client_completed() has not handed out. That returns them one by one, in the order they ended, then NULL. Any
+ * thread. */
+BRINE_API int brine_client_completed_fd(struct brine_client *client);
+BRINE_API struct brine_call *brine_client_completed(struct brine_client *client);
 
 /* How the last call ended: 0 or a negative code, as the call returned it. */
 BRINE_API int brine_call_status(const struct brine_call *call);
@@ -130,7 +218,8 @@ BRINE_API const char *brine_call_error_text(const struct brine_call *call);
 BRINE_API struct brine_bytes brine_call_result(const struct brine_call *call);
 BRINE_API struct brine_bytes brine_call_metadata(const struct brine_call *call);
 
-/* Releases what the call holds; it can be used again. NULL and idle calls are allowed; a running one is left alone. */
+/* Releases what the call holds; it can be used again. NULL and idle calls are allowed. A running call is cancelled, and
+ * nobody is called back; waits only for a callback of this call that runs in another thread. */
 BRINE_API void brine_call_done(struct brine_call *call);
 
 BRINE_END

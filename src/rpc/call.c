@@ -1,399 +1,310 @@
+/* The life of a call inside a client:
+ *
+ *   submit -- a connection takes it --------------> on a link --- answer, deadline, cancel, loss ---> ended
+ *     |                                              ^    |
+ *     +-- none is there, or it takes no more --> queued <-+ lost, and its method may be sent again
+ *                                                 |
+ *                                                 +-- deadline, cancel, no connection to be had ----> ended */
 #include "rpc/client.h"
 
 #include "net/clock.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 enum {
-	BUDGET_BASE = 64 * 1024,                      /* what the answer may cost in memory: this, and */
-	BUDGET_FACTOR = 16,                           /* so many bytes for each byte that came */
-	PARAMS_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the message's own array is the first level */
-	ESCAPE_FACTOR = 4,                            /* the most bytes that brine_escape() makes of one */
+	BUSY_ASSUMED = 256, /* calls a connection is assumed to take before there is one */
 };
 
-/* ---- a call in itself ---- */
-
-/* Makes a call ready to run; it keeps its first block of memory. Errors: BRINE_ERR_BUSY, INVALID: the call is
- * untouched. */
-static int start(struct brine_call *call, const struct brine_client *client)
+void brine_call_list_add(struct brine_call_list *list, struct brine_call *call)
 {
-	if (call->state == BRINE_CALL_RUNNING)
-		return BRINE_ERR_BUSY;
-	if (call->struct_size && call->struct_size != sizeof *call)
-		return BRINE_ERR_INVALID;
-	if (call->arena.allocator != client->options.allocator)
-		brine_call_done(call);
-	brine_arena_reset(&call->arena);
-	struct brine_call fresh = BRINE_CALL_INIT;
-	fresh.timeout_ms = call->timeout_ms;
-	fresh.metadata = call->metadata;
-	fresh.arena = call->arena;
-	fresh.arena.allocator = client->options.allocator;
-	fresh.arena.budget = 0;
-	fresh.state = BRINE_CALL_RUNNING;
-	fresh.deadline_ms = brine_deadline_after(call->timeout_ms ? call->timeout_ms : client->options.timeout_ms);
-	*call = fresh;
+	call->list = list;
+	call->prev = list->last;
+	call->next = NULL;
+	if (list->last)
+		list->last->next = call;
+	else
+		list->first = call;
+	list->last = call;
+	list->count++;
+}
+
+static void list_add_first(struct brine_call_list *list, struct brine_call *call)
+{
+	call->list = list;
+	call->prev = NULL;
+	call->next = list->first;
+	if (list->first)
+		list->first->prev = call;
+	else
+		list->last = call;
+	list->first = call;
+	list->count++;
+}
+
+void brine_call_unlist(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_call_list *list = call->list;
+	if (!list)
+		return;
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		list->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		list->last = call->prev;
+	list->count--;
+	call->list = call->prev = call->next = NULL;
+	if (list == &client->completed && list->count == 0 && client->completed_fd >= 0)
+		brine_bell_silence(client->completed_fd);
+}
+
+/* ---- the request, kept for later ---- */
+
+static bool keep_bytes(struct brine_call *call, struct brine_bytes bytes, struct brine_bytes *ret_copy)
+{
+	const void *copy = bytes.size ? brine_arena_copy(&call->arena, bytes.data, bytes.size) : NULL;
+	if (bytes.size && !copy)
+		return false;
+	*ret_copy = (struct brine_bytes){copy, bytes.size};
+	return true;
+}
+
+static int keep_request(struct brine_call *call, struct brine_str method, struct brine_bytes params)
+{
+	struct brine_bytes name;
+	if (call->kept)
+		return 0;
+	if (!keep_bytes(call, (struct brine_bytes){method.data, method.size}, &name) ||
+	    !keep_bytes(call, params, &call->kept_params) || !keep_bytes(call, call->metadata, &call->kept_metadata))
+		return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory keeping the request");
+	call->kept_method = (struct brine_str){name.data, name.size};
+	call->kept = true;
 	return 0;
 }
 
-/* Ends a call; what there is to say stands in call->text or call->error. */
-static int end(struct brine_call *call, int status)
-{
-	call->state = BRINE_CALL_FINISHED;
-	call->status = status;
-	return status;
-}
+/* ---- beginning ---- */
 
-void brine_call_done(struct brine_call *call)
+/* Gives the call to the connection. */
+static int send_call(struct brine_client *client, struct brine_call *call, struct brine_str method,
+                     struct brine_bytes params, struct brine_bytes metadata, uint64_t now_ms)
 {
-	if (!call || call->state == BRINE_CALL_RUNNING)
-		return;
-	brine_arena_done(&call->arena);
-	call->state = BRINE_CALL_IDLE;
-	call->status = 0;
-	call->text = NULL;
-	call->data = call->result = call->result_metadata = (struct brine_bytes){NULL, 0};
-}
-
-int brine_call_status(const struct brine_call *call)
-{
-	return call->status;
-}
-
-int64_t brine_call_code(const struct brine_call *call)
-{
-	return call->code;
-}
-
-struct brine_bytes brine_call_error_data(const struct brine_call *call)
-{
-	return call->data;
-}
-
-struct brine_bytes brine_call_result(const struct brine_call *call)
-{
-	return call->result;
-}
-
-struct brine_bytes brine_call_metadata(const struct brine_call *call)
-{
-	return call->result_metadata;
-}
-
-const char *brine_call_error_text(const struct brine_call *call)
-{
-	if (call->state == BRINE_CALL_FINISHED && call->text)
-		return call->text;
-	if (call->state == BRINE_CALL_FINISHED)
-		return call->status && call->error.code == call->status ? call->error.text
-		                                                        : brine_error_text(call->status);
-	return call->state == BRINE_CALL_RUNNING ? "the call is running" : "the call was not made";
-}
-
-int brine_call_error_loads(struct brine_call *call, const struct brine_type *type, void *ret_message)
-{
-	if (call->data.size == 0)
-		return BRINE_ERR_NOT_FOUND;
-	return brine_decode(ret_message, type, call->data, BRINE_AS_RESULT, BRINE_DECODE_CHECKED, &call->arena, NULL);
-}
-
-/* ---- how a call ends ---- */
-
-/* Copies bytes of the connection into the call. False when out of memory. */
-static bool keep(struct brine_call *call, struct brine_bytes bytes, struct brine_bytes *ret_copy)
-{
-	if (bytes.size == 0)
-		return true;
-	const void *copy = brine_arena_copy(&call->arena, bytes.data, bytes.size);
-	if (copy)
-		*ret_copy = (struct brine_bytes){copy, bytes.size};
-	return copy != NULL;
-}
-
-/* Keeps what an answer holds and bounds what decoding it may cost. */
-static int keep_answer(struct brine_call *call, const struct brine_event *event)
-{
-	size_t size = event->result.size + event->error.text.size + event->error.data.size + event->metadata.size;
-	call->arena.budget =
-	        size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
-	if (keep(call, event->result, &call->result) && keep(call, event->error.data, &call->data) &&
-	    keep(call, event->metadata, &call->result_metadata))
-		return 0;
-	return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory keeping the answer");
-}
-
-/* "no such method: 'x' (error 2 from the server)". */
-static const char *remote_text(struct brine_call *call, const struct brine_frame_error *error)
-{
-	size_t capacity = error->text.size * ESCAPE_FACTOR + 1;
-	char *escaped = brine_arena_alloc(&call->arena, capacity);
-	if (!escaped)
-		return NULL;
-	brine_escape(escaped, capacity, error->text.data, error->text.size);
-	return brine_arena_printf(&call->arena, "%s (error %" PRId64 " from the server)",
-	                          escaped[0] ? escaped : brine_code_text(error->code), error->code)
-	        .data;
-}
-
-static int take_error(struct brine_call *call, const struct brine_event *event)
-{
-	int status = keep_answer(call, event);
+	struct brine_client_link *node = client->current;
+	struct brine_conn_call request = {.method = method,
+	                                  .params = params,
+	                                  .metadata = metadata,
+	                                  .deadline_ms = call->deadline_ms,
+	                                  .user = call};
+	if (client->options.calls_max && node->calls >= client->options.calls_max)
+		return brine_fail(&call->error, BRINE_ERR_OVERLOADED, 0, "%" PRIu32 " calls are running already",
+		                  node->calls);
+	int status = brine_conn_call(node->link.conn, &request, now_ms, &call->serial, &call->error);
 	if (status < 0)
 		return status;
-	call->code = event->error.code;
-	call->text = remote_text(call, &event->error);
-	if (call->code == BRINE_CODE_DEADLINE)
-		return BRINE_ERR_DEADLINE;
-	return call->code == BRINE_CODE_CANCELLED ? BRINE_ERR_CANCELLED : BRINE_ERR_REMOTE;
+	call->error.code = 0;
+	call->link = node;
+	/* Silence before there was anything to answer says nothing. */
+	if (node->calls++ == 0)
+		node->heard_ms = now_ms;
+	return 0;
 }
 
-/* The connection ended under the call: says why. */
-static int take_loss(struct brine_call *call, const struct brine_client *client, int status)
+/* Whether a later try may fare better than this one. A peer's limit is assumed to be small until its welcome came. */
+static bool may_change(const struct brine_client *client, int status)
 {
-	const struct brine_error *fault = brine_conn_fault(client->link.conn);
-	const char *why = client->link.system_errno ? strerror(client->link.system_errno) : "the peer closed";
-	if (fault->code)
-		why = fault->text;
-	if (fault->code == BRINE_ERR_NOT_BRINE)
-		status = BRINE_ERR_NOT_BRINE;
-	return brine_fail(&call->error, status, fault->offset, "%s: %s: %s", brine_error_text(status),
-	                  client->peer_text, why);
+	const struct brine_client_link *node = client->current;
+	if (status == BRINE_ERR_TOO_BIG)
+		return node && !node->greeted && client->options.hello &&
+		       brine_conn_wire(node->link.conn) == BRINE_WIRE_FRAMED;
+	return status == BRINE_ERR_OVERLOADED || status == BRINE_ERR_GOING_AWAY || status == BRINE_ERR_LOST;
 }
 
-static int take_deadline(struct brine_call *call, const struct brine_client *client)
+/* Lets the call wait for a connection, or for its turn on it. */
+static int enqueue(struct brine_client *client, struct brine_call *call, struct brine_str method,
+                   struct brine_bytes params, uint64_t now_ms)
+{
+	const struct brine_connector *connector = &client->connector;
+	bool connected = brine_client_is_connected(client);
+	uint64_t most = client->options.queue_max;
+	if (!connected && connector->addr_count == 0)
+		return brine_fail(&call->error, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended",
+		                  client->peer_text);
+	if (!connected)
+		most += client->options.calls_max ? client->options.calls_max : BUSY_ASSUMED;
+	if (client->queued.count >= most && call->error.code != BRINE_ERR_TOO_BIG)
+		return brine_fail(&call->error, BRINE_ERR_OVERLOADED, 0, "%" PRIu32 " calls wait already, not sent",
+		                  client->queued.count);
+	if (call->deadline_ms <= now_ms)
+		return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0, "the deadline has passed, not sent");
+	if (!connected && !call->wait_for_ready && call->deadline_ms <= connector->backoff_until_ms)
+		return brine_connector_explain(client, &call->error);
+	int status = keep_request(call, method, params);
+	if (status < 0)
+		return status;
+	if (client->queued.count == 0 || call->deadline_ms < client->queued_due_ms)
+		client->queued_due_ms = call->deadline_ms;
+	brine_call_list_add(&client->queued, call);
+	return 0;
+}
+
+int brine_call_submit(struct brine_client *client, struct brine_call *call, struct brine_str method,
+                      struct brine_bytes params)
+{
+	uint64_t now_ms = brine_clock_ms();
+	if (call->aborted || client->closing)
+		return brine_call_end(client, call, BRINE_ERR_CANCELLED);
+	call->resends = client->options.retry && call->method && (call->method->flags & BRINE_METHOD_IDEMPOTENT);
+	int status = call->resends ? keep_request(call, method, params) : 0;
+	if (status < 0)
+		return brine_call_end(client, call, status);
+	bool direct = client->queued.count == 0 && brine_client_is_connected(client);
+	status = direct ? send_call(client, call, method, params, call->metadata, now_ms) : BRINE_ERR_LOST;
+	if (status < 0 && may_change(client, status))
+		status = enqueue(client, call, method, params, now_ms);
+	return status < 0 ? brine_call_end(client, call, status) : 0;
+}
+
+void brine_calls_flush(struct brine_client *client, uint64_t now_ms)
+{
+	struct brine_call *call;
+	while ((call = client->queued.first) && brine_client_is_connected(client)) {
+		int status = send_call(client, call, call->kept_method, call->kept_params, call->kept_metadata, now_ms);
+		if (status < 0 && may_change(client, status))
+			return;
+		brine_call_unlist(client, call);
+		if (status < 0)
+			brine_call_end(client, call, status);
+	}
+}
+
+/* ---- ends without an answer ---- */
+
+static int deadline_passed(struct brine_client *client, struct brine_call *call)
 {
 	uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : client->options.timeout_ms;
 	call->code = BRINE_CODE_DEADLINE;
+	/* It waited for a welcome that would have allowed it. */
+	if (call->error.code == BRINE_ERR_TOO_BIG)
+		return BRINE_ERR_TOO_BIG;
+	if (brine_client_is_connected(client))
+		return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
+		                  "deadline exceeded: not sent to %s within %" PRIu64 " ms, as too many calls run",
+		                  client->peer_text, timeout_ms);
+	const struct brine_error *last = &client->connector.last;
 	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
-	                  "deadline exceeded: no answer from %s within %" PRIu64 " ms", client->peer_text, timeout_ms);
+	                  "deadline exceeded: no connection to %.100s within %" PRIu64 " ms%s%.80s", client->peer_text,
+	                  timeout_ms, last->code ? ": " : "", last->text);
 }
 
-void brine_call_complete(struct brine_call *call, struct brine_client *client, const struct brine_event *event)
+void brine_calls_expire(struct brine_client *client, uint64_t now_ms)
 {
-	int status = event->status;
-	switch (status) {
-	case BRINE_OK: status = keep_answer(call, event); break;
-	case BRINE_ERR_REMOTE: status = take_error(call, event); break;
-	case BRINE_ERR_DEADLINE: status = take_deadline(call, client); break;
-	case BRINE_ERR_CANCELLED: call->code = BRINE_CODE_CANCELLED; break;
-	default: status = take_loss(call, client, status); break;
-	}
-	end(call, status);
-}
-
-/* ---- making a call ---- */
-
-static bool is_array(struct brine_bytes bytes)
-{
-	uint8_t head = *(const uint8_t *)bytes.data;
-	return (head & 0xf0) == 0x90 || head == 0xdc || head == 0xdd;
-}
-
-static bool is_map(struct brine_bytes bytes)
-{
-	uint8_t head = *(const uint8_t *)bytes.data;
-	return (head & 0xf0) == 0x80 || head == 0xde || head == 0xdf;
-}
-
-/* What the caller encoded by hand must be one array and one map, or the peer would take the whole connection as broken.
- */
-static int check_encoded(struct brine_call *call, struct brine_bytes params)
-{
-	struct brine_error *error = &call->error;
-	if (params.size && (brine_check(params, PARAMS_DEPTH_MAX, error) < 0 || !is_array(params)))
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "params are not one encoded array");
-	if (call->metadata.size &&
-	    (brine_check(call->metadata, PARAMS_DEPTH_MAX - 1, error) < 0 || !is_map(call->metadata)))
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "metadata is not one encoded map");
-	return 0;
-}
-
-/* A peer's limit is assumed to be small until its welcome came; a bigger message is worth waiting for it. */
-static bool wait_for_welcome(struct brine_client *client, uint64_t deadline_ms)
-{
-	if (client->greeted || !client->options.hello || client->addr.plain)
-		return false;
-	brine_client_push(client);
-	while (client->link.conn && !client->greeted && brine_clock_ms() < deadline_ms)
-		brine_client_turn(client, deadline_ms);
-	return client->greeted && client->link.conn;
-}
-
-static int begin(struct brine_client *client, struct brine_call *call, const char *method, struct brine_bytes params)
-{
-	int status = check_encoded(call, params);
-	if (status == 0)
-		status = brine_client_ready(client, call->deadline_ms, &call->error);
-	if (status < 0)
-		return end(call, status);
-	struct brine_conn_call request = {.method = brine_str_from(method),
-	                                  .params = params,
-	                                  .metadata = call->metadata,
-	                                  .deadline_ms = call->deadline_ms,
-	                                  .user = call};
-	status = brine_conn_call(client->link.conn, &request, brine_clock_ms(), &call->serial, &call->error);
-	if (status == BRINE_ERR_TOO_BIG && wait_for_welcome(client, call->deadline_ms))
-		status = brine_conn_call(client->link.conn, &request, brine_clock_ms(), &call->serial, &call->error);
-	if (status < 0)
-		return end(call, status == BRINE_ERR_LOST ? BRINE_ERR_NOT_SENT : status);
-	brine_client_push(client);
-	return 0;
-}
-
-/* Moves bytes until the call is finished; the connection ends it at its deadline. */
-static int run(struct brine_client *client, struct brine_call *call)
-{
-	while (call->state == BRINE_CALL_RUNNING && client->link.conn)
-		brine_client_turn(client, call->deadline_ms);
-	return call->state == BRINE_CALL_RUNNING ? end(call, BRINE_ERR_LOST) : call->status;
-}
-
-/* Hands a notification to the kernel. */
-static int send_notification(struct brine_client *client, struct brine_call *call, const char *method,
-                             struct brine_bytes params)
-{
-	struct brine_error *error = &call->error;
-	struct brine_link *link = &client->link;
-	struct brine_str name = brine_str_from(method);
-	int status = check_encoded(call, params);
-	if (status == 0)
-		status = brine_client_ready(client, call->deadline_ms, error);
-	if (status == 0)
-		status = brine_conn_notify(link->conn, name, params, call->metadata, error);
-	if (status == BRINE_ERR_TOO_BIG && wait_for_welcome(client, call->deadline_ms))
-		status = brine_conn_notify(link->conn, name, params, call->metadata, error);
-	if (status < 0)
-		return end(call, status == BRINE_ERR_LOST ? BRINE_ERR_NOT_SENT : status);
-	brine_client_push(client);
-	while (link->conn && !link->dead && brine_conn_pending(link->conn).size) {
-		if (brine_clock_ms() >= call->deadline_ms)
-			return end(call, take_deadline(call, client));
-		brine_client_turn(client, call->deadline_ms);
-	}
-	return end(call, link->conn && !link->dead ? 0 : BRINE_ERR_NOT_SENT);
-}
-
-/* Whether a struct of that type points to memory outside itself. Embedded structs cannot nest without end. */
-static bool holds_views(const struct brine_type *type)
-{
-	for (uint32_t i = 0; i < type->field_count; i++) {
-		const struct brine_field *field = &type->fields[i];
-		bool inside = field->shape == BRINE_SHAPE_SINGLE || field->shape == BRINE_SHAPE_OPTIONAL;
-		switch (field->kind) {
-		case BRINE_KIND_STRING:
-		case BRINE_KIND_BYTES:
-		case BRINE_KIND_VALUE:
-		case BRINE_KIND_CSTRING: return true;
-		case BRINE_KIND_MESSAGE:
-			if (!inside || holds_views(field->type))
-				return true;
-			break;
-		default:
-			if (!inside && field->shape != BRINE_SHAPE_ONEOF)
-				return true;
+	if (client->queued.count == 0 || now_ms < client->queued_due_ms)
+		return;
+	client->queued_due_ms = BRINE_FOREVER;
+	for (struct brine_call *call = client->queued.first, *next; call; call = next) {
+		next = call->next;
+		if (call->deadline_ms <= now_ms) {
+			brine_call_unlist(client, call);
+			brine_call_end(client, call, deadline_passed(client, call));
+		} else if (call->deadline_ms < client->queued_due_ms) {
+			client->queued_due_ms = call->deadline_ms;
 		}
 	}
-	return false;
 }
 
-/* The two kinds of use of a connection, for the public functions below. */
-typedef int exchange_fn(struct brine_client *client, struct brine_call *call, const char *method,
-                        struct brine_bytes params);
-
-static int call_and_wait(struct brine_client *client, struct brine_call *call, const char *method,
-                         struct brine_bytes params)
+void brine_calls_refuse(struct brine_client *client, const struct brine_error *why, bool all)
 {
-	int status = begin(client, call, method, params);
-	return status < 0 ? status : run(client, call);
-}
-
-static int exchange_typed(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
-                          const void *request, exchange_fn *exchange)
-{
-	struct brine_buf *scratch = &client->scratch;
-	int status = brine_encode(scratch, method->request, request, BRINE_AS_PARAMS, &call->error);
-	if (status < 0)
-		return end(call, status);
-	status = exchange(client, call, method->name, brine_buf_bytes(scratch));
-	brine_buf_take(scratch, brine_buf_size(scratch));
-	return status;
-}
-
-/* Starts the call and enters the client. Errors: the call ends with them, but BRINE_ERR_BUSY leaves a running one
- * alone. */
-static int enter(struct brine_client *client, struct brine_call *call)
-{
-	int status = start(call, client);
-	if (status < 0)
-		return status;
-	status = brine_client_enter(client, &call->error);
-	return status < 0 ? end(call, status) : 0;
-}
-
-static int call_typed(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
-                      const void *request, void *response)
-{
-	int status = enter(client, call);
-	if (status < 0)
-		return status;
-	status = exchange_typed(client, call, method, request, call_and_wait);
-	if (status == 0 && response)
-		status = end(call, brine_decode(response, method->response, call->result, BRINE_AS_RESULT,
-		                                BRINE_DECODE_CHECKED, &call->arena, &call->error));
-	brine_client_leave(client);
-	return status;
-}
-
-int brine_client_call(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
-                      const void *request, void *response)
-{
-	if (call)
-		return call_typed(client, call, method, request, response);
-	if (response && holds_views(method->response))
-		return BRINE_ERR_INVALID;
-	struct brine_call unseen = BRINE_CALL_INIT;
-	int status = call_typed(client, &unseen, method, request, response);
-	brine_call_done(&unseen);
-	return status;
-}
-
-static int use_raw(struct brine_client *client, struct brine_call *call, const char *method, struct brine_bytes params,
-                   exchange_fn *exchange)
-{
-	struct brine_call unseen = BRINE_CALL_INIT;
-	struct brine_call *used = call ? call : &unseen;
-	int status = enter(client, used);
-	if (status == 0) {
-		status = exchange(client, used, method, params);
-		brine_client_leave(client);
+	for (struct brine_call *call = client->queued.first, *next; call; call = next) {
+		next = call->next;
+		if (call->wait_for_ready && !all)
+			continue;
+		brine_call_unlist(client, call);
+		call->error = *why;
+		brine_call_end(client, call, why->code);
 	}
-	brine_call_done(&unseen);
-	return status;
 }
 
-int brine_client_call_raw(struct brine_client *client, struct brine_call *call, const char *method,
-                          struct brine_bytes params)
+void brine_call_abort(struct brine_client *client, struct brine_call *call)
 {
-	return use_raw(client, call, method, params, call_and_wait);
-}
-
-int brine_client_notify_raw(struct brine_client *client, struct brine_call *call, const char *method,
-                            struct brine_bytes params)
-{
-	return use_raw(client, call, method, params, send_notification);
-}
-
-int brine_client_notify(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
-                        const void *request)
-{
-	struct brine_call unseen = BRINE_CALL_INIT;
-	struct brine_call *used = call ? call : &unseen;
-	int status = enter(client, used);
-	if (status == 0) {
-		status = exchange_typed(client, used, method, request, send_notification);
-		brine_client_leave(client);
+	struct brine_client_link *node = call->link;
+	if (brine_call_state_of(call) != BRINE_CALL_RUNNING)
+		return;
+	/* Whatever ends it now, it is not sent again. */
+	call->resends = false;
+	if (node) {
+		uint64_t now_ms = brine_clock_ms();
+		brine_conn_cancel(node->link.conn, call->serial, now_ms);
+		brine_client_events(client, node, now_ms);
+	} else if (call->list == &client->queued) {
+		brine_call_unlist(client, call);
+		call->code = BRINE_CODE_CANCELLED;
+		brine_call_end(client, call, BRINE_ERR_CANCELLED);
+	} else {
+		call->aborted = true;
 	}
-	brine_call_done(&unseen);
+}
+
+/* ---- ends ---- */
+
+/* What was sent once and may have run is never reported as not sent. */
+static int honest(struct brine_call *call, int status)
+{
+	bool says_not_sent = status == BRINE_ERR_NOT_SENT || status == BRINE_ERR_CONNECT ||
+	                     status == BRINE_ERR_RESOLVE || status == BRINE_ERR_OVERLOADED ||
+	                     status == BRINE_ERR_GOING_AWAY;
+	if (!call->resent || !says_not_sent)
+		return status;
+	char why[sizeof call->error.text];
+	memcpy(why, call->error.text, sizeof why);
+	return brine_fail(&call->error, BRINE_ERR_LOST, 0, "%s; then: %.180s", brine_error_text(BRINE_ERR_LOST), why);
+}
+
+int brine_call_end(struct brine_client *client, struct brine_call *call, int status)
+{
+	struct brine_waiter *waiter = call->waiter;
+	call->link = NULL;
+	call->status = status = honest(call, status);
+	__atomic_store_n(&call->state, BRINE_CALL_FINISHED, __ATOMIC_RELEASE);
+	if (waiter)
+		pthread_cond_signal(&waiter->changed);
+	if (call->awaited)
+		return status;
+	if (call->on_done) {
+		brine_call_list_add(&client->ended, call);
+	} else if (client->options.mode == BRINE_CLIENT_BACKGROUND && !waiter) {
+		brine_call_list_add(&client->completed, call);
+		if (client->completed.count == 1 && client->completed_fd >= 0)
+			brine_bell_ring(client->completed_fd);
+	}
 	return status;
+}
+
+/* Lets a lost call wait for the next connection. False: that is not allowed, or of no use. */
+static bool send_again(struct brine_client *client, struct brine_call *call, const struct brine_event *event)
+{
+	bool not_started = event->status == BRINE_ERR_NOT_SENT ||
+	                   (event->status == BRINE_ERR_REMOTE && event->error.code == BRINE_CODE_GOING_AWAY);
+	if (!not_started && event->status != BRINE_ERR_LOST)
+		return false;
+	if (!call->resends || client->closing || client->connector.addr_count == 0 ||
+	    call->deadline_ms <= brine_clock_ms())
+		return false;
+	if (!not_started) {
+		call->resends = false;
+		call->resent = true;
+	}
+	call->link = NULL;
+	if (client->queued.count == 0 || call->deadline_ms < client->queued_due_ms)
+		client->queued_due_ms = call->deadline_ms;
+	list_add_first(&client->queued, call);
+	return true;
+}
+
+void brine_call_complete(struct brine_client *client, struct brine_client_link *node, struct brine_call *call,
+                         const struct brine_event *event)
+{
+	node->calls--;
+	if (!send_again(client, call, event))
+		brine_call_end(client, call, brine_call_take_outcome(client, node, call, event));
 }

@@ -1,47 +1,243 @@
-/* rpc/client.h - inside a client. */
+/* rpc/client.h - inside a client, and what its files share:
+ *
+ *   client.c      making and freeing, options, what threads hold of it
+ *   connect.c     having a connection: addresses, names, back-off, connections that retire
+ *   mover.c       moving bytes, waiting, callbacks; the three modes
+ *   call.c        calls: how they begin, wait for their turn and end
+ *   outcome.c     how calls end, and what a program asks one that has
+ *   invoke.c      the public functions that make calls
+ *
+ * One lock guards everything. At most one thread at a time is the mover: it waits for descriptors (without the lock),
+ * and nobody else closes one. In mode BLOCKING whoever waits and finds no mover becomes it; when its own wait is over
+ * it signals the next waiter. Callbacks are called by the mover without the lock, one at a time. */
 #ifndef BRINE_RPC_CLIENT_H
 #define BRINE_RPC_CLIENT_H
 
 #include <brine/client.h>
 
 #include "net/addr.h"
+#include "net/dial.h"
+#include "net/poller.h"
 #include "rpc/link.h"
 #include "rpc/owner.h"
+#include "rpc/resolve.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
-struct brine_client {
-	struct brine_client_options options; /* name points to our copy */
-	struct brine_owner owner;
-	struct brine_addr addr;
-	char peer_text[BRINE_ADDR_TEXT_SIZE]; /* the address, for error texts */
-	bool connects;                        /* false: made of a descriptor, which cannot be had again */
-	bool greeted;                         /* the peer's welcome came on this connection */
-	uint64_t seed;                        /* for tables keyed by what a peer chooses */
-	atomic_bool busy;                     /* a thread is inside */
-	struct brine_link link;               /* empty while there is no connection */
-	void *input;                          /* BRINE_LINK_INPUT_SIZE bytes for reading */
-	struct brine_buf scratch;             /* encoded params */
+enum {
+	BRINE_CLIENT_ADDRESSES_MAX = 16, /* in one string */
+	BRINE_CLIENT_LINKS_MAX = 5,      /* one for new calls, and those that still end theirs */
 };
 
-/* Enters the client: the thread has it to itself until brine_client_leave(). Errors: BRINE_ERR_FORKED, BUSY. */
-int brine_client_enter(struct brine_client *client, struct brine_error *error);
-void brine_client_leave(struct brine_client *client);
+/* One connection. */
+struct brine_client_link {
+	struct brine_client_link *next;
+	struct brine_link link;
+	uint64_t number;   /* never used twice */
+	uint32_t calls;    /* running on it */
+	unsigned polled;   /* what the mover waits for, a set of enum brine_ready */
+	bool greeted;      /* the peer's welcome came */
+	bool useful;       /* it brought a welcome or an answer */
+	bool gone;         /* its last event was handled */
+	bool pinged;       /* and no sign of life since */
+	uint64_t heard_ms; /* the last sign of life */
+};
 
-/* Makes sure that there is a connection on which calls may begin. Errors: as brine_client_connect(). */
-int brine_client_ready(struct brine_client *client, uint64_t deadline_ms, struct brine_error *error);
+/* Calls in order. A call is in one list at most. */
+struct brine_call_list {
+	struct brine_call *first, *last;
+	uint32_t count;
+};
 
-/* Writes what is pending as far as it goes. Before the first turn after something was queued. */
-void brine_client_push(struct brine_client *client);
+/* A thread that waits while another one moves the bytes; on its stack. */
+struct brine_waiter {
+	struct brine_waiter *prev, *next;
+	bool for_connection; /* not for the end of a call */
+	pthread_cond_t changed;
+};
 
-/* One step: waits until bytes can move, but not beyond deadline_ms, moves them and handles what came of it. Does
- * nothing where there is no connection. */
-void brine_client_turn(struct brine_client *client, uint64_t deadline_ms);
+enum brine_connecting {
+	BRINE_CONNECTING_NOT = 0,
+	BRINE_CONNECTING_RESOLVE,
+	BRINE_CONNECTING_DIAL,
+};
+
+/* Getting a connection. */
+struct brine_connector {
+	struct brine_addr *addrs; /* tried in turn */
+	size_t addr_count;        /* 0: the client was made of a descriptor, which cannot be had again */
+	size_t addr_index;
+	enum brine_connecting state;
+	struct brine_lookup *lookup;
+	struct brine_dial dial;
+	uint64_t give_up_ms;       /* the next address is tried then */
+	uint64_t backoff_until_ms; /* nothing is tried before */
+	uint64_t backoff_ms;       /* the last one; 0: none */
+	uint64_t failures;         /* rounds in which no address could be reached */
+	struct brine_error last;   /* why the last one failed */
+	unsigned wanted;           /* threads that wait for nothing but a connection */
+};
+
+struct brine_client {
+	atomic_uint holders;                 /* the program, its calls, threads inside */
+	struct brine_client_options options; /* name points to our copy */
+	struct brine_owner owner;
+	char peer_text[BRINE_ADDR_TEXT_SIZE]; /* the address, for error texts */
+	pthread_mutex_t lock;
+	pthread_condattr_t clock; /* of condition variables */
+	pthread_cond_t quiet;     /* the mover stopped, or a callback returned */
+	bool closing;             /* brine_client_free() was called */
+	uint64_t seed;
+
+	struct brine_client_link *links;   /* all of them */
+	struct brine_client_link *current; /* takes new calls; NULL: there is none */
+	uint64_t links_made;
+	struct brine_connector connector;
+	void *input;              /* BRINE_LINK_INPUT_SIZE bytes for reading */
+	struct brine_buf scratch; /* encoded params */
+
+	struct brine_call_list queued;    /* begun, but not given to a connection */
+	uint64_t queued_due_ms;           /* none of their deadlines is earlier */
+	struct brine_call_list ended;     /* wait for their on_done */
+	struct brine_call_list completed; /* mode BACKGROUND: for brine_client_completed() */
+	int completed_fd;                 /* -1: nobody asked */
+
+	bool moving;           /* there is a mover */
+	bool polling;          /* it waits, without the lock */
+	uint64_t polled_until; /* until then at most; mode LOOP: what the program was told */
+	int bell;              /* ends its wait */
+	struct brine_waiter *waiters;
+	atomic_uint entering;         /* threads that are about to queue something */
+	struct brine_call *calling;   /* whose callback runs */
+	bool calls_back;              /* a callback runs */
+	bool free_deferred;           /* brine_client_free() was called in it */
+	pthread_t callback_thread;    /* who runs it */
+	struct brine_watcher watcher; /* mode LOOP */
+	int process_status;           /* mode LOOP: what became of the connection */
+	pthread_t thread;             /* mode BACKGROUND */
+	bool has_thread;
+};
+
+/* client.c */
 
 /* now + timeout without wrapping; BRINE_FOREVER stays. */
 uint64_t brine_deadline_after(uint64_t timeout_ms);
 
-/* call.c: a call of ours ended. */
-void brine_call_complete(struct brine_call *call, struct brine_client *client, const struct brine_event *event);
+/* A holder keeps the memory, not the connection. */
+void brine_client_hold(struct brine_client *client);
+void brine_client_drop(struct brine_client *client);
+
+/* Ends everything; the lock is held and there is no mover but this thread. */
+void brine_client_shut(struct brine_client *client);
+
+/* BRINE_ERR_FORKED in a child, 0 else. */
+int brine_client_check(const struct brine_client *client, struct brine_error *error);
+
+static inline bool brine_client_in_callback(const struct brine_client *client)
+{
+	return client->calls_back && pthread_equal(client->callback_thread, pthread_self());
+}
+
+/* connect.c; the lock is held. */
+
+/* For a connection to the address; NULL: of a descriptor. */
+struct brine_conn_options brine_client_conn_options(const struct brine_client *client, const struct brine_addr *addr);
+
+/* Takes over a connected socket, also on error. */
+int brine_client_adopt(struct brine_client *client, int fd, const struct brine_addr *addr, struct brine_error *error);
+
+/* Goes on with connecting where one is wanted. For the mover. */
+void brine_connector_step(struct brine_client *client, uint64_t now_ms);
+void brine_connector_waits(const struct brine_client *client, struct brine_waits *waits);
+/* When the next step is due; BRINE_FOREVER: never. */
+uint64_t brine_connector_due(struct brine_client *client);
+void brine_connector_stop(struct brine_client *client);
+
+/* A connection that brought nothing ended: as if it had not been made. */
+void brine_connector_was_useless(struct brine_client *client, uint64_t now_ms);
+
+/* Why there is no connection. Returns the code. */
+int brine_connector_explain(const struct brine_client *client, struct brine_error *error);
+
+/* Whether the connection for new calls takes some. Retires it where not. */
+bool brine_client_is_connected(struct brine_client *client);
+
+/* mover.c; the lock is held. */
+
+/* Waits until the condition holds. 0, BRINE_ERR_DEADLINE (the deadline is that of the wait, not of the call), or
+ * BRINE_ERR_WOULD_BLOCK where this thread may not wait. */
+typedef bool brine_condition_fn(struct brine_client *client, const struct brine_call *call);
+int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
+                      uint64_t deadline_ms);
+
+/* The end of the call. */
+bool brine_call_is_over(struct brine_client *client, const struct brine_call *call);
+
+/* False on a loop, and in a callback. */
+bool brine_client_may_wait(const struct brine_client *client);
+
+/* Pulls the events of a connection. */
+void brine_client_events(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms);
+
+/* Looks what came on a connection that nobody watches. */
+void brine_client_look(struct brine_client *client);
+
+/* After something was queued or changed: sends it, unless another thread is about to queue more and will, and tells the
+ * mover where it has to know. */
+void brine_client_push(struct brine_client *client);
+
+/* Calls the callbacks that are due, where nobody else does. */
+void brine_client_call_back(struct brine_client *client);
+
+/* Tells the threads that wait for a connection. */
+void brine_client_announce(struct brine_client *client);
+
+/* One turn without waiting, as long as something comes, until deadline_ms: for the end. */
+void brine_client_linger(struct brine_client *client, uint64_t deadline_ms);
+
+/* When a turn is needed next. */
+uint64_t brine_client_due(struct brine_client *client);
+
+/* call.c; the lock is held. */
+
+void brine_call_list_add(struct brine_call_list *list, struct brine_call *call);
+void brine_call_unlist(struct brine_client *client, struct brine_call *call);
+
+/* Starts a call that is ready to run: gives it to the connection or lets it wait for its turn. An error has ended it.
+ */
+int brine_call_submit(struct brine_client *client, struct brine_call *call, struct brine_str method,
+                      struct brine_bytes params);
+
+/* Gives the calls that wait to the connection as far as it takes them. */
+void brine_calls_flush(struct brine_client *client, uint64_t now_ms);
+
+/* Ends those whose deadline has passed. */
+void brine_calls_expire(struct brine_client *client, uint64_t now_ms);
+
+/* Ends those that wait for a connection, which could not be made; `all`: also those that want to wait on. */
+void brine_calls_refuse(struct brine_client *client, const struct brine_error *why, bool all);
+
+/* Ends a running call in no list but `queued`; what there is to say stands in call->text or call->error. */
+int brine_call_end(struct brine_client *client, struct brine_call *call, int status);
+
+/* A RESPONSE event. */
+void brine_call_complete(struct brine_client *client, struct brine_client_link *node, struct brine_call *call,
+                         const struct brine_event *event);
+
+/* outcome.c: keeps what the event says in the call and returns its status. */
+int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
+                            struct brine_call *call, const struct brine_event *event);
+
+/* Ends a running call as cancelled. */
+void brine_call_abort(struct brine_client *client, struct brine_call *call);
+
+/* Interceptors behind a call, once. Without the lock. */
+void brine_call_tell(struct brine_client *client, struct brine_call *call);
+
+static inline int brine_call_state_of(const struct brine_call *call)
+{
+	return __atomic_load_n(&call->state, __ATOMIC_ACQUIRE);
+}
 
 #endif

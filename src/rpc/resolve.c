@@ -2,22 +2,21 @@
 
 #include "base/alloc.h"
 #include "net/fail.h"
+#include "net/poller.h"
 #include "net/socket.h"
-#include "net/stream.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* One lookup, held by the caller and by its thread; the last one releases it. It lives in memory of the default
  * allocator, because the thread may outlive the client and the allocator that the client was given. */
-struct lookup {
+struct brine_lookup {
 	atomic_uint holders;
-	int done_fd; /* an eventfd, readable when the rest is there */
+	atomic_bool done; /* the rest is there */
+	int done_fd;      /* readable then */
 	int status;
 	struct brine_addr addr;
 	size_t count;
@@ -25,8 +24,10 @@ struct lookup {
 	struct brine_error error;
 };
 
-static void let_go(struct lookup *lookup)
+void brine_lookup_drop(struct brine_lookup *lookup)
 {
+	if (!lookup)
+		return;
 	if (atomic_fetch_sub_explicit(&lookup->holders, 1, memory_order_acq_rel) > 1)
 		return;
 	brine_socket_close(lookup->done_fd);
@@ -35,18 +36,17 @@ static void let_go(struct lookup *lookup)
 
 static void *look_up(void *argument)
 {
-	struct lookup *lookup = argument;
+	struct brine_lookup *lookup = argument;
 	lookup->status = brine_addr_resolve(&lookup->addr, BRINE_ADDR_CONNECT, lookup->list, BRINE_ADDR_RESOLVED_MAX,
 	                                    &lookup->count, &lookup->error);
-	/* Adding 1 to an eventfd that holds 0 neither blocks nor fails. */
-	ssize_t written = write(lookup->done_fd, &(uint64_t){1}, sizeof(uint64_t));
-	(void)written;
-	let_go(lookup);
+	atomic_store_explicit(&lookup->done, true, memory_order_release);
+	brine_bell_ring(lookup->done_fd);
+	brine_lookup_drop(lookup);
 	return NULL;
 }
 
 /* Starts the thread, detached and with every signal blocked: the program's handlers run on the program's threads. */
-static int start_thread(struct lookup *lookup)
+static int start_thread(struct brine_lookup *lookup)
 {
 	pthread_attr_t attributes;
 	int failure = pthread_attr_init(&attributes);
@@ -63,14 +63,14 @@ static int start_thread(struct lookup *lookup)
 	return failure;
 }
 
-static int start(struct lookup **ret_lookup, const struct brine_addr *addr, struct brine_error *error)
+int brine_lookup_start(struct brine_lookup **ret_lookup, const struct brine_addr *addr, struct brine_error *error)
 {
-	struct lookup *lookup = brine_alloc_zero(NULL, sizeof *lookup);
+	struct brine_lookup *lookup = brine_alloc_zero(NULL, sizeof *lookup);
 	if (!lookup)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory resolving %s", addr->host);
 	lookup->addr = *addr;
 	atomic_init(&lookup->holders, 2);
-	lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	lookup->done_fd = brine_bell_new();
 	int reason = lookup->done_fd < 0 ? errno : start_thread(lookup);
 	if (reason) {
 		brine_socket_close(lookup->done_fd);
@@ -81,8 +81,16 @@ static int start(struct lookup **ret_lookup, const struct brine_addr *addr, stru
 	return 0;
 }
 
-static int take(const struct lookup *lookup, struct brine_sockaddr *list, size_t *ret_count, struct brine_error *error)
+int brine_lookup_fd(const struct brine_lookup *lookup)
 {
+	return lookup->done_fd;
+}
+
+int brine_lookup_take(const struct brine_lookup *lookup, struct brine_sockaddr *list, size_t *ret_count,
+                      struct brine_error *error)
+{
+	if (!atomic_load_explicit(&lookup->done, memory_order_acquire))
+		return 0;
 	if (lookup->status < 0) {
 		if (error)
 			*error = lookup->error;
@@ -90,25 +98,5 @@ static int take(const struct lookup *lookup, struct brine_sockaddr *list, size_t
 	}
 	memcpy(list, lookup->list, lookup->count * sizeof *list);
 	*ret_count = lookup->count;
-	return 0;
-}
-
-int brine_resolve(const struct brine_addr *addr, uint64_t deadline_ms, struct brine_sockaddr *list, size_t *ret_count,
-                  struct brine_error *error)
-{
-	if (addr->host[0] == '\0')
-		return brine_addr_resolve(addr, BRINE_ADDR_CONNECT, list, BRINE_ADDR_RESOLVED_MAX, ret_count, error);
-	struct lookup *lookup = NULL;
-	int status = start(&lookup, addr, error);
-	if (status < 0)
-		return status;
-	status = brine_socket_wait(lookup->done_fd, BRINE_READABLE, deadline_ms);
-	if (status > 0)
-		status = take(lookup, list, ret_count, error);
-	else if (status == BRINE_ERR_DEADLINE)
-		brine_fail(error, status, 0, "%s was not resolved in time", addr->host);
-	else
-		brine_fail_errno(error, status, errno, "could not wait for the resolver");
-	let_go(lookup);
-	return status;
+	return 1;
 }

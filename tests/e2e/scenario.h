@@ -113,6 +113,7 @@ static inline void scenario_run(struct scenario *scenario)
 	options.allocator = scenario->client_allocator;
 	options.name = "scenario";
 	options.timeout_ms = SCENARIO_TIMEOUT_MS;
+	options.backoff_first_ms = options.backoff_most_ms = 1;
 	options.limits.linger_ms = SCENARIO_LINGER_MS;
 	scenario->steps = 0;
 	scenario->wrong_answer = false;

@@ -1,0 +1,545 @@
+/* The public functions that make calls. */
+#include "rpc/client.h"
+
+#include "net/clock.h"
+
+enum {
+	PARAMS_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the message's own array is the first level */
+};
+
+static const char would_block[] = "a blocking call on a loop or in a callback: use begin and on_done";
+
+/* ---- a call in itself ---- */
+
+/* Takes the call from the client that it was used with, waiting for a callback in another thread. */
+static void leave_client(struct brine_call *call)
+{
+	struct brine_client *client = call->client;
+	if (!client)
+		return;
+	if (brine_client_check(client, NULL) == 0) {
+		pthread_mutex_lock(&client->lock);
+		/* Whoever lets go of a running call does not want to hear of it. */
+		call->awaited = true;
+		brine_call_abort(client, call);
+		brine_call_unlist(client, call);
+		brine_client_push(client);
+		while (client->calling == call && !brine_client_in_callback(client))
+			pthread_cond_wait(&client->quiet, &client->lock);
+		pthread_mutex_unlock(&client->lock);
+		brine_call_tell(client, call);
+	}
+	call->client = NULL;
+	brine_client_drop(client);
+}
+
+void brine_call_done(struct brine_call *call)
+{
+	if (!call)
+		return;
+	leave_client(call);
+	brine_arena_done(&call->arena);
+	call->status = 0;
+	call->text = NULL;
+	call->data = call->result = call->result_metadata = (struct brine_bytes){NULL, 0};
+	__atomic_store_n(&call->state, BRINE_CALL_IDLE, __ATOMIC_RELEASE);
+}
+
+/* Makes a call ready to run; it keeps its first block of memory. */
+static void refresh(struct brine_call *call, struct brine_client *client)
+{
+	const struct brine_allocator *allocator = client->options.allocator;
+	if (call->arena.allocator != allocator)
+		brine_arena_done(&call->arena);
+	brine_arena_reset(&call->arena);
+	struct brine_call fresh = {.struct_size = sizeof fresh,
+	                           .timeout_ms = call->timeout_ms,
+	                           .metadata = call->metadata,
+	                           .wait_for_ready = call->wait_for_ready,
+	                           .on_done = call->on_done,
+	                           .user = call->user,
+	                           .client = call->client,
+	                           .arena = call->arena};
+	fresh.arena.allocator = allocator;
+	fresh.arena.budget = 0;
+	fresh.deadline_ms = brine_deadline_after(call->timeout_ms ? call->timeout_ms : client->options.timeout_ms);
+	*call = fresh;
+}
+
+/* Ends a call that no client knows yet. */
+static int end_early(struct brine_call *call, int status)
+{
+	call->status = status;
+	__atomic_store_n(&call->state, BRINE_CALL_FINISHED, __ATOMIC_RELEASE);
+	return status;
+}
+
+/* Enters the client with a call, which runs from then on; on success the lock is held. Errors: BRINE_ERR_BUSY, INVALID:
+ * the call is untouched; FORKED ends it. */
+static int enter(struct brine_client *client, struct brine_call *call)
+{
+	if (brine_call_state_of(call) == BRINE_CALL_RUNNING)
+		return BRINE_ERR_BUSY;
+	if (call->struct_size && call->struct_size != sizeof *call)
+		return BRINE_ERR_INVALID;
+	if (brine_client_check(client, NULL) < 0) {
+		refresh(call, client);
+		return end_early(call, brine_client_check(client, &call->error));
+	}
+	if (call->client && call->client != client)
+		leave_client(call);
+	atomic_fetch_add_explicit(&client->entering, 1, memory_order_relaxed);
+	pthread_mutex_lock(&client->lock);
+	atomic_fetch_sub_explicit(&client->entering, 1, memory_order_relaxed);
+	if (client->calling == call && !brine_client_in_callback(client)) {
+		brine_client_push(client);
+		pthread_mutex_unlock(&client->lock);
+		return BRINE_ERR_BUSY;
+	}
+	if (call->client)
+		brine_call_unlist(client, call);
+	refresh(call, client);
+	if (!call->client) {
+		brine_client_hold(client);
+		call->client = client;
+	}
+	__atomic_store_n(&call->state, BRINE_CALL_RUNNING, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* ---- what is called ---- */
+
+/* A method, typed or not, and its arguments. */
+struct invocation {
+	const struct brine_method *method; /* NULL: untyped */
+	const void *request;
+	struct brine_str name;
+	struct brine_bytes params;
+};
+
+static struct invocation typed(const struct brine_method *method, const void *request)
+{
+	return (struct invocation){.method = method, .request = request, .name = brine_str_from(method->name)};
+}
+
+static struct invocation untyped(const char *method, struct brine_bytes params)
+{
+	return (struct invocation){.name = brine_str_from(method), .params = params};
+}
+
+static bool is_array(struct brine_bytes bytes)
+{
+	uint8_t head = *(const uint8_t *)bytes.data;
+	return (head & 0xf0) == 0x90 || head == 0xdc || head == 0xdd;
+}
+
+static bool is_map(struct brine_bytes bytes)
+{
+	uint8_t head = *(const uint8_t *)bytes.data;
+	return (head & 0xf0) == 0x80 || head == 0xde || head == 0xdf;
+}
+
+/* What the caller encoded by hand must be one array and one map, or the peer would take the whole connection as broken.
+ */
+static int check_encoded(struct brine_call *call, struct brine_bytes params)
+{
+	struct brine_error *error = &call->error;
+	if (params.size && (brine_check(params, PARAMS_DEPTH_MAX, error) < 0 || !is_array(params)))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "params are not one encoded array");
+	if (call->metadata.size &&
+	    (brine_check(call->metadata, PARAMS_DEPTH_MAX - 1, error) < 0 || !is_map(call->metadata)))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "metadata is not one encoded map");
+	return 0;
+}
+
+/* Interceptors before a call, without the lock. */
+static int intercept(struct brine_client *client, struct brine_call *call, const struct invocation *what)
+{
+	const struct brine_client_options *options = &client->options;
+	int status = 0;
+	if (options->interceptor_count == 0)
+		return 0;
+	call->method_name = brine_arena_copy(&call->arena, what->name.data, what->name.size);
+	if (!call->method_name)
+		return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory");
+	pthread_mutex_unlock(&client->lock);
+	while (call->begun < options->interceptor_count && status >= 0) {
+		const struct brine_client_interceptor *interceptor = &options->interceptors[call->begun++];
+		if (interceptor->before)
+			status = interceptor->before(call, call->method_name, interceptor->user);
+	}
+	pthread_mutex_lock(&client->lock);
+	return status < 0 ? status : 0;
+}
+
+/* Interceptors and encoding: the arguments are in what->params then, which may be client->scratch. */
+static int prepare(struct brine_client *client, struct brine_call *call, struct invocation *what)
+{
+	int status = intercept(client, call, what);
+	if (status == 0 && what->method) {
+		status = brine_encode(&client->scratch, what->method->request, what->request, BRINE_AS_PARAMS,
+		                      &call->error);
+		what->params = brine_buf_bytes(&client->scratch);
+		if (status == 0 && call->metadata.size)
+			status = check_encoded(call, (struct brine_bytes){NULL, 0});
+	} else if (status == 0) {
+		status = check_encoded(call, what->params);
+	}
+	return status;
+}
+
+/* A connection that nobody waits on may have ended meanwhile: looks before it is used. */
+static void look_first(struct brine_client *client)
+{
+	if (!client->has_thread && !client->moving && client->current && client->current->calls == 0)
+		brine_client_look(client);
+}
+
+/* The call is running, or the error has ended it and nobody will be called back. */
+static int begin(struct brine_client *client, struct brine_call *call, struct invocation *what)
+{
+	look_first(client);
+	int status = prepare(client, call, what);
+	call->method = what->method;
+	if (status < 0)
+		status = brine_call_end(client, call, status);
+	else
+		status = brine_call_submit(client, call, what->name, what->params);
+	brine_buf_take(&client->scratch, brine_buf_size(&client->scratch));
+	if (status < 0)
+		brine_call_unlist(client, call);
+	brine_client_push(client);
+	return status;
+}
+
+/* Says where a call may not wait. */
+static int refuse_to_wait(struct brine_client *client, struct brine_call *call)
+{
+	brine_fail(&call->error, BRINE_ERR_WOULD_BLOCK, 0, "%s", would_block);
+	brine_client_push(client);
+	return brine_call_end(client, call, BRINE_ERR_WOULD_BLOCK);
+}
+
+/* Decodes the answer of a call that went well; response NULL: dropped. */
+static int take_response(struct brine_call *call, void *response)
+{
+	int status = call->status;
+	if (status < 0 || !response)
+		return status;
+	if (!call->method)
+		return BRINE_ERR_INVALID;
+	call->status = brine_decode(response, call->method->response, call->result, BRINE_AS_RESULT,
+	                            BRINE_DECODE_CHECKED, &call->arena, &call->error);
+	return call->status;
+}
+
+static int call_and_wait(struct brine_client *client, struct brine_call *call, struct invocation *what, void *response)
+{
+	int status = enter(client, call);
+	if (status < 0)
+		return status;
+	call->awaited = true;
+	if (!brine_client_may_wait(client))
+		status = refuse_to_wait(client, call);
+	else
+		status = begin(client, call, what);
+	if (status == 0)
+		status = brine_client_wait(client, call, brine_call_is_over, BRINE_FOREVER);
+	brine_client_call_back(client);
+	pthread_mutex_unlock(&client->lock);
+	brine_call_tell(client, call);
+	return take_response(call, response);
+}
+
+/* Whether a struct of that type points to memory outside itself. Embedded structs cannot nest without end. */
+static bool holds_views(const struct brine_type *type)
+{
+	for (uint32_t i = 0; i < type->field_count; i++) {
+		const struct brine_field *field = &type->fields[i];
+		bool inside = field->shape == BRINE_SHAPE_SINGLE || field->shape == BRINE_SHAPE_OPTIONAL;
+		switch (field->kind) {
+		case BRINE_KIND_STRING:
+		case BRINE_KIND_BYTES:
+		case BRINE_KIND_VALUE:
+		case BRINE_KIND_CSTRING: return true;
+		case BRINE_KIND_MESSAGE:
+			if (!inside || holds_views(field->type))
+				return true;
+			break;
+		default:
+			if (!inside && field->shape != BRINE_SHAPE_ONEOF)
+				return true;
+		}
+	}
+	return false;
+}
+
+int brine_client_call(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                      const void *request, void *response)
+{
+	struct invocation what = typed(method, request);
+	if (call)
+		return call_and_wait(client, call, &what, response);
+	if (response && holds_views(method->response))
+		return BRINE_ERR_INVALID;
+	struct brine_call unseen = BRINE_CALL_INIT;
+	int status = call_and_wait(client, &unseen, &what, response);
+	brine_call_done(&unseen);
+	return status;
+}
+
+int brine_client_call_raw(struct brine_client *client, struct brine_call *call, const char *method,
+                          struct brine_bytes params)
+{
+	struct invocation what = untyped(method, params);
+	struct brine_call unseen = BRINE_CALL_INIT;
+	int status = call_and_wait(client, call ? call : &unseen, &what, NULL);
+	brine_call_done(&unseen);
+	return status;
+}
+
+/* ---- begin and finish ---- */
+
+static int begin_only(struct brine_client *client, struct brine_call *call, struct invocation *what)
+{
+	int status = call ? enter(client, call) : BRINE_ERR_INVALID;
+	if (status < 0)
+		return status;
+	status = begin(client, call, what);
+	pthread_mutex_unlock(&client->lock);
+	return status;
+}
+
+int brine_client_begin(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                       const void *request)
+{
+	struct invocation what = typed(method, request);
+	return begin_only(client, call, &what);
+}
+
+int brine_client_begin_raw(struct brine_client *client, struct brine_call *call, const char *method,
+                           struct brine_bytes params)
+{
+	struct invocation what = untyped(method, params);
+	return begin_only(client, call, &what);
+}
+
+int brine_call_finish(struct brine_call *call, void *response)
+{
+	struct brine_client *client = call->client;
+	if (!client)
+		return brine_call_state_of(call) == BRINE_CALL_FINISHED ? call->status : BRINE_ERR_STATE;
+	int status = brine_client_check(client, NULL);
+	if (status < 0)
+		return status;
+	pthread_mutex_lock(&client->lock);
+	status = brine_client_wait(client, call, brine_call_is_over, BRINE_FOREVER);
+	if (status == 0 && call->list == &client->completed)
+		brine_call_unlist(client, call);
+	brine_client_call_back(client);
+	pthread_mutex_unlock(&client->lock);
+	if (status < 0)
+		return status;
+	brine_call_tell(client, call);
+	return take_response(call, response);
+}
+
+void brine_call_cancel(struct brine_call *call)
+{
+	struct brine_client *client = brine_call_state_of(call) == BRINE_CALL_RUNNING ? call->client : NULL;
+	if (!client || brine_client_check(client, NULL) < 0)
+		return;
+	pthread_mutex_lock(&client->lock);
+	brine_call_abort(client, call);
+	brine_client_push(client);
+	pthread_mutex_unlock(&client->lock);
+}
+
+int brine_client_completed_fd(struct brine_client *client)
+{
+	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_BACKGROUND)
+		return BRINE_ERR_STATE;
+	pthread_mutex_lock(&client->lock);
+	if (client->completed_fd < 0) {
+		client->completed_fd = brine_bell_new();
+		if (client->completed_fd >= 0 && client->completed.count)
+			brine_bell_ring(client->completed_fd);
+	}
+	int fd = client->completed_fd;
+	pthread_mutex_unlock(&client->lock);
+	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
+}
+
+struct brine_call *brine_client_completed(struct brine_client *client)
+{
+	if (brine_client_check(client, NULL) < 0)
+		return NULL;
+	pthread_mutex_lock(&client->lock);
+	struct brine_call *call = client->completed.first;
+	if (call)
+		brine_call_unlist(client, call);
+	pthread_mutex_unlock(&client->lock);
+	return call;
+}
+
+/* ---- notifications and connecting ---- */
+
+/* call->serial: how many rounds had failed before. */
+static bool is_connected_or_refused(struct brine_client *client, const struct brine_call *call)
+{
+	return client->closing || client->connector.failures != call->serial || brine_client_is_connected(client) ||
+	       client->connector.addr_count == 0;
+}
+
+/* Waits for a connection. The error stands in call->error. */
+static int get_connected(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_connector *connector = &client->connector;
+	look_first(client);
+	if (brine_client_is_connected(client))
+		return 0;
+	if (!brine_client_may_wait(client))
+		return brine_fail(&call->error, BRINE_ERR_WOULD_BLOCK, 0, "%s", would_block);
+	call->serial = connector->failures;
+	connector->wanted++;
+	brine_client_push(client);
+	int status = brine_client_wait(client, call, is_connected_or_refused, call->deadline_ms);
+	connector->wanted--;
+	if (status < 0)
+		return brine_fail(&call->error, status, 0, "no connection to %.150s in time", client->peer_text);
+	if (client->closing)
+		return BRINE_ERR_CANCELLED;
+	if (brine_client_is_connected(client))
+		return 0;
+	if (connector->addr_count == 0)
+		return brine_fail(&call->error, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended",
+		                  client->peer_text);
+	return brine_connector_explain(client, &call->error);
+}
+
+static struct brine_client_link *link_numbered(const struct brine_client *client, uint64_t number)
+{
+	struct brine_client_link *node = client->links;
+	while (node && node->number != number)
+		node = node->next;
+	return node && !node->gone && !node->link.dead ? node : NULL;
+}
+
+/* call->serial: the connection. */
+static bool is_greeted_or_gone(struct brine_client *client, const struct brine_call *call)
+{
+	const struct brine_client_link *node = link_numbered(client, call->serial);
+	return client->closing || !node || node->greeted;
+}
+
+static bool is_written_or_gone(struct brine_client *client, const struct brine_call *call)
+{
+	const struct brine_client_link *node = link_numbered(client, call->serial);
+	return client->closing || !node || brine_conn_pending(node->link.conn).size == 0;
+}
+
+/* Gives a notification to the connection, which lives. */
+static int queue_notification(struct brine_client *client, struct brine_call *call, const struct invocation *what)
+{
+	struct brine_client_link *node = client->current;
+	int status = brine_conn_notify(node->link.conn, what->name, what->params, call->metadata, &call->error);
+	bool may_grow = !node->greeted && client->options.hello && brine_client_may_wait(client) &&
+	                brine_conn_wire(node->link.conn) == BRINE_WIRE_FRAMED;
+	call->serial = node->number;
+	if (status == BRINE_ERR_TOO_BIG && may_grow) {
+		brine_client_push(client);
+		(void)brine_client_wait(client, call, is_greeted_or_gone, call->deadline_ms);
+		node = link_numbered(client, call->serial);
+		status = node && node->greeted ? brine_conn_notify(node->link.conn, what->name, what->params,
+		                                                   call->metadata, &call->error)
+		                               : status;
+	}
+	return status == BRINE_ERR_LOST || status == BRINE_ERR_GOING_AWAY ? BRINE_ERR_NOT_SENT : status;
+}
+
+/* Until the kernel has it, where this thread may wait. */
+static int hand_over(struct brine_client *client, struct brine_call *call)
+{
+	brine_client_push(client);
+	if (!brine_client_may_wait(client))
+		return 0;
+	int status = brine_client_wait(client, call, is_written_or_gone, call->deadline_ms);
+	if (status < 0)
+		return brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
+	return link_numbered(client, call->serial) ? 0 : BRINE_ERR_NOT_SENT;
+}
+
+static int notify(struct brine_client *client, struct brine_call *call, struct invocation *what)
+{
+	struct brine_buf params = BRINE_BUF_INIT;
+	int status = enter(client, call);
+	if (status < 0)
+		return status;
+	call->awaited = true;
+	status = get_connected(client, call);
+	if (status == 0)
+		status = prepare(client, call, what);
+	/* Others use the scratch while this one waits. */
+	if (what->method) {
+		params = client->scratch;
+		brine_buf_init(&client->scratch, client->options.allocator);
+	}
+	if (status == 0)
+		status =
+		        brine_client_is_connected(client) ? queue_notification(client, call, what) : BRINE_ERR_NOT_SENT;
+	if (status == 0)
+		status = hand_over(client, call);
+	brine_call_end(client, call, status);
+	brine_client_push(client);
+	if (what->method) {
+		brine_buf_done(&client->scratch);
+		brine_buf_take(&params, brine_buf_size(&params));
+		client->scratch = params;
+	}
+	brine_client_call_back(client);
+	pthread_mutex_unlock(&client->lock);
+	brine_call_tell(client, call);
+	return call->status;
+}
+
+static int notify_any(struct brine_client *client, struct brine_call *call, struct invocation *what)
+{
+	struct brine_call unseen = BRINE_CALL_INIT;
+	int status = notify(client, call ? call : &unseen, what);
+	brine_call_done(&unseen);
+	return status;
+}
+
+int brine_client_notify(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                        const void *request)
+{
+	struct invocation what = typed(method, request);
+	return notify_any(client, call, &what);
+}
+
+int brine_client_notify_raw(struct brine_client *client, struct brine_call *call, const char *method,
+                            struct brine_bytes params)
+{
+	struct invocation what = untyped(method, params);
+	return notify_any(client, call, &what);
+}
+
+int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struct brine_error *error)
+{
+	struct brine_call unseen = BRINE_CALL_INIT;
+	unseen.timeout_ms = timeout_ms;
+	int status = enter(client, &unseen);
+	if (status == 0) {
+		unseen.awaited = true;
+		status = brine_call_end(client, &unseen, get_connected(client, &unseen));
+		brine_client_call_back(client);
+		pthread_mutex_unlock(&client->lock);
+	}
+	if (status < 0 && error) {
+		*error = unseen.error;
+		if (error->code != status)
+			brine_fail(error, status, 0, "%s", brine_error_text(status));
+	}
+	brine_call_done(&unseen);
+	return status;
+}

@@ -1,0 +1,497 @@
+/* Moving bytes and waiting, in all three modes. A turn: send and connect what is due, wait without the lock, then read,
+ * handle events, fire what is due and call back. */
+#include "rpc/client.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "rpc/thread.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	METHOD_SHOWN = 129, /* at most 128 bytes of a peer's method name go into texts */
+	READS_MAX = 16,     /* of one connection in a turn that does not wait */
+};
+
+/* ---- events ---- */
+
+/* The peer calls us, but a client has no handlers. */
+static void refuse_request(struct brine_conn *conn, const struct brine_event *event, uint64_t now_ms)
+{
+	char shown[METHOD_SHOWN];
+	char text[METHOD_SHOWN + 64];
+	brine_escape(shown, sizeof shown, event->method.data, event->method.size);
+	snprintf(text, sizeof text, "no such method: '%s' (this client has no handlers)", shown);
+	brine_conn_fail(conn, event->serial, BRINE_CODE_NO_METHOD, brine_str_from(text), (struct brine_bytes){NULL, 0},
+	                now_ms);
+}
+
+static void was_useful(struct brine_client *client, struct brine_client_link *node)
+{
+	node->useful = true;
+	client->connector.backoff_ms = client->connector.backoff_until_ms = 0;
+	client->connector.last.code = 0;
+}
+
+void brine_client_events(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	struct brine_conn *conn = node->link.conn;
+	struct brine_event event;
+	while (!node->gone && brine_conn_next(conn, &event, now_ms) > 0) {
+		switch (event.type) {
+		case BRINE_EVENT_RESPONSE:
+			if (event.status == BRINE_OK || event.status == BRINE_ERR_REMOTE)
+				was_useful(client, node);
+			brine_call_complete(client, node, event.user, &event);
+			break;
+		case BRINE_EVENT_REQUEST: refuse_request(conn, &event, now_ms); break;
+		case BRINE_EVENT_HELLO:
+			node->greeted = true;
+			was_useful(client, node);
+			break;
+		case BRINE_EVENT_CLOSED:
+			node->gone = true;
+			if (event.status < 0)
+				client->process_status = event.status;
+			break;
+		default: break; /* notifications nobody listens to; the rest changes the connection's state only */
+		}
+	}
+}
+
+/* ---- connections in a turn ---- */
+
+/* Reads once. */
+static bool read_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	if (node->gone || !brine_link_read(&node->link, client->input, now_ms))
+		return false;
+	node->heard_ms = now_ms;
+	node->pinged = false;
+	return true;
+}
+
+/* A peer that is silent while calls run is asked for a sign of life, and given up without one. */
+static uint64_t keepalive_due(const struct brine_client *client, const struct brine_client_link *node)
+{
+	uint64_t interval_ms = client->options.keepalive_ms;
+	if (interval_ms == 0 || node->calls == 0 || brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
+		return BRINE_FOREVER;
+	return node->heard_ms + (node->pinged ? 2 * interval_ms : interval_ms);
+}
+
+static void keep_alive(const struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	if (now_ms < keepalive_due(client, node))
+		return;
+	if (node->pinged)
+		brine_link_fail(&node->link, ETIMEDOUT, now_ms);
+	else
+		(void)brine_conn_ping(node->link.conn, now_ms);
+	node->pinged = true;
+}
+
+static void write_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	if (!node->gone)
+		brine_link_write(&node->link, client->input, now_ms);
+}
+
+/* Timers, events and output of one connection. */
+static void serve_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	struct brine_conn *conn = node->link.conn;
+	brine_client_events(client, node, now_ms);
+	if (now_ms >= brine_conn_deadline(conn)) {
+		brine_conn_tick(conn, now_ms);
+		brine_client_events(client, node, now_ms);
+	}
+	keep_alive(client, node, now_ms);
+	write_link(client, node, now_ms);
+	brine_client_events(client, node, now_ms);
+	if (!node->gone && !node->link.dead && brine_link_wants(&node->link) == 0) {
+		/* The peer's end came and nothing is left to write: no event could end the wait. */
+		brine_link_fail(&node->link, 0, now_ms);
+		brine_client_events(client, node, now_ms);
+	}
+}
+
+static void close_link(struct brine_client *client, struct brine_client_link *node)
+{
+	if (client->options.mode == BRINE_CLIENT_LOOP)
+		brine_watcher_forget(&client->watcher, brine_stream_fd(node->link.stream));
+	if (client->current == node)
+		client->current = NULL;
+	brine_link_done(&node->link);
+	brine_release(client->options.allocator, node, sizeof *node);
+}
+
+static void reap_links(struct brine_client *client, uint64_t now_ms)
+{
+	struct brine_client_link **at = &client->links;
+	while (*at) {
+		struct brine_client_link *node = *at;
+		if (!node->gone) {
+			at = &node->next;
+			continue;
+		}
+		if (!node->useful)
+			brine_connector_was_useless(client, now_ms);
+		*at = node->next;
+		close_link(client, node);
+	}
+}
+
+/* Everything that can be done without waiting. */
+static void serve_all(struct brine_client *client)
+{
+	uint64_t now_ms = brine_clock_ms();
+	for (struct brine_client_link *node = client->links; node; node = node->next)
+		serve_link(client, node, now_ms);
+	reap_links(client, now_ms);
+	brine_calls_expire(client, now_ms);
+	brine_connector_step(client, now_ms);
+	brine_calls_flush(client, now_ms);
+	if (client->current)
+		write_link(client, client->current, now_ms);
+	if (client->waiters || client->connector.wanted)
+		brine_client_announce(client);
+}
+
+void brine_client_look(struct brine_client *client)
+{
+	uint64_t now_ms = brine_clock_ms();
+	for (struct brine_client_link *node = client->links; node; node = node->next) {
+		/* A peer that never stops talking must not hold up a call. */
+		for (int i = 0; i < READS_MAX && read_link(client, node, now_ms); i++)
+			brine_client_events(client, node, now_ms);
+		serve_link(client, node, now_ms);
+	}
+	reap_links(client, now_ms);
+}
+
+static void collect_waits(struct brine_client *client, struct brine_waits *waits)
+{
+	*waits = (struct brine_waits){.count = 0};
+	brine_waits_add(waits, client->bell, BRINE_READABLE);
+	for (struct brine_client_link *node = client->links; node; node = node->next) {
+		node->polled = brine_link_wants(&node->link);
+		unsigned want = node->polled ? brine_stream_want(node->link.stream, node->polled) : 0;
+		if (want)
+			brine_waits_add(waits, brine_stream_fd(node->link.stream), want);
+	}
+	brine_connector_waits(client, waits);
+}
+
+uint64_t brine_client_due(struct brine_client *client)
+{
+	uint64_t due_ms = brine_connector_due(client);
+	if (client->ended.count && !client->calls_back)
+		return 0;
+	if (client->queued.count && client->queued_due_ms < due_ms)
+		due_ms = client->queued_due_ms;
+	for (const struct brine_client_link *node = client->links; node; node = node->next) {
+		if (node->gone || node->link.dead)
+			return 0;
+		uint64_t conn_ms = brine_conn_deadline(node->link.conn);
+		uint64_t alive_ms = keepalive_due(client, node);
+		due_ms = conn_ms < due_ms ? conn_ms : due_ms;
+		due_ms = alive_ms < due_ms ? alive_ms : due_ms;
+	}
+	return due_ms;
+}
+
+/* ---- callbacks ---- */
+
+static void flush_callbacks(struct brine_client *client)
+{
+	struct brine_call *call;
+	while (!client->calls_back && (call = client->ended.first)) {
+		void (*on_done)(struct brine_call *, void *) = call->on_done;
+		void *user = call->user;
+		brine_call_unlist(client, call);
+		client->calls_back = true;
+		client->calling = call;
+		client->callback_thread = pthread_self();
+		pthread_mutex_unlock(&client->lock);
+		brine_call_tell(client, call);
+		on_done(call, user);
+		pthread_mutex_lock(&client->lock);
+		/* The call may be gone. */
+		client->calls_back = false;
+		client->calling = NULL;
+		pthread_cond_broadcast(&client->quiet);
+	}
+}
+
+/* Ends a turn: the client may have been freed in a callback. */
+static void stop_moving(struct brine_client *client)
+{
+	client->moving = false;
+	if (client->free_deferred) {
+		client->free_deferred = false;
+		brine_client_shut(client);
+		/* Whoever moves holds the client too. */
+		brine_client_drop(client);
+	}
+	if (client->closing)
+		pthread_cond_broadcast(&client->quiet);
+}
+
+void brine_client_call_back(struct brine_client *client)
+{
+	if (client->moving || client->ended.count == 0)
+		return;
+	client->moving = true;
+	flush_callbacks(client);
+	stop_moving(client);
+}
+
+/* ---- turns ---- */
+
+static void machine_failed(struct brine_client *client, int system_errno)
+{
+	uint64_t now_ms = brine_clock_ms();
+	for (struct brine_client_link *node = client->links; node; node = node->next)
+		brine_link_fail(&node->link, system_errno, now_ms);
+	brine_connector_stop(client);
+}
+
+/* Waits, without the lock, until bytes can move, and reads them. */
+static void wait_and_read(struct brine_client *client, uint64_t until_ms)
+{
+	struct brine_waits waits;
+	collect_waits(client, &waits);
+	client->polled_until = until_ms;
+	client->polling = true;
+	pthread_mutex_unlock(&client->lock);
+	int status = brine_waits_poll(&waits, until_ms);
+	int reason = errno;
+	pthread_mutex_lock(&client->lock);
+	client->polling = false;
+	if (status < 0)
+		machine_failed(client, reason);
+	if (brine_waits_found(&waits, client->bell))
+		brine_bell_silence(client->bell);
+	uint64_t now_ms = brine_clock_ms();
+	for (struct brine_client_link *node = client->links; node; node = node->next)
+		if (brine_waits_found(&waits, brine_stream_fd(node->link.stream)) & BRINE_READABLE)
+			read_link(client, node, now_ms);
+}
+
+/* One turn of the thread that moves the bytes, waiting until deadline_ms at most; not at all where something is due,
+ * because that may be what the thread waits for. */
+static void turn(struct brine_client *client, uint64_t deadline_ms)
+{
+	client->moving = true;
+	uint64_t due_ms = brine_client_due(client);
+	if (due_ms > brine_clock_ms())
+		wait_and_read(client, due_ms < deadline_ms ? due_ms : deadline_ms);
+	serve_all(client);
+	flush_callbacks(client);
+	stop_moving(client);
+}
+
+static void *background(void *argument)
+{
+	struct brine_client *client = argument;
+	pthread_mutex_lock(&client->lock);
+	while (!client->closing)
+		turn(client, BRINE_FOREVER);
+	pthread_mutex_unlock(&client->lock);
+	brine_client_drop(client);
+	return NULL;
+}
+
+/* The program's loop has to know what to wait for, and when to come. */
+static void update_watcher(struct brine_client *client)
+{
+	struct brine_waits waits;
+	collect_waits(client, &waits);
+	if (brine_watcher_set(&client->watcher, &waits) < 0) {
+		/* Nobody would look at it again. */
+		machine_failed(client, errno);
+		brine_bell_ring(client->bell);
+	}
+}
+
+static bool wants_change(const struct brine_client *client)
+{
+	for (const struct brine_client_link *node = client->links; node; node = node->next)
+		if (brine_link_wants(&node->link) & ~node->polled)
+			return true;
+	return false;
+}
+
+static void tell_mover(struct brine_client *client)
+{
+	if (client->options.mode == BRINE_CLIENT_BACKGROUND && !client->has_thread && !client->closing) {
+		brine_client_hold(client);
+		client->has_thread = brine_thread_start(&client->thread, background, client) == 0;
+		if (!client->has_thread)
+			brine_client_drop(client);
+	}
+	if (client->options.mode == BRINE_CLIENT_LOOP ? client->moving : !client->polling)
+		return;
+	bool changed = wants_change(client);
+	if (changed && client->options.mode == BRINE_CLIENT_LOOP)
+		update_watcher(client);
+	uint64_t due_ms = brine_client_due(client);
+	if (due_ms < client->polled_until || (changed && client->polling)) {
+		client->polled_until = due_ms;
+		brine_bell_ring(client->bell);
+	}
+}
+
+void brine_client_push(struct brine_client *client)
+{
+	/* Another thread is at the lock to queue something: it sends all of it at once. In a callback the mover does.
+	 */
+	if (client->current && atomic_load_explicit(&client->entering, memory_order_relaxed) == 0 &&
+	    !brine_client_in_callback(client)) {
+		uint64_t now_ms = brine_clock_ms();
+		write_link(client, client->current, now_ms);
+	}
+	tell_mover(client);
+}
+
+void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
+{
+	uint64_t now_ms;
+	do {
+		struct brine_waits waits;
+		collect_waits(client, &waits);
+		uint64_t due_ms = brine_client_due(client);
+		pthread_mutex_unlock(&client->lock);
+		(void)brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms);
+		pthread_mutex_lock(&client->lock);
+		if (brine_waits_found(&waits, client->bell))
+			brine_bell_silence(client->bell);
+		now_ms = brine_clock_ms();
+		for (struct brine_client_link *node = client->links; node; node = node->next) {
+			read_link(client, node, now_ms);
+			serve_link(client, node, now_ms);
+		}
+		reap_links(client, now_ms);
+	} while (client->links && now_ms < deadline_ms);
+}
+
+/* ---- waiting ---- */
+
+bool brine_client_may_wait(const struct brine_client *client)
+{
+	return client->options.mode != BRINE_CLIENT_LOOP && !brine_client_in_callback(client);
+}
+
+void brine_client_announce(struct brine_client *client)
+{
+	for (struct brine_waiter *waiter = client->waiters; waiter; waiter = waiter->next)
+		if (waiter->for_connection)
+			pthread_cond_signal(&waiter->changed);
+}
+
+bool brine_call_is_over(struct brine_client *client, const struct brine_call *call)
+{
+	(void)client;
+	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
+}
+
+static void sleep_until_told(struct brine_client *client, struct brine_call *call, bool for_connection,
+                             uint64_t deadline_ms)
+{
+	struct brine_waiter waiter = {.for_connection = for_connection, .next = client->waiters};
+	pthread_cond_init(&waiter.changed, &client->clock);
+	if (waiter.next)
+		waiter.next->prev = &waiter;
+	client->waiters = &waiter;
+	call->waiter = &waiter;
+	if (deadline_ms == BRINE_FOREVER) {
+		pthread_cond_wait(&waiter.changed, &client->lock);
+	} else {
+		struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+		                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+		pthread_cond_timedwait(&waiter.changed, &client->lock, &until);
+	}
+	call->waiter = NULL;
+	if (waiter.prev)
+		waiter.prev->next = waiter.next;
+	else
+		client->waiters = waiter.next;
+	if (waiter.next)
+		waiter.next->prev = waiter.prev;
+	pthread_cond_destroy(&waiter.changed);
+}
+
+int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
+                      uint64_t deadline_ms)
+{
+	int status = 0;
+	if (condition(client, call))
+		return 0;
+	if (!brine_client_may_wait(client))
+		return BRINE_ERR_WOULD_BLOCK;
+	while (!condition(client, call) && status == 0) {
+		if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
+			status = BRINE_ERR_DEADLINE;
+		else if (client->moving || client->has_thread || client->closing)
+			sleep_until_told(client, call, condition != brine_call_is_over, deadline_ms);
+		else
+			turn(client, deadline_ms);
+	}
+	/* The next one moves the bytes. */
+	if (!client->moving && client->waiters)
+		pthread_cond_signal(&client->waiters->changed);
+	return status;
+}
+
+/* ---- the program's loop ---- */
+
+int brine_client_get_fd(const struct brine_client *client)
+{
+	return client->options.mode == BRINE_CLIENT_LOOP ? client->watcher.fd : BRINE_ERR_STATE;
+}
+
+int brine_client_get_timeout_ms(struct brine_client *client)
+{
+	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_LOOP)
+		return -1;
+	pthread_mutex_lock(&client->lock);
+	client->polled_until = brine_client_due(client);
+	int wait_ms = brine_wait_ms(client->polled_until);
+	pthread_mutex_unlock(&client->lock);
+	return wait_ms;
+}
+
+int brine_client_process(struct brine_client *client)
+{
+	int status = brine_client_check(client, NULL);
+	if (status < 0)
+		return status;
+	if (client->options.mode != BRINE_CLIENT_LOOP)
+		return BRINE_ERR_STATE;
+	brine_client_hold(client);
+	pthread_mutex_lock(&client->lock);
+	if (client->moving || client->closing || client->calls_back) {
+		status = BRINE_ERR_BUSY;
+	} else {
+		client->moving = true;
+		client->process_status = 0;
+		brine_bell_silence(client->bell);
+		uint64_t now_ms = brine_clock_ms();
+		for (struct brine_client_link *node = client->links; node; node = node->next)
+			for (int i = 0; i < READS_MAX && read_link(client, node, now_ms); i++)
+				brine_client_events(client, node, now_ms);
+		serve_all(client);
+		flush_callbacks(client);
+		serve_all(client);
+		if (!client->free_deferred)
+			update_watcher(client);
+		client->polled_until = brine_client_due(client);
+		status = client->process_status;
+		stop_moving(client);
+	}
+	pthread_mutex_unlock(&client->lock);
+	brine_client_drop(client);
+	return status;
+}

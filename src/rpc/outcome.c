@@ -1,0 +1,157 @@
+/* What became of a call: kept in the call, and asked of it. */
+#include "rpc/client.h"
+
+#include <inttypes.h>
+
+enum {
+	BUDGET_BASE = 64 * 1024, /* what the answer may cost in memory: this, and */
+	BUDGET_FACTOR = 16,      /* so many bytes for each byte that came */
+	ESCAPE_FACTOR = 4,       /* the most bytes that brine_escape() makes of one */
+};
+
+static bool is_finished(const struct brine_call *call)
+{
+	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
+}
+
+int brine_call_status(const struct brine_call *call)
+{
+	return is_finished(call) ? call->status : 0;
+}
+
+int64_t brine_call_code(const struct brine_call *call)
+{
+	return is_finished(call) ? call->code : 0;
+}
+
+static struct brine_bytes when_finished(const struct brine_call *call, const struct brine_bytes *bytes)
+{
+	return is_finished(call) ? *bytes : (struct brine_bytes){NULL, 0};
+}
+
+struct brine_bytes brine_call_error_data(const struct brine_call *call)
+{
+	return when_finished(call, &call->data);
+}
+
+struct brine_bytes brine_call_result(const struct brine_call *call)
+{
+	return when_finished(call, &call->result);
+}
+
+struct brine_bytes brine_call_metadata(const struct brine_call *call)
+{
+	return when_finished(call, &call->result_metadata);
+}
+
+const char *brine_call_error_text(const struct brine_call *call)
+{
+	int state = brine_call_state_of(call);
+	if (state != BRINE_CALL_FINISHED)
+		return state == BRINE_CALL_RUNNING ? "the call is running" : "the call was not made";
+	if (call->text)
+		return call->text;
+	return call->status && call->error.code == call->status ? call->error.text : brine_error_text(call->status);
+}
+
+int brine_call_error_loads(struct brine_call *call, const struct brine_type *type, void *ret_message)
+{
+	if (!is_finished(call) || call->data.size == 0)
+		return BRINE_ERR_NOT_FOUND;
+	return brine_decode(ret_message, type, call->data, BRINE_AS_RESULT, BRINE_DECODE_CHECKED, &call->arena, NULL);
+}
+
+/* Copies bytes of the connection into the call. False when out of memory. */
+static bool keep(struct brine_call *call, struct brine_bytes bytes, struct brine_bytes *ret_copy)
+{
+	if (bytes.size == 0)
+		return true;
+	const void *copy = brine_arena_copy(&call->arena, bytes.data, bytes.size);
+	if (copy)
+		*ret_copy = (struct brine_bytes){copy, bytes.size};
+	return copy != NULL;
+}
+
+/* Keeps what an answer holds and bounds what decoding it may cost. */
+static int keep_answer(struct brine_call *call, const struct brine_event *event)
+{
+	size_t size = event->result.size + event->error.text.size + event->error.data.size + event->metadata.size;
+	size_t used = call->arena.used;
+	call->arena.budget = size < (SIZE_MAX - used) / BUDGET_FACTOR - BUDGET_BASE
+	                             ? used + size * BUDGET_FACTOR + BUDGET_BASE
+	                             : SIZE_MAX;
+	if (keep(call, event->result, &call->result) && keep(call, event->error.data, &call->data) &&
+	    keep(call, event->metadata, &call->result_metadata))
+		return 0;
+	return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory keeping the answer");
+}
+
+/* "no such method: 'x' (error 2 from the server)". */
+static const char *remote_text(struct brine_call *call, const struct brine_frame_error *error)
+{
+	size_t capacity = error->text.size * ESCAPE_FACTOR + 1;
+	char *escaped = brine_arena_alloc(&call->arena, capacity);
+	if (!escaped)
+		return NULL;
+	brine_escape(escaped, capacity, error->text.data, error->text.size);
+	return brine_arena_printf(&call->arena, "%s (error %" PRId64 " from the server)",
+	                          escaped[0] ? escaped : brine_code_text(error->code), error->code)
+	        .data;
+}
+
+static int take_error(struct brine_call *call, const struct brine_event *event)
+{
+	int status = keep_answer(call, event);
+	if (status < 0)
+		return status;
+	call->code = event->error.code;
+	call->text = remote_text(call, &event->error);
+	if (call->code == BRINE_CODE_DEADLINE)
+		return BRINE_ERR_DEADLINE;
+	return call->code == BRINE_CODE_CANCELLED ? BRINE_ERR_CANCELLED : BRINE_ERR_REMOTE;
+}
+
+/* The connection ended under the call: says why. */
+static int take_loss(const struct brine_client *client, const struct brine_link *link, struct brine_call *call,
+                     int status)
+{
+	const struct brine_error *fault = brine_conn_fault(link->conn);
+	const char *why = link->system_errno ? strerror(link->system_errno) : "the peer closed";
+	if (fault->code)
+		why = fault->text;
+	if (fault->code == BRINE_ERR_NOT_BRINE)
+		status = BRINE_ERR_NOT_BRINE;
+	return brine_fail(&call->error, status, fault->offset, "%s: %s: %s", brine_error_text(status),
+	                  client->peer_text, why);
+}
+
+static int take_deadline(const struct brine_client *client, struct brine_call *call)
+{
+	uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : client->options.timeout_ms;
+	call->code = BRINE_CODE_DEADLINE;
+	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
+	                  "deadline exceeded: no answer from %s within %" PRIu64 " ms", client->peer_text, timeout_ms);
+}
+
+int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
+                            struct brine_call *call, const struct brine_event *event)
+{
+	switch (event->status) {
+	case BRINE_OK: return keep_answer(call, event);
+	case BRINE_ERR_REMOTE: return take_error(call, event);
+	case BRINE_ERR_DEADLINE: return take_deadline(client, call);
+	case BRINE_ERR_CANCELLED: call->code = BRINE_CODE_CANCELLED; return BRINE_ERR_CANCELLED;
+	default: return take_loss(client, &node->link, call, event->status);
+	}
+}
+
+void brine_call_tell(struct brine_client *client, struct brine_call *call)
+{
+	size_t count = call->told ? 0 : call->begun;
+	call->told = true;
+	for (size_t i = count; i-- > 0;) {
+		const struct brine_client_interceptor *interceptor = &client->options.interceptors[i];
+		if (interceptor->after)
+			interceptor->after(call, call->method_name, brine_call_status(call), interceptor->user);
+	}
+}
