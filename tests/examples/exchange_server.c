@@ -11,14 +11,12 @@
 
 enum {
 	QUANTITY_MOST = 1000,
-	SETTLING_MOST = 64,
 };
 
+/* Belongs to the server's only loop thread, where all handlers run but settle. */
 struct exchange {
 	uint64_t orders;
 	uint64_t trades;
-	struct brine_request *settling[SETTLING_MOST]; /* answered later, or let go */
-	unsigned settling_count;
 };
 
 static const struct {
@@ -127,34 +125,18 @@ static int note(struct brine_request *request, const struct exchange_note_reques
 	return 0;
 }
 
-/* Those who wait for the bank and stopped waiting: a pending request must be answered once, also when nobody listens.
- */
-static void let_go(struct exchange *exchange)
-{
-	unsigned kept = 0;
-	for (unsigned i = 0; i < exchange->settling_count; i++) {
-		struct brine_request *request = exchange->settling[i];
-		if (brine_request_cancelled(request))
-			brine_request_fail(request, BRINE_CODE_CANCELLED, "nobody waits any more");
-		else
-			exchange->settling[kept++] = request;
-	}
-	exchange->settling_count = kept;
-}
-
+/* Marked blocking in the schema: it runs on a worker and may wait, here for a bank, while the loop goes on. */
 static int settle(struct brine_request *request, const struct exchange_settle_request *in,
                   struct exchange_settle_reply *reply, void *user)
 {
-	struct exchange *exchange = user;
-	let_go(exchange);
+	(void)user;
+	for (uint64_t waited_ms = 0; waited_ms < in->delay_ms; waited_ms += 10) {
+		if (brine_request_cancelled(request))
+			return brine_request_fail(request, BRINE_CODE_CANCELLED, "nobody waits any more");
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
 	reply->balance = 1000000;
-	if (in->delay_ms == 0)
-		return 0;
-	if (exchange->settling_count == SETTLING_MOST)
-		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "the bank is busy");
-	/* The bank of this example never calls back: the caller's deadline ends it. */
-	exchange->settling[exchange->settling_count++] = request;
-	return BRINE_PENDING;
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -183,10 +165,7 @@ int main(int argc, char **argv)
 
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	int status = brine_server_run(server, &error);
-	/* No connection is left: whoever still waited for the bank has stopped waiting. */
-	let_go(&exchange);
-	if (status < 0)
+	if (brine_server_run(server, &error) < 0)
 		goto failed;
 	brine_server_free(server);
 	return 0;

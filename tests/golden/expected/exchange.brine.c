@@ -261,7 +261,7 @@ static const struct brine_method exchange_methods[] = {
 	{"exchange.Exchange/Note", &exchange_note_request_type, &exchange_note_reply_type,
 	 0, invoke_exchange_note},
 	{"exchange.Exchange/Settle", &exchange_settle_request_type, &exchange_settle_reply_type,
-	 0, invoke_exchange_settle},
+	 BRINE_METHOD_BLOCKING, invoke_exchange_settle},
 	{"exchange.Exchange/Watch", &exchange_watch_request_type, &exchange_trade_type,
 	 BRINE_METHOD_DOWNLOAD, NULL},
 };
