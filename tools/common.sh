@@ -37,7 +37,7 @@ install them as root: apt-get install ${missing[*]}"
 # What building needs, and what the tests need besides.
 # libprotobuf-dev holds the standard schemas (google/protobuf/timestamp.proto).
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmsgpack-dev libjansson-dev protobuf-compiler libprotobuf-dev)
-test_packages=(git g++ libcmocka-dev python3 python3-msgpack)
+test_packages=(git g++ libcmocka-dev python3 python3-msgpack libuv1-dev libev-dev libsystemd-dev libglib2.0-dev)
 full_packages=(clang libclang-rt-14-dev clang-format spin)
 
 # step TITLE COMMAND...: runs it, prints its time; on failure shows the end of its output and ends the script.

@@ -1,4 +1,5 @@
-/* brine/brine.h - everything but brine/untyped.h, which includes msgpack.h. */
+/* brine/brine.h - everything but brine/untyped.h, which includes msgpack.h, and brine/loop, which includes headers of
+ * loops. */
 #ifndef BRINE_BRINE_H
 #define BRINE_BRINE_H
 

@@ -1,0 +1,93 @@
+/* brine/loop/sd_event.h - a client in an sd-event loop. Link libsystemd; the library itself does not.
+ *
+ *   options.mode = BRINE_CLIENT_LOOP;
+ *   brine_client_open(&client, address, &options, &error);
+ *   brine_sd_event_attach(&adapter, client, event);       calls begin, on_done comes from sd_event_loop()
+ *   ...
+ *   brine_sd_event_detach(&adapter); brine_client_free(client);
+ *
+ * All of it on the loop's thread. */
+#ifndef BRINE_LOOP_SD_EVENT_H
+#define BRINE_LOOP_SD_EVENT_H
+
+#include <brine/client.h>
+
+#include <systemd/sd-event.h>
+
+#include <errno.h>
+#include <time.h>
+
+/* The caller's storage, from attach to detach; neither moved nor copied meanwhile. Private. The client stays the
+ * caller's and must outlive it; the event loop is kept by its sources. */
+struct brine_sd_event {
+	struct brine_client *client;
+	sd_event_source *readable;
+	sd_event_source *timer;
+};
+
+/* Lets the client work. Its callbacks may detach, so nothing is touched after it. How the connection fares is told to
+ * the calls; a negative result would switch the source off. */
+static inline int brine_sd_event_on_readable(sd_event_source *source, int fd, uint32_t events, void *user)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	brine_client_process(((struct brine_sd_event *)user)->client);
+	return 0;
+}
+
+static inline int brine_sd_event_on_timer(sd_event_source *source, uint64_t time_us, void *user)
+{
+	(void)source;
+	(void)time_us;
+	brine_client_process(((struct brine_sd_event *)user)->client);
+	return 0;
+}
+
+/* Before the loop waits: whatever ran since may have begun calls, whose deadlines count. */
+static inline int brine_sd_event_on_prepare(sd_event_source *source, void *user)
+{
+	struct brine_sd_event *adapter = (struct brine_sd_event *)user;
+	int timeout_ms = brine_client_get_timeout_ms(adapter->client);
+	uint64_t now_us;
+	if (timeout_ms < 0)
+		return sd_event_source_set_enabled(adapter->timer, SD_EVENT_OFF);
+	int status = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now_us);
+	if (status >= 0)
+		status = sd_event_source_set_time(adapter->timer, now_us + (uint64_t)timeout_ms * 1000);
+	return status < 0 ? status : sd_event_source_set_enabled(adapter->timer, SD_EVENT_ONESHOT);
+}
+
+/* Detaches, before the client is freed; also from inside any callback. The storage is the caller's again at once. */
+static inline void brine_sd_event_detach(struct brine_sd_event *adapter)
+{
+	adapter->readable = sd_event_source_disable_unref(adapter->readable);
+	adapter->timer = sd_event_source_disable_unref(adapter->timer);
+}
+
+/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: sd-event refused. On
+ * failure nothing is attached. */
+static inline int brine_sd_event_attach(struct brine_sd_event *adapter, struct brine_client *client, sd_event *event)
+{
+	int fd = brine_client_get_fd(client);
+	if (fd < 0)
+		return fd;
+	adapter->client = client;
+	adapter->readable = adapter->timer = NULL;
+	int status = sd_event_add_io(event, &adapter->readable, fd, EPOLLIN, brine_sd_event_on_readable, adapter);
+	/* An accuracy of 1 microsecond: the default, 250 ms, is for timers that save power. */
+	if (status >= 0)
+		status = sd_event_add_time(event, &adapter->timer, CLOCK_MONOTONIC, 0, 1, brine_sd_event_on_timer,
+		                           adapter);
+	if (status >= 0)
+		status = sd_event_source_set_enabled(adapter->timer, SD_EVENT_OFF);
+	if (status >= 0)
+		status = sd_event_source_set_prepare(adapter->readable, brine_sd_event_on_prepare);
+	if (status >= 0)
+		return 0;
+	brine_sd_event_detach(adapter);
+	errno = -status;
+	return BRINE_ERR_SYSTEM;
+}
+
+#endif

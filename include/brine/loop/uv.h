@@ -1,0 +1,100 @@
+/* brine/loop/uv.h - a client in a libuv loop. Link libuv; the library itself does not.
+ *
+ *   options.mode = BRINE_CLIENT_LOOP;
+ *   brine_client_open(&client, address, &options, &error);
+ *   brine_uv_attach(&adapter, client, loop);              calls begin, on_done comes from uv_run()
+ *   ...
+ *   brine_uv_detach(&adapter, detached); brine_client_free(client);
+ *
+ * All of it on the loop's thread. An attached client keeps the loop running, as every handle does. */
+#ifndef BRINE_LOOP_UV_H
+#define BRINE_LOOP_UV_H
+
+#include <brine/client.h>
+
+#include <uv.h>
+
+#include <errno.h>
+
+/* The caller's storage, from attach until `detached` was called; neither moved nor copied meanwhile. Private but for
+ * user, which is the caller's. The client and the loop stay the caller's too and must outlive it. */
+struct brine_uv {
+	void *user;
+	struct brine_client *client;
+	uv_poll_t readable;
+	uv_timer_t timer;
+	uv_prepare_t prepare;
+	unsigned open; /* handles that libuv has not let go */
+	void (*detached)(struct brine_uv *adapter);
+};
+
+/* Lets the client work. Its callbacks may detach, so nothing is touched after it. How the connection fares is told to
+ * the calls. */
+static inline void brine_uv_process(struct brine_uv *adapter)
+{
+	brine_client_process(adapter->client);
+}
+
+static inline void brine_uv_on_readable(uv_poll_t *handle, int status, int events)
+{
+	(void)status;
+	(void)events;
+	brine_uv_process((struct brine_uv *)handle->data);
+}
+
+static inline void brine_uv_on_timer(uv_timer_t *handle)
+{
+	brine_uv_process((struct brine_uv *)handle->data);
+}
+
+/* Before the loop waits: whatever ran since may have begun calls, whose deadlines count. */
+static inline void brine_uv_on_prepare(uv_prepare_t *handle)
+{
+	struct brine_uv *adapter = (struct brine_uv *)handle->data;
+	int timeout_ms = brine_client_get_timeout_ms(adapter->client);
+	if (timeout_ms < 0)
+		uv_timer_stop(&adapter->timer);
+	else
+		uv_timer_start(&adapter->timer, brine_uv_on_timer, (uint64_t)timeout_ms, 0);
+}
+
+/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: libuv refused. On
+ * failure nothing is attached. adapter->user is left as it is. */
+static inline int brine_uv_attach(struct brine_uv *adapter, struct brine_client *client, uv_loop_t *loop)
+{
+	int fd = brine_client_get_fd(client);
+	if (fd < 0)
+		return fd;
+	int status = uv_poll_init(loop, &adapter->readable, fd);
+	if (status < 0) {
+		errno = -status;
+		return BRINE_ERR_SYSTEM;
+	}
+	uv_timer_init(loop, &adapter->timer);
+	uv_prepare_init(loop, &adapter->prepare);
+	adapter->client = client;
+	adapter->readable.data = adapter->timer.data = adapter->prepare.data = adapter;
+	adapter->open = 3;
+	uv_poll_start(&adapter->readable, UV_READABLE, brine_uv_on_readable);
+	uv_prepare_start(&adapter->prepare, brine_uv_on_prepare);
+	return 0;
+}
+
+static inline void brine_uv_on_close(uv_handle_t *handle)
+{
+	struct brine_uv *adapter = (struct brine_uv *)handle->data;
+	if (--adapter->open == 0 && adapter->detached)
+		adapter->detached(adapter);
+}
+
+/* Detaches, once, before the client is freed; also from inside any callback. The client is not touched again, so it may
+ * be freed at once; the storage is libuv's until `detached` (NULL: none) was called, from uv_run(). */
+static inline void brine_uv_detach(struct brine_uv *adapter, void (*detached)(struct brine_uv *adapter))
+{
+	adapter->detached = detached;
+	uv_close((uv_handle_t *)&adapter->readable, brine_uv_on_close);
+	uv_close((uv_handle_t *)&adapter->timer, brine_uv_on_close);
+	uv_close((uv_handle_t *)&adapter->prepare, brine_uv_on_close);
+}
+
+#endif
