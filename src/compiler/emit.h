@@ -11,10 +11,11 @@ int emit_source(struct schema *schema, const struct schema_file *file, struct br
 /* The C type of one value of a field: "int64_t", "struct exchange_fill". */
 const char *emit_value_type(struct schema *schema, const struct schema_field *field);
 
-/* Neither side streams: there are a stub, a handler and a reply. */
-static inline bool emit_is_unary(const struct schema_method *method)
-{
-	return !(method->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD));
-}
+/* The schema's comments about a declaration of several lines. */
+void emit_comment(struct text *text, const struct schema_decl *decl);
+
+/* One service, in the header and in the source. */
+void emit_service_header(struct text *text, const struct schema_service *service);
+void emit_service_source(struct text *text, const struct schema_service *service);
 
 #endif

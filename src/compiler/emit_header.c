@@ -42,8 +42,7 @@ static void end_line(struct text *text, const char *note, const struct schema_de
 	text_end_line(text, note, place_of(decl).trailing);
 }
 
-/* For declarations of several lines: all comments above. */
-static void comment_block(struct text *text, const struct schema_decl *decl)
+void emit_comment(struct text *text, const struct schema_decl *decl)
 {
 	text_comment(text, 0, place_of(decl).leading);
 	text_comment(text, 0, place_of(decl).trailing);
@@ -133,7 +132,7 @@ static void emit_constant(struct text *text, const char *name, int32_t number)
 static void emit_enum(struct text *text, const struct schema_enum *enumeration)
 {
 	text_printf(text, "\n");
-	comment_block(text, &enumeration->decl);
+	emit_comment(text, &enumeration->decl);
 	text_printf(text, "enum %s {\n", enumeration->decl.c_name);
 	for (size_t i = 0; i < enumeration->value_count; i++) {
 		const struct schema_enum_value *value = &enumeration->values[i];
@@ -213,7 +212,7 @@ static void emit_struct(struct schema *schema, struct text *text, const struct s
 		text_printf(text, "/* One pair of %s of struct %s. */\n", message->entry_of->decl.c_name,
 		            message->outer->decl.c_name);
 	else
-		comment_block(text, &message->decl);
+		emit_comment(text, &message->decl);
 	text_printf(text, "struct %s {\n", message->decl.c_name);
 	for (size_t i = 0; i < message->field_count; i++) {
 		const struct schema_field *field = &message->fields[i];
@@ -272,64 +271,6 @@ static void emit_codec(struct schema *schema, struct text *text, const struct sc
 			emit_find(schema, text, message, &message->fields[i]);
 }
 
-/* The calls of a client, and the later answer of a server. */
-static void emit_stubs(struct text *text, const struct schema_method *method)
-{
-	const char *name = method->decl.c_name, *input = method->input->decl.c_name,
-	           *output = method->output->decl.c_name;
-	text_printf(text, "\n");
-	comment_block(text, &method->decl);
-	text_printf(text,
-	            "int %s(struct brine_client *client, struct brine_call *call,\n"
-	            "\tconst struct %s *request, struct %s *response);\n",
-	            name, input, output);
-	if (method->output->field_count == 0)
-		text_printf(text,
-		            "/* The same without waiting for an answer. */\n"
-		            "int %s_notify(struct brine_client *client, struct brine_call *call,\n"
-		            "\tconst struct %s *request);\n",
-		            name, input);
-	text_printf(text,
-	            "/* Answers a call whose handler returned BRINE_PENDING. */\n"
-	            "int %s_reply(struct brine_request *request, const struct %s *response);\n",
-	            name, output);
-}
-
-static void emit_service(struct text *text, const struct schema_service *service)
-{
-	const char *name = service->decl.c_name;
-	text_printf(text, "\n/* Service %s. */\nextern const struct brine_service %s_service;\n",
-	            service->decl.full_name, name);
-	bool any = false;
-	for (size_t i = 0; i < service->method_count; i++) {
-		if (emit_is_unary(&service->methods[i]))
-			emit_stubs(text, &service->methods[i]);
-		any |= emit_is_unary(&service->methods[i]);
-	}
-	text_printf(text, "\n");
-	comment_block(text, &service->decl);
-	text_printf(text, "struct %s_handlers {\n", name);
-	for (size_t i = 0; i < service->method_count; i++) {
-		const struct schema_method *method = &service->methods[i];
-		if (!emit_is_unary(method))
-			continue;
-		text_printf(
-		        text,
-		        "\tint (*%s)(struct brine_request *request, const struct %s *message, struct %s *response,\n"
-		        "\t\tvoid *user);\n",
-		        method->member, method->input->decl.c_name, method->output->decl.c_name);
-	}
-	if (!any)
-		text_printf(text, "\tchar unused; /* C has no empty structs */\n");
-	text_printf(
-	        text,
-	        "};\n\n/* Registers the handlers, as brine_server_serve(): NULL ones answer \"no such method\". */\n");
-	text_printf(text,
-	            "int %s_serve(struct brine_server *server, const struct %s_handlers *handlers, void *user,\n"
-	            "\tstruct brine_error *error);\n",
-	            name, name);
-}
-
 int emit_header(struct schema *schema, const struct schema_file *file, struct brine_buf *out)
 {
 	struct text text = {out, 0};
@@ -341,7 +282,7 @@ int emit_header(struct schema *schema, const struct schema_file *file, struct br
 		if (!file->messages[i]->is_entry)
 			emit_codec(schema, &text, file->messages[i]);
 	for (size_t i = 0; i < file->service_count; i++)
-		emit_service(&text, &file->services[i]);
+		emit_service_header(&text, &file->services[i]);
 	text_printf(&text, "\nBRINE_END\n\n#endif\n");
 	return schema->status < 0 ? schema->status : text.status;
 }

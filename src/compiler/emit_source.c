@@ -116,93 +116,6 @@ static void emit_type(struct text *text, const struct schema_message *message)
 	            storage, name, name, full_name, layout, name);
 }
 
-static void emit_flags(struct text *text, uint32_t flags)
-{
-	static const char *const names[] = {"UPLOAD", "DOWNLOAD", "BLOCKING", "IDEMPOTENT"};
-	const char *before = "";
-	for (unsigned bit = 0; bit < sizeof names / sizeof names[0]; bit++) {
-		if (flags & 1u << bit) {
-			text_printf(text, "%sBRINE_METHOD_%s", before, names[bit]);
-			before = " | ";
-		}
-	}
-	text_printf(text, "%s", flags ? "" : "0");
-}
-
-static void emit_invoke(struct text *text, const struct schema_method *method)
-{
-	const char *handlers = method->service->decl.c_name;
-	text_printf(text,
-	            "\nstatic int invoke_%s(const void *handlers, struct brine_request *request, const void *message,\n"
-	            "\tvoid *response, void *user)\n{\n"
-	            "\tconst struct %s_handlers *table = handlers;\n"
-	            "\treturn table->%s ? table->%s(request, message, response, user) : BRINE_ERR_NO_METHOD;\n}\n",
-	            method->decl.c_name, handlers, method->member, method->member);
-}
-
-static void emit_stubs(struct text *text, const struct schema_method *method, size_t index)
-{
-	const char *name = method->decl.c_name, *service = method->service->decl.c_name;
-	const char *input = method->input->decl.c_name, *output = method->output->decl.c_name;
-	text_printf(text,
-	            "\nint %s(struct brine_client *client, struct brine_call *call,\n"
-	            "\tconst struct %s *request, struct %s *response)\n{\n"
-	            "\treturn brine_client_call(client, call, &%s_methods[%zu], request, response);\n}\n",
-	            name, input, output, service, index);
-	if (method->output->field_count == 0)
-		text_printf(text,
-		            "\nint %s_notify(struct brine_client *client, struct brine_call *call,\n"
-		            "\tconst struct %s *request)\n{\n"
-		            "\treturn brine_client_notify(client, call, &%s_methods[%zu], request);\n}\n",
-		            name, input, service, index);
-	text_printf(text,
-	            "\nint %s_reply(struct brine_request *request, const struct %s *response)\n{\n"
-	            "\treturn brine_request_reply(request, response);\n}\n",
-	            name, output);
-}
-
-static void emit_methods(struct text *text, const struct schema_service *service)
-{
-	text_printf(text, "\nstatic const struct brine_method %s_methods[] = {\n", service->decl.c_name);
-	for (size_t i = 0; i < service->method_count; i++) {
-		const struct schema_method *method = &service->methods[i];
-		text_printf(text, "\t{");
-		text_literal(text, method->wire_name);
-		text_printf(text, ", &%s_type, &%s_type,\n\t ", method->input->decl.c_name,
-		            method->output->decl.c_name);
-		emit_flags(text, method->flags);
-		if (emit_is_unary(method))
-			text_printf(text, ", invoke_%s},\n", method->decl.c_name);
-		else
-			text_printf(text, ", NULL},\n");
-	}
-	text_printf(text, "};\n");
-}
-
-static void emit_service(struct text *text, const struct schema_service *service)
-{
-	const char *name = service->decl.c_name;
-	for (size_t i = 0; i < service->method_count; i++)
-		if (emit_is_unary(&service->methods[i]))
-			emit_invoke(text, &service->methods[i]);
-	if (service->method_count) {
-		emit_methods(text, service);
-		text_printf(text, "const struct brine_service %s_service = {BRINE_ABI, \"%s\", %s_methods, %zu};\n",
-		            name, service->decl.full_name, name, service->method_count);
-	} else {
-		text_printf(text, "\nconst struct brine_service %s_service = {BRINE_ABI, \"%s\", NULL, 0};\n", name,
-		            service->decl.full_name);
-	}
-	for (size_t i = 0; i < service->method_count; i++)
-		if (emit_is_unary(&service->methods[i]))
-			emit_stubs(text, &service->methods[i], i);
-	text_printf(text,
-	            "\nint %s_serve(struct brine_server *server, const struct %s_handlers *handlers, void *user,\n"
-	            "\tstruct brine_error *error)\n{\n"
-	            "\treturn brine_server_serve(server, &%s_service, handlers, user, error);\n}\n",
-	            name, name, name);
-}
-
 /* Entries before the messages that name them: their types are static. */
 static void emit_types(struct text *text, const struct schema_file *file)
 {
@@ -222,6 +135,6 @@ int emit_source(struct schema *schema, const struct schema_file *file, struct br
 		emit_enum(&text, file->enums[i]);
 	emit_types(&text, file);
 	for (size_t i = 0; i < file->service_count; i++)
-		emit_service(&text, &file->services[i]);
+		emit_service_source(&text, &file->services[i]);
 	return schema->status < 0 ? schema->status : text.status;
 }

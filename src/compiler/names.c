@@ -245,8 +245,9 @@ static const char *service_base(struct schema *schema, const struct schema_decl 
 
 static void name_method(struct name_table *table, struct name_table *members, struct schema_method *method)
 {
-	/* Those that are not generated yet are kept free, so that a later version does not break a schema. */
-	static const char *const suffixes[] = {"begin", "finish", "notify", "reply", "open", "next", "send", "close"};
+	/* Kept free whatever streams, so that a method may begin to. */
+	static const char *const suffixes[] = {"begin", "finish", "notify",       "reply",        "open",
+	                                       "next",  "send",   "request_next", "request_send", "close"};
 	struct schema *schema = table->schema;
 	struct schema_decl *decl = &method->decl;
 	decl->c_name = global_name(schema, method->service->decl.c_name, decl);
@@ -262,7 +263,7 @@ static void name_method(struct name_table *table, struct name_table *members, st
 
 static void name_service(struct name_table *table, struct name_table *members, struct schema_service *service)
 {
-	static const char *const suffixes[] = {"serve", "service", "client", "methods"};
+	static const char *const suffixes[] = {"serve", "client_serve", "service", "client", "methods"};
 	struct schema_decl *decl = &service->decl;
 	decl->c_name = service_base(table->schema, decl);
 	add(table, SPACE_TAG, schema_printf(table->schema, "%s_handlers", decl->c_name), decl);
@@ -310,6 +311,8 @@ static void name_file(struct schema *schema, struct schema_file *file)
  *   enum Side, value SIDE_BUY        enum <prefix>_side, ..._enum, <PREFIX>_SIDE_BUY; value BUY: <PREFIX>_SIDE_BUY too
  *   member limit of a oneof price    which_price, price.limit, <MESSAGE>_LIMIT
  *   service Exchange, method Place   <prefix>_exchange_place(); <prefix>_place() where the package ends with exchange
+ *     nobody streams                 and _begin, _finish, _notify; for handlers _reply
+ *     somebody streams               _open, _next, _send, _close; for handlers _request_next, _request_send, _reply
  *   field                            as in the schema
  * A member that is a keyword, a macro or has no lower-case letter gets _ behind it, one that begins with _ gets x
  * before it; a whole name that libc has gets _ behind it. Tags are apart from other names, as struct stat and stat()

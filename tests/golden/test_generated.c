@@ -139,7 +139,7 @@ static void enums_keep_their_names(void **state)
 	assert_string_equal(everything_order_nested_kind_enum.name, "everything.Order.Nested.Kind");
 }
 
-/* What the fakes were called with. */
+/* What the fakes were called with. Each returns its own number. */
 static struct {
 	const void *object, *message, *handlers;
 	void *response, *user;
@@ -166,6 +166,21 @@ int brine_client_notify(struct brine_client *client, struct brine_call *call, co
 	return brine_client_call(client, call, method, request, NULL) + 1;
 }
 
+int brine_client_begin(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
+                       const void *request)
+{
+	brine_client_call(client, NULL, method, request, NULL);
+	seen.object = call;
+	return 25;
+}
+
+int brine_call_finish(struct brine_call *call, void *response)
+{
+	seen.object = call;
+	seen.response = response;
+	return 26;
+}
+
 int brine_request_reply(struct brine_request *request, const void *response)
 {
 	seen.object = request;
@@ -173,43 +188,74 @@ int brine_request_reply(struct brine_request *request, const void *response)
 	return 23;
 }
 
-int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
-                       void *user, struct brine_error *error)
+static int serve(void *object, const struct brine_service *service, const void *handlers, void *user)
 {
-	(void)error;
-	seen.object = server;
+	seen.object = object;
 	seen.service = service;
 	seen.handlers = handlers;
 	seen.user = user;
 	return 24;
 }
 
-static void stubs_hand_on_what_they_get(void **state)
+int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
+                       void *user, struct brine_error *error)
+{
+	(void)error;
+	return serve(server, service, handlers, user);
+}
+
+/* Distinct addresses that stand for a client, a server, a call and a request; nothing looks inside. */
+static struct brine_call call;
+static char places[3];
+#define CLIENT  ((struct brine_client *)&places[0])
+#define SERVER  ((struct brine_server *)&places[1])
+#define REQUEST ((struct brine_request *)&places[2])
+
+/* Forgets, so that nothing is seen that a call before did. */
+#define assert_calls(number, call_)                                                                                    \
+	do {                                                                                                           \
+		memset(&seen, 0, sizeof seen);                                                                         \
+		assert_int_equal(call_, number);                                                                       \
+	} while (0)
+
+static void unary_stubs_hand_on_what_they_get(void **state)
 {
 	(void)state;
-	char client, server, request, user;
 	struct everything_scalars in = {.i32 = 1}, out;
 	struct everything_empty nothing;
-	assert_int_equal(everything_echo((void *)&client, NULL, &in, &out), 21);
-	assert_ptr_equal(seen.object, &client);
+	assert_calls(21, everything_echo(CLIENT, NULL, &in, &out));
+	assert_ptr_equal(seen.object, CLIENT);
 	assert_ptr_equal(seen.message, &in);
 	assert_ptr_equal(seen.response, &out);
 	assert_string_equal(seen.method->name, "everything.Everything/Echo");
 	assert_int_equal(seen.method->flags, BRINE_METHOD_IDEMPOTENT);
-	assert_int_equal(everything_tell((void *)&client, NULL, &in, &nothing), 21);
-	assert_int_equal(everything_tell_notify((void *)&client, NULL, &in), 22);
+	assert_calls(21, everything_tell(CLIENT, NULL, &in, &nothing));
+	assert_ptr_equal(seen.response, &nothing);
+	assert_calls(22, everything_tell_notify(CLIENT, NULL, &in));
 	assert_int_equal(seen.notified, 1);
 	assert_string_equal(seen.method->name, "everything.Everything/Tell");
 	assert_ptr_equal(seen.method->response, &everything_empty_type);
-	assert_int_equal(everything_echo_reply((void *)&request, &out), 23);
-	assert_ptr_equal(seen.object, &request);
+	assert_calls(25, everything_echo_begin(CLIENT, &call, &in));
+	assert_ptr_equal(seen.object, &call);
+	assert_ptr_equal(seen.message, &in);
+	assert_string_equal(seen.method->name, "everything.Everything/Echo");
+	assert_calls(26, everything_echo_finish(&call, &out));
+	assert_ptr_equal(seen.object, &call);
+	assert_ptr_equal(seen.response, &out);
+	assert_calls(23, everything_echo_reply(REQUEST, &out));
+	assert_ptr_equal(seen.object, REQUEST);
 	assert_ptr_equal(seen.message, &out);
+}
+
+static void registrations_hand_on_what_they_get(void **state)
+{
+	(void)state;
 	static const struct everything_handlers handlers;
-	assert_int_equal(everything_serve((void *)&server, &handlers, &user, NULL), 24);
-	assert_ptr_equal(seen.object, &server);
+	assert_calls(24, everything_serve(SERVER, &handlers, &call, NULL));
+	assert_ptr_equal(seen.object, SERVER);
 	assert_ptr_equal(seen.service, &everything_service);
 	assert_ptr_equal(seen.handlers, &handlers);
-	assert_ptr_equal(seen.user, &user);
+	assert_ptr_equal(seen.user, &call);
 }
 
 static int echo(struct brine_request *request, const struct everything_scalars *message,
@@ -220,22 +266,48 @@ static int echo(struct brine_request *request, const struct everything_scalars *
 	return 31;
 }
 
+static int upload(struct brine_request *request, struct everything_empty *response, void *user)
+{
+	assert_ptr_equal(request, user);
+	response->unused = 7;
+	return 32;
+}
+
+static int download(struct brine_request *request, const struct everything_empty *message, void *user)
+{
+	assert_ptr_equal(request, user);
+	assert_int_equal(message->unused, 7);
+	return 33;
+}
+
+static int chat(struct brine_request *request, void *user)
+{
+	assert_ptr_equal(request, user);
+	return 34;
+}
+
 static void thunks_call_their_handler(void **state)
 {
 	(void)state;
-	char request;
 	struct everything_scalars in = {.u64 = 77}, out = {0};
-	const struct everything_handlers handlers = {.echo = echo};
+	struct everything_empty nothing = {0};
+	const struct everything_handlers handlers = {
+	        .echo = echo, .upload = upload, .download = download, .chat = chat};
+	const struct everything_handlers none = {0};
 	const struct brine_method *methods = everything_service.methods;
 	assert_int_equal(everything_service.method_count, 5);
-	assert_int_equal(methods[0].invoke(&handlers, (void *)&request, &in, &out, &request), 31);
+	assert_int_equal(methods[0].invoke(&handlers, REQUEST, &in, &out, REQUEST), 31);
 	assert_int_equal(out.u64, 77);
-	assert_int_equal(methods[1].invoke(&handlers, NULL, &in, &out, NULL), BRINE_ERR_NO_METHOD);
-	static const uint32_t streams[] = {BRINE_METHOD_UPLOAD, BRINE_METHOD_DOWNLOAD,
-	                                   BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD};
-	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(methods[2 + i].flags, streams[i]);
-		assert_null(methods[2 + i].invoke);
+	/* Whose items stream has no one message, or no one response. */
+	assert_int_equal(methods[2].invoke(&handlers, REQUEST, NULL, &nothing, REQUEST), 32);
+	assert_int_equal(nothing.unused, 7);
+	assert_int_equal(methods[3].invoke(&handlers, REQUEST, &nothing, NULL, REQUEST), 33);
+	assert_int_equal(methods[4].invoke(&handlers, REQUEST, NULL, NULL, REQUEST), 34);
+	static const uint32_t flags[] = {BRINE_METHOD_IDEMPOTENT, 0, BRINE_METHOD_UPLOAD, BRINE_METHOD_DOWNLOAD,
+	                                 BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD};
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(methods[i].flags, flags[i]);
+		assert_int_equal(methods[i].invoke(&none, REQUEST, &in, &out, NULL), BRINE_ERR_NO_METHOD);
 	}
 	assert_string_equal(everything_second_service.methods[0].name, "nvim_eval");
 	assert_int_equal(everything_second_service.methods[0].flags, BRINE_METHOD_BLOCKING);
@@ -247,10 +319,15 @@ static void thunks_call_their_handler(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(tables_pass_the_check),           cmocka_unit_test(random_messages_come_back),
-	        cmocka_unit_test(layouts_are_those_of_the_schema), cmocka_unit_test(limits_hold),
-	        cmocka_unit_test(find_takes_the_last_entry),       cmocka_unit_test(enums_keep_their_names),
-	        cmocka_unit_test(stubs_hand_on_what_they_get),     cmocka_unit_test(thunks_call_their_handler),
+	        cmocka_unit_test(tables_pass_the_check),
+	        cmocka_unit_test(random_messages_come_back),
+	        cmocka_unit_test(layouts_are_those_of_the_schema),
+	        cmocka_unit_test(limits_hold),
+	        cmocka_unit_test(find_takes_the_last_entry),
+	        cmocka_unit_test(enums_keep_their_names),
+	        cmocka_unit_test(unary_stubs_hand_on_what_they_get),
+	        cmocka_unit_test(registrations_hand_on_what_they_get),
+	        cmocka_unit_test(thunks_call_their_handler),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

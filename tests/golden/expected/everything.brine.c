@@ -591,17 +591,42 @@ static int invoke_everything_tell(const void *handlers, struct brine_request *re
 	return table->tell ? table->tell(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
+static int invoke_everything_upload(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct everything_handlers *table = handlers;
+	(void)message;
+	return table->upload ? table->upload(request, response, user) : BRINE_ERR_NO_METHOD;
+}
+
+static int invoke_everything_download(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct everything_handlers *table = handlers;
+	(void)response;
+	return table->download ? table->download(request, message, user) : BRINE_ERR_NO_METHOD;
+}
+
+static int invoke_everything_chat(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct everything_handlers *table = handlers;
+	(void)message;
+	(void)response;
+	return table->chat ? table->chat(request, user) : BRINE_ERR_NO_METHOD;
+}
+
 static const struct brine_method everything_methods[] = {
 	{"everything.Everything/Echo", &everything_scalars_type, &everything_scalars_type,
 	 BRINE_METHOD_IDEMPOTENT, invoke_everything_echo},
 	{"everything.Everything/Tell", &everything_scalars_type, &everything_empty_type,
 	 0, invoke_everything_tell},
 	{"everything.Everything/Upload", &everything_scalars_type, &everything_empty_type,
-	 BRINE_METHOD_UPLOAD, NULL},
+	 BRINE_METHOD_UPLOAD, invoke_everything_upload},
 	{"everything.Everything/Download", &everything_empty_type, &parts_v1_part_type,
-	 BRINE_METHOD_DOWNLOAD, NULL},
+	 BRINE_METHOD_DOWNLOAD, invoke_everything_download},
 	{"everything.Everything/Chat", &everything_scalars_type, &everything_scalars_type,
-	 BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD, NULL},
+	 BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD, invoke_everything_chat},
 };
 const struct brine_service everything_service = {BRINE_ABI, "everything.Everything", everything_methods, 5};
 
@@ -609,6 +634,17 @@ int everything_echo(struct brine_client *client, struct brine_call *call,
 	const struct everything_scalars *request, struct everything_scalars *response)
 {
 	return brine_client_call(client, call, &everything_methods[0], request, response);
+}
+
+int everything_echo_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_scalars *request)
+{
+	return brine_client_begin(client, call, &everything_methods[0], request);
+}
+
+int everything_echo_finish(struct brine_call *call, struct everything_scalars *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int everything_echo_reply(struct brine_request *request, const struct everything_scalars *response)
@@ -620,6 +656,17 @@ int everything_tell(struct brine_client *client, struct brine_call *call,
 	const struct everything_scalars *request, struct everything_empty *response)
 {
 	return brine_client_call(client, call, &everything_methods[1], request, response);
+}
+
+int everything_tell_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_scalars *request)
+{
+	return brine_client_begin(client, call, &everything_methods[1], request);
+}
+
+int everything_tell_finish(struct brine_call *call, struct everything_empty *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int everything_tell_notify(struct brine_client *client, struct brine_call *call,
@@ -667,6 +714,17 @@ int everything_second_eval(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &everything_second_methods[0], request, response);
 }
 
+int everything_second_eval_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_bare_value *request)
+{
+	return brine_client_begin(client, call, &everything_second_methods[0], request);
+}
+
+int everything_second_eval_finish(struct brine_call *call, struct everything_bare_value *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int everything_second_eval_reply(struct brine_request *request, const struct everything_bare_value *response)
 {
 	return brine_request_reply(request, response);
@@ -676,6 +734,17 @@ int everything_second_letters(struct brine_client *client, struct brine_call *ca
 	const struct everything_empty *request, struct parts_v1_part *response)
 {
 	return brine_client_call(client, call, &everything_second_methods[1], request, response);
+}
+
+int everything_second_letters_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request)
+{
+	return brine_client_begin(client, call, &everything_second_methods[1], request);
+}
+
+int everything_second_letters_finish(struct brine_call *call, struct parts_v1_part *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int everything_second_letters_reply(struct brine_request *request, const struct parts_v1_part *response)
@@ -689,9 +758,17 @@ int everything_second_serve(struct brine_server *server, const struct everything
 	return brine_server_serve(server, &everything_second_service, handlers, user, error);
 }
 
+static int invoke_everything_only_streams_watch(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct everything_only_streams_handlers *table = handlers;
+	(void)response;
+	return table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
+}
+
 static const struct brine_method everything_only_streams_methods[] = {
 	{"everything.OnlyStreams/Watch", &everything_empty_type, &everything_empty_type,
-	 BRINE_METHOD_DOWNLOAD, NULL},
+	 BRINE_METHOD_DOWNLOAD, invoke_everything_only_streams_watch},
 };
 const struct brine_service everything_only_streams_service = {BRINE_ABI, "everything.OnlyStreams", everything_only_streams_methods, 1};
 

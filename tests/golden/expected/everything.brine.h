@@ -812,16 +812,27 @@ extern const struct brine_service everything_service;
 
 int everything_echo(struct brine_client *client, struct brine_call *call,
 	const struct everything_scalars *request, struct everything_scalars *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int everything_echo_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_scalars *request);
+int everything_echo_finish(struct brine_call *call, struct everything_scalars *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int everything_echo_reply(struct brine_request *request, const struct everything_scalars *response);
 
 int everything_tell(struct brine_client *client, struct brine_call *call,
 	const struct everything_scalars *request, struct everything_empty *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int everything_tell_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_scalars *request);
+int everything_tell_finish(struct brine_call *call, struct everything_empty *response);
 /* The same without waiting for an answer. */
 int everything_tell_notify(struct brine_client *client, struct brine_call *call,
 	const struct everything_scalars *request);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int everything_tell_reply(struct brine_request *request, const struct everything_empty *response);
+
+
+
 
 /* Its methods have no service in their names. */
 struct everything_handlers {
@@ -829,6 +840,9 @@ struct everything_handlers {
 		void *user);
 	int (*tell)(struct brine_request *request, const struct everything_scalars *message, struct everything_empty *response,
 		void *user);
+	int (*upload)(struct brine_request *request, struct everything_empty *response, void *user);
+	int (*download)(struct brine_request *request, const struct everything_empty *message, void *user);
+	int (*chat)(struct brine_request *request, void *user);
 };
 
 /* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */
@@ -841,11 +855,19 @@ extern const struct brine_service everything_second_service;
 /* Under another name, and slow. */
 int everything_second_eval(struct brine_client *client, struct brine_call *call,
 	const struct everything_bare_value *request, struct everything_bare_value *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int everything_second_eval_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_bare_value *request);
+int everything_second_eval_finish(struct brine_call *call, struct everything_bare_value *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int everything_second_eval_reply(struct brine_request *request, const struct everything_bare_value *response);
 
 int everything_second_letters(struct brine_client *client, struct brine_call *call,
 	const struct everything_empty *request, struct parts_v1_part *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int everything_second_letters_begin(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request);
+int everything_second_letters_finish(struct brine_call *call, struct parts_v1_part *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int everything_second_letters_reply(struct brine_request *request, const struct parts_v1_part *response);
 
@@ -863,8 +885,9 @@ int everything_second_serve(struct brine_server *server, const struct everything
 /* Service everything.OnlyStreams. */
 extern const struct brine_service everything_only_streams_service;
 
+
 struct everything_only_streams_handlers {
-	char unused; /* C has no empty structs */
+	int (*watch)(struct brine_request *request, const struct everything_empty *message, void *user);
 };
 
 /* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */

@@ -251,6 +251,14 @@ static int invoke_exchange_settle(const void *handlers, struct brine_request *re
 	return table->settle ? table->settle(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
+static int invoke_exchange_watch(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct exchange_handlers *table = handlers;
+	(void)response;
+	return table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
+}
+
 static const struct brine_method exchange_methods[] = {
 	{"exchange.Exchange/Place", &exchange_order_type, &exchange_receipt_type,
 	 0, invoke_exchange_place},
@@ -263,7 +271,7 @@ static const struct brine_method exchange_methods[] = {
 	{"exchange.Exchange/Settle", &exchange_settle_request_type, &exchange_settle_reply_type,
 	 BRINE_METHOD_BLOCKING, invoke_exchange_settle},
 	{"exchange.Exchange/Watch", &exchange_watch_request_type, &exchange_trade_type,
-	 BRINE_METHOD_DOWNLOAD, NULL},
+	 BRINE_METHOD_DOWNLOAD, invoke_exchange_watch},
 };
 const struct brine_service exchange_service = {BRINE_ABI, "exchange.Exchange", exchange_methods, 6};
 
@@ -271,6 +279,17 @@ int exchange_place(struct brine_client *client, struct brine_call *call,
 	const struct exchange_order *request, struct exchange_receipt *response)
 {
 	return brine_client_call(client, call, &exchange_methods[0], request, response);
+}
+
+int exchange_place_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[0], request);
+}
+
+int exchange_place_finish(struct brine_call *call, struct exchange_receipt *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int exchange_place_reply(struct brine_request *request, const struct exchange_receipt *response)
@@ -284,6 +303,17 @@ int exchange_quote(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &exchange_methods[1], request, response);
 }
 
+int exchange_quote_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_quote_request *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[1], request);
+}
+
+int exchange_quote_finish(struct brine_call *call, struct exchange_quote_reply *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int exchange_quote_reply(struct brine_request *request, const struct exchange_quote_reply *response)
 {
 	return brine_request_reply(request, response);
@@ -295,6 +325,17 @@ int exchange_cancel(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &exchange_methods[2], request, response);
 }
 
+int exchange_cancel_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_cancel_request *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[2], request);
+}
+
+int exchange_cancel_finish(struct brine_call *call, struct exchange_cancel_reply *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int exchange_cancel_reply(struct brine_request *request, const struct exchange_cancel_reply *response)
 {
 	return brine_request_reply(request, response);
@@ -304,6 +345,17 @@ int exchange_note(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request, struct exchange_note_reply *response)
 {
 	return brine_client_call(client, call, &exchange_methods[3], request, response);
+}
+
+int exchange_note_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_note_request *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[3], request);
+}
+
+int exchange_note_finish(struct brine_call *call, struct exchange_note_reply *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int exchange_note_notify(struct brine_client *client, struct brine_call *call,
@@ -321,6 +373,17 @@ int exchange_settle(struct brine_client *client, struct brine_call *call,
 	const struct exchange_settle_request *request, struct exchange_settle_reply *response)
 {
 	return brine_client_call(client, call, &exchange_methods[4], request, response);
+}
+
+int exchange_settle_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_settle_request *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[4], request);
+}
+
+int exchange_settle_finish(struct brine_call *call, struct exchange_settle_reply *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int exchange_settle_reply(struct brine_request *request, const struct exchange_settle_reply *response)

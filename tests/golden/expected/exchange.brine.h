@@ -384,24 +384,40 @@ extern const struct brine_service exchange_service;
 /* Places an order. A refused one is error 100 with a Rejection as data. */
 int exchange_place(struct brine_client *client, struct brine_call *call,
 	const struct exchange_order *request, struct exchange_receipt *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_place_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request);
+int exchange_place_finish(struct brine_call *call, struct exchange_receipt *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_place_reply(struct brine_request *request, const struct exchange_receipt *response);
 
 /* The best offers of some symbols now. */
 int exchange_quote(struct brine_client *client, struct brine_call *call,
 	const struct exchange_quote_request *request, struct exchange_quote_reply *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_quote_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_quote_request *request);
+int exchange_quote_finish(struct brine_call *call, struct exchange_quote_reply *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_quote_reply(struct brine_request *request, const struct exchange_quote_reply *response);
 
 /* Takes back what is left of an order. Errors as Place. */
 int exchange_cancel(struct brine_client *client, struct brine_call *call,
 	const struct exchange_cancel_request *request, struct exchange_cancel_reply *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_cancel_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_cancel_request *request);
+int exchange_cancel_finish(struct brine_call *call, struct exchange_cancel_reply *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_cancel_reply(struct brine_request *request, const struct exchange_cancel_reply *response);
 
 /* Leaves a remark in the log. Nobody waits for an answer: send it as a notification. */
 int exchange_note(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request, struct exchange_note_reply *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_note_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_note_request *request);
+int exchange_note_finish(struct brine_call *call, struct exchange_note_reply *response);
 /* The same without waiting for an answer. */
 int exchange_note_notify(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request);
@@ -411,8 +427,13 @@ int exchange_note_reply(struct brine_request *request, const struct exchange_not
 /* Settles the account with a bank that takes its time: give it a deadline. */
 int exchange_settle(struct brine_client *client, struct brine_call *call,
 	const struct exchange_settle_request *request, struct exchange_settle_reply *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_settle_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_settle_request *request);
+int exchange_settle_finish(struct brine_call *call, struct exchange_settle_reply *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_settle_reply(struct brine_request *request, const struct exchange_settle_reply *response);
+
 
 struct exchange_handlers {
 	int (*place)(struct brine_request *request, const struct exchange_order *message, struct exchange_receipt *response,
@@ -425,6 +446,7 @@ struct exchange_handlers {
 		void *user);
 	int (*settle)(struct brine_request *request, const struct exchange_settle_request *message, struct exchange_settle_reply *response,
 		void *user);
+	int (*watch)(struct brine_request *request, const struct exchange_watch_request *message, void *user);
 };
 
 /* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */

@@ -1570,6 +1570,17 @@ int names_words_auto(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[0], request, response);
 }
 
+int names_words_auto_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[0], request);
+}
+
+int names_words_auto_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_auto_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1579,6 +1590,17 @@ int names_words_delete(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[1], request, response);
+}
+
+int names_words_delete_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[1], request);
+}
+
+int names_words_delete_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_delete_reply(struct brine_request *request, const struct names_stat *response)
@@ -1592,6 +1614,17 @@ int names_words_register(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[2], request, response);
 }
 
+int names_words_register_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[2], request);
+}
+
+int names_words_register_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_register_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1601,6 +1634,17 @@ int names_words_new(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[3], request, response);
+}
+
+int names_words_new_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[3], request);
+}
+
+int names_words_new_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_new_reply(struct brine_request *request, const struct names_stat *response)
@@ -1614,6 +1658,17 @@ int names_words_log(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[4], request, response);
 }
 
+int names_words_log_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[4], request);
+}
+
+int names_words_log_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_log_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1623,6 +1678,17 @@ int names_words_errno(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[5], request, response);
+}
+
+int names_words_errno_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[5], request);
+}
+
+int names_words_errno_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_errno_reply(struct brine_request *request, const struct names_stat *response)
@@ -1636,6 +1702,17 @@ int names_words_major(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[6], request, response);
 }
 
+int names_words_major_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[6], request);
+}
+
+int names_words_major_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_major_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1645,6 +1722,17 @@ int names_words_eof(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[7], request, response);
+}
+
+int names_words_eof_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[7], request);
+}
+
+int names_words_eof_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_eof_reply(struct brine_request *request, const struct names_stat *response)
@@ -1658,6 +1746,17 @@ int names_words_unix(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[8], request, response);
 }
 
+int names_words_unix_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[8], request);
+}
+
+int names_words_unix_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_unix_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1667,6 +1766,17 @@ int names_words__foo(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[9], request, response);
+}
+
+int names_words__foo_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[9], request);
+}
+
+int names_words__foo_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words__foo_reply(struct brine_request *request, const struct names_stat *response)
@@ -1680,6 +1790,17 @@ int names_words_fork(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[10], request, response);
 }
 
+int names_words_fork_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[10], request);
+}
+
+int names_words_fork_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_fork_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1689,6 +1810,17 @@ int names_words_open(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[11], request, response);
+}
+
+int names_words_open_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[11], request);
+}
+
+int names_words_open_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_open_reply(struct brine_request *request, const struct names_stat *response)
@@ -1702,6 +1834,17 @@ int names_words_close(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &names_words_methods[12], request, response);
 }
 
+int names_words_close_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[12], request);
+}
+
+int names_words_close_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int names_words_close_reply(struct brine_request *request, const struct names_stat *response)
 {
 	return brine_request_reply(request, response);
@@ -1711,6 +1854,17 @@ int names_words_read(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response)
 {
 	return brine_client_call(client, call, &names_words_methods[13], request, response);
+}
+
+int names_words_read_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request)
+{
+	return brine_client_begin(client, call, &names_words_methods[13], request);
+}
+
+int names_words_read_finish(struct brine_call *call, struct names_stat *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int names_words_read_reply(struct brine_request *request, const struct names_stat *response)

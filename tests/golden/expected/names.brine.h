@@ -1598,71 +1598,127 @@ extern const struct brine_service names_words_service;
 
 int names_words_auto(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_auto_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_auto_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_auto_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_delete(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_delete_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_delete_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_delete_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_register(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_register_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_register_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_register_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_new(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_new_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_new_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_new_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_log(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_log_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_log_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_log_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_errno(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_errno_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_errno_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_errno_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_major(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_major_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_major_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_major_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_eof(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_eof_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_eof_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_eof_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_unix(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_unix_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_unix_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_unix_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words__foo(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words__foo_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words__foo_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words__foo_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_fork(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_fork_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_fork_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_fork_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_open(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_open_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_open_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_open_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_close(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_close_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_close_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_close_reply(struct brine_request *request, const struct names_stat *response);
 
 int names_words_read(struct brine_client *client, struct brine_call *call,
 	const struct names_members *request, struct names_stat *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int names_words_read_begin(struct brine_client *client, struct brine_call *call,
+	const struct names_members *request);
+int names_words_read_finish(struct brine_call *call, struct names_stat *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int names_words_read_reply(struct brine_request *request, const struct names_stat *response);
 

@@ -37,6 +37,17 @@ int pthread_create_(struct brine_client *client, struct brine_call *call,
 	return brine_client_call(client, call, &pthread_methods[0], request, response);
 }
 
+int pthread_create__begin(struct brine_client *client, struct brine_call *call,
+	const struct pthread_attr_t_ *request)
+{
+	return brine_client_begin(client, call, &pthread_methods[0], request);
+}
+
+int pthread_create__finish(struct brine_call *call, struct pthread_attr_t_ *response)
+{
+	return brine_call_finish(call, response);
+}
+
 int pthread_create__reply(struct brine_request *request, const struct pthread_attr_t_ *response)
 {
 	return brine_request_reply(request, response);
@@ -46,6 +57,17 @@ int pthread_mutex_lock_(struct brine_client *client, struct brine_call *call,
 	const struct pthread_attr_t_ *request, struct pthread_attr_t_ *response)
 {
 	return brine_client_call(client, call, &pthread_methods[1], request, response);
+}
+
+int pthread_mutex_lock__begin(struct brine_client *client, struct brine_call *call,
+	const struct pthread_attr_t_ *request)
+{
+	return brine_client_begin(client, call, &pthread_methods[1], request);
+}
+
+int pthread_mutex_lock__finish(struct brine_call *call, struct pthread_attr_t_ *response)
+{
+	return brine_call_finish(call, response);
 }
 
 int pthread_mutex_lock__reply(struct brine_request *request, const struct pthread_attr_t_ *response)

@@ -35,11 +35,19 @@ extern const struct brine_service pthread_service;
 
 int pthread_create_(struct brine_client *client, struct brine_call *call,
 	const struct pthread_attr_t_ *request, struct pthread_attr_t_ *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int pthread_create__begin(struct brine_client *client, struct brine_call *call,
+	const struct pthread_attr_t_ *request);
+int pthread_create__finish(struct brine_call *call, struct pthread_attr_t_ *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int pthread_create__reply(struct brine_request *request, const struct pthread_attr_t_ *response);
 
 int pthread_mutex_lock_(struct brine_client *client, struct brine_call *call,
 	const struct pthread_attr_t_ *request, struct pthread_attr_t_ *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int pthread_mutex_lock__begin(struct brine_client *client, struct brine_call *call,
+	const struct pthread_attr_t_ *request);
+int pthread_mutex_lock__finish(struct brine_call *call, struct pthread_attr_t_ *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int pthread_mutex_lock__reply(struct brine_request *request, const struct pthread_attr_t_ *response);
 
