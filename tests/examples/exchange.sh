@@ -1,19 +1,31 @@
 #!/usr/bin/env bash
-# Proves: the example client is content with the example server over a Unix socket and TCP, and the server ends in order.
-# exchange.sh SERVER CLIENT
+# Proves: the example clients are content with the example server over a Unix socket and TCP: calls, a loop of the program's
+# own; and the server ends in order.
+# exchange.sh FOLDER-OF-THE-PROGRAMS
 set -euo pipefail
 work=$(mktemp -d)
 server=''
-trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+cleanup() {
+	for process in $server; do kill -KILL "$process" 2>/dev/null || true; done
+	rm -rf "$work"
+}
+trap cleanup EXIT
+die() { echo "$*"; exit 1; }
 
-"$1" "unix://$work/exchange.sock" tcp://127.0.0.1:0 >"$work/out" &
+"$1/exchange_server" "unix://$work/exchange.sock" tcp://127.0.0.1:0 >"$work/out" &
 server=$!
 for _ in $(seq 200); do
 	[ "$(grep -c '^listening on' "$work/out")" = 2 ] && break
 	sleep 0.05
 done
-sed -n 's/^listening on //p' "$work/out" | while read -r address; do
-	"$2" "$address"
+for address in $(sed -n 's/^listening on //p' "$work/out"); do
+	"$1/exchange_client" "$address"
+
+	# Three orders in one go, without waiting in between; the last one is refused.
+	status=0
+	printf 'ACME 10\nGHERKIN 1000\nACME 1001\n' | "$1/exchange_poll" "$address" >"$work/poll.out" || status=$?
+	[ $status = 1 ] && [ "$(grep -cE '^(ACME 10|GHERKIN 1000): order [0-9]+$' "$work/poll.out")" = 2 ] &&
+		grep -q '^ACME 1001: .*1 to 1000' "$work/poll.out" || die "exchange_poll said: $(cat "$work/poll.out")"
 done
 kill -TERM "$server"
 wait "$server"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves: the schema, the server and the client that the README's first screen shows compile and run as they stand there.
+# Proves: the schema, the server and the client that the README's first screen shows compile and run as they stand there;
+# its other fragments of C stand in the examples that their first lines name.
 # readme.sh README PROTOC PLUGIN INCLUDE-DIR COMPILER LIBRARY FLAGS...
 set -euo pipefail
 readme=$1 protoc=$2 plugin=$3 include=$4 compiler=$5 library=$6
@@ -35,3 +36,16 @@ done
 output=$("$work/client" "unix://$work/adder.sock")
 echo "$output"
 [ "$output" = '2 + 3 = 5' ]
+
+# Without the indentation, which depends on where it stands.
+flat() { sed 's/^[ \t]*//'; }
+number=3
+while fragment=$(block c $number) && [ -n "$fragment" ]; do
+	file=$(dirname "$readme")/$(sed -n '1s|^/\* \(.*\) \*/$|\1|p' <<<"$fragment")
+	[[ "$(flat <"$file")" == *"$(tail -n +2 <<<"$fragment" | flat)"* ]] || {
+		printf 'this fragment of the README does not stand in the file it names:\n%s\n' "$fragment"
+		exit 1
+	}
+	number=$((number + 1))
+done
+[ $number -gt 3 ]
