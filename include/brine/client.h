@@ -24,7 +24,8 @@
 #include <brine/limits.h>
 #include <brine/type.h>
 
-struct brine_client; /* opaque */
+struct brine_client;    /* opaque */
+struct brine_call_item; /* opaque */
 struct brine_call;
 
 enum brine_client_mode {
@@ -90,7 +91,10 @@ struct brine_call {
 	 * begin. From the thread that moves the bytes; may finish, begin, cancel and done any call, this one too, and
 	 * free the client (which then happens when the callback has returned). NULL: none. */
 	void (*on_done)(struct brine_call *call, void *user);
-	void *user; /* in: for on_done */
+	/* in, streams: called when brine_call_next() or _send() that said BRINE_ERR_WOULD_BLOCK may be tried again, and
+	 * without on_done also at the end. With it set those functions never wait. May do what on_done may. */
+	void (*on_ready)(struct brine_call *call, void *user);
+	void *user; /* in: for both */
 	/* private: */
 	int state; /* enum brine_call_state */
 	int status;
@@ -111,7 +115,12 @@ struct brine_call {
 	struct brine_str kept_method; /* the request, while it may have to be sent later or again */
 	struct brine_bytes kept_params, kept_metadata;
 	size_t begun; /* interceptors that were called before it */
-	bool kept, resent, resends, awaited, aborted, told;
+	bool kept, resent, resends, awaited, aborted, told, upload_ended, wants_item, wants_room;
+	uint32_t streams;
+	int failure;
+	struct brine_call_item *items, *items_end, *item_taken;
+	struct brine_arena item_arena;
+	struct brine_buf upload;
 	void *reserved_[4];
 };
 #define BRINE_CALL_INIT                                                                                                \
@@ -173,7 +182,8 @@ BRINE_API int brine_client_notify_raw(struct brine_client *client, struct brine_
                                       struct brine_bytes params);
 
 /* Begins a typed call and returns at once: the arguments are encoded, the call is queued, BRINE_ERR_* is how it failed
- * (finish then returns the same). In BLOCKING mode bytes move inside this and every other call. 0 or as
+ * (finish then returns the same). Opens the streams of a method that has them; with an upload the request is ignored
+ * (NULL), its items follow by brine_call_send(). In BLOCKING mode bytes move inside this and every other call. 0 or as
  * brine_client_call(). */
 BRINE_API int brine_client_begin(struct brine_client *client, struct brine_call *call,
                                  const struct brine_method *method, const void *request);
@@ -181,11 +191,33 @@ BRINE_API int brine_client_begin_raw(struct brine_client *client, struct brine_c
                                      struct brine_bytes params);
 
 /* Waits for the end of a call that was begun and decodes the response (NULL: dropped). Returns how it ended, as
- * brine_client_call() does; on a finished call at once. */
+ * brine_client_call() does; on a finished call at once. A call with an answer stream (response: NULL) that has not
+ * ended is cancelled first, an upload is ended. */
 BRINE_API int brine_call_finish(struct brine_call *call, void *response);
 
 /* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. */
 BRINE_API void brine_call_cancel(struct brine_call *call);
+
+/* Takes the next item of the answer stream of a call begun by brine_client_begin() with a method that has
+ * BRINE_METHOD_DOWNLOAD: 1 and *ret_item, a struct of method->response whose views live until the next _next on the
+ * call; 0: the stream ended well; negative: how the call ended (items that had come are given first), an item that does
+ * not fit its schema (the call then ends with that), BRINE_ERR_WOULD_BLOCK (on_ready is set, on a loop, in a callback),
+ * STATE (no such stream). */
+BRINE_API int brine_call_next(struct brine_call *call, void *ret_item);
+/* The same without decoding: the encoded item, which lives as long. */
+BRINE_API int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item);
+
+/* Sends an item, a struct of method->request, of a call begun with a method that has BRINE_METHOD_UPLOAD: waits while
+ * the peer takes no more, so a slow reader slows its writer. 0; how the call ended; BRINE_ERR_WOULD_BLOCK as above: the
+ * item was not sent; STATE: the peer has answered well without waiting for the rest, the upload was ended, or there is
+ * none; errors of brine_encode(), and TOO_BIG, which ends the call. */
+BRINE_API int brine_call_send(struct brine_call *call, const void *item);
+/* The same with an encoded item, borrowed until it returns. */
+BRINE_API int brine_call_send_raw(struct brine_call *call, struct brine_bytes item);
+
+/* Ends the upload in order; the response, or the rest of the answer stream, still comes. Never waits. 0,
+ * BRINE_ERR_STATE (no such stream), NOMEM. */
+BRINE_API int brine_call_end_upload(struct brine_call *call);
 
 /* For a loop of the program's own (mode LOOP). The descriptor stays the same for the client's whole life, also over
  * reconnects: wait until it is readable or timeout_ms has passed (-1: no end), then process, which never waits. 0 or

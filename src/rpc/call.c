@@ -95,6 +95,8 @@ static int send_call(struct brine_client *client, struct brine_call *call, struc
 	                                  .params = params,
 	                                  .metadata = metadata,
 	                                  .deadline_ms = call->deadline_ms,
+	                                  .wants_items = call->streams & BRINE_METHOD_DOWNLOAD,
+	                                  .has_upload = call->streams & BRINE_METHOD_UPLOAD,
 	                                  .user = call};
 	if (client->options.calls_max && node->calls >= client->options.calls_max)
 		return brine_fail(&call->error, BRINE_ERR_OVERLOADED, 0, "%" PRIu32 " calls are running already",
@@ -104,6 +106,8 @@ static int send_call(struct brine_client *client, struct brine_call *call, struc
 		return status;
 	call->error.code = 0;
 	call->link = node;
+	if (call->upload_ended)
+		(void)brine_conn_end_upload(node->link.conn, call->serial, now_ms);
 	/* Silence before there was anything to answer says nothing. */
 	if (node->calls++ == 0)
 		node->heard_ms = now_ms;
@@ -154,7 +158,8 @@ int brine_call_submit(struct brine_client *client, struct brine_call *call, stru
 	uint64_t now_ms = brine_clock_ms();
 	if (call->aborted || client->closing)
 		return brine_call_end(client, call, BRINE_ERR_CANCELLED);
-	call->resends = client->options.retry && call->method && (call->method->flags & BRINE_METHOD_IDEMPOTENT);
+	call->resends = client->options.retry && call->method && !call->streams &&
+	                (call->method->flags & BRINE_METHOD_IDEMPOTENT);
 	int status = call->resends ? keep_request(call, method, params) : 0;
 	if (status < 0)
 		return brine_call_end(client, call, status);
@@ -175,6 +180,8 @@ void brine_calls_flush(struct brine_client *client, uint64_t now_ms)
 		brine_call_unlist(client, call);
 		if (status < 0)
 			brine_call_end(client, call, status);
+		else
+			brine_call_room(client, call);
 	}
 }
 
@@ -263,6 +270,7 @@ static int honest(struct brine_call *call, int status)
 int brine_call_end(struct brine_client *client, struct brine_call *call, int status)
 {
 	struct brine_waiter *waiter = call->waiter;
+	brine_call_unlist(client, call); /* from those that are ready */
 	call->link = NULL;
 	call->status = status = honest(call, status);
 	__atomic_store_n(&call->state, BRINE_CALL_FINISHED, __ATOMIC_RELEASE);
@@ -272,6 +280,8 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 		return status;
 	if (call->on_done) {
 		brine_call_list_add(&client->ended, call);
+	} else if (call->on_ready) {
+		brine_call_list_add(&client->ready, call);
 	} else if (client->options.mode == BRINE_CLIENT_BACKGROUND && !waiter) {
 		brine_call_list_add(&client->completed, call);
 		if (client->completed.count == 1 && client->completed_fd >= 0)

@@ -5,6 +5,7 @@
  *   mover.c       moving bytes, waiting, callbacks; the three modes
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has
+ *   items.c       their streams
  *   invoke.c      the public functions that make calls
  *
  * One lock guards everything. At most one thread at a time is the mover: it waits for descriptors (without the lock),
@@ -99,6 +100,7 @@ struct brine_client {
 
 	struct brine_call_list queued;    /* begun, but not given to a connection */
 	uint64_t queued_due_ms;           /* none of their deadlines is earlier */
+	struct brine_call_list ready;     /* wait for their on_ready */
 	struct brine_call_list ended;     /* wait for their on_done */
 	struct brine_call_list completed; /* mode BACKGROUND: for brine_client_completed() */
 	int completed_fd;                 /* -1: nobody asked */
@@ -165,11 +167,11 @@ bool brine_client_is_connected(struct brine_client *client);
 
 /* mover.c; the lock is held. */
 
-/* Waits until the condition holds. 0, BRINE_ERR_DEADLINE (the deadline is that of the wait, not of the call), or
- * BRINE_ERR_WOULD_BLOCK where this thread may not wait. */
+/* Waits until the condition holds; for_connection: one that has to do with more than this call. 0, BRINE_ERR_DEADLINE
+ * (the deadline is that of the wait, not of the call), or BRINE_ERR_WOULD_BLOCK where this thread may not wait. */
 typedef bool brine_condition_fn(struct brine_client *client, const struct brine_call *call);
 int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
-                      uint64_t deadline_ms);
+                      bool for_connection, uint64_t deadline_ms);
 
 /* The end of the call. */
 bool brine_call_is_over(struct brine_client *client, const struct brine_call *call);
@@ -231,6 +233,13 @@ int brine_call_take_outcome(const struct brine_client *client, const struct brin
 
 /* Ends a running call as cancelled. */
 void brine_call_abort(struct brine_client *client, struct brine_call *call);
+
+/* items.c: an item came for the call; the peer has room for what it uploads; forget everything, without the lock. */
+void brine_call_item(struct brine_client *client, struct brine_client_link *node, struct brine_call *call,
+                     struct brine_bytes bytes, uint64_t now_ms);
+void brine_call_room(struct brine_client *client, struct brine_call *call);
+void brine_call_items_done(struct brine_call *call);
+int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call);
 
 /* Interceptors behind a call, once. Without the lock. */
 void brine_call_tell(struct brine_client *client, struct brine_call *call);

@@ -38,6 +38,7 @@ void brine_call_done(struct brine_call *call)
 	if (!call)
 		return;
 	leave_client(call);
+	brine_call_items_done(call);
 	brine_arena_done(&call->arena);
 	call->status = 0;
 	call->text = NULL;
@@ -49,6 +50,7 @@ void brine_call_done(struct brine_call *call)
 static void refresh(struct brine_call *call, struct brine_client *client)
 {
 	const struct brine_allocator *allocator = client->options.allocator;
+	brine_call_items_done(call);
 	if (call->arena.allocator != allocator)
 		brine_arena_done(&call->arena);
 	brine_arena_reset(&call->arena);
@@ -57,6 +59,7 @@ static void refresh(struct brine_call *call, struct brine_client *client)
 	                           .metadata = call->metadata,
 	                           .wait_for_ready = call->wait_for_ready,
 	                           .on_done = call->on_done,
+	                           .on_ready = call->on_ready,
 	                           .user = call->user,
 	                           .client = call->client,
 	                           .arena = call->arena};
@@ -115,6 +118,7 @@ struct invocation {
 	const void *request;
 	struct brine_str name;
 	struct brine_bytes params;
+	uint32_t streams; /* of enum brine_method_flags: those to open */
 };
 
 static struct invocation typed(const struct brine_method *method, const void *request)
@@ -176,7 +180,7 @@ static int intercept(struct brine_client *client, struct brine_call *call, const
 static int prepare(struct brine_client *client, struct brine_call *call, struct invocation *what)
 {
 	int status = intercept(client, call, what);
-	if (status == 0 && what->method) {
+	if (status == 0 && what->method && !(what->streams & BRINE_METHOD_UPLOAD)) {
 		status = brine_encode(&client->scratch, what->method->request, what->request, BRINE_AS_PARAMS,
 		                      &call->error);
 		what->params = brine_buf_bytes(&client->scratch);
@@ -185,6 +189,7 @@ static int prepare(struct brine_client *client, struct brine_call *call, struct 
 	} else if (status == 0) {
 		status = check_encoded(call, what->params);
 	}
+	call->streams = what->streams;
 	return status;
 }
 
@@ -244,7 +249,7 @@ static int call_and_wait(struct brine_client *client, struct brine_call *call, s
 	else
 		status = begin(client, call, what);
 	if (status == 0)
-		status = brine_client_wait(client, call, brine_call_is_over, BRINE_FOREVER);
+		status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
 	brine_client_call_back(client);
 	pthread_mutex_unlock(&client->lock);
 	brine_call_tell(client, call);
@@ -314,6 +319,7 @@ int brine_client_begin(struct brine_client *client, struct brine_call *call, con
                        const void *request)
 {
 	struct invocation what = typed(method, request);
+	what.streams = method->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
 	return begin_only(client, call, &what);
 }
 
@@ -322,6 +328,16 @@ int brine_client_begin_raw(struct brine_client *client, struct brine_call *call,
 {
 	struct invocation what = untyped(method, params);
 	return begin_only(client, call, &what);
+}
+
+/* Nobody takes or sends items any more. */
+static void end_streams(struct brine_client *client, struct brine_call *call)
+{
+	if (call->streams & BRINE_METHOD_DOWNLOAD)
+		brine_call_abort(client, call);
+	else
+		(void)brine_call_end_upload_locked(client, call);
+	brine_client_push(client);
 }
 
 int brine_call_finish(struct brine_call *call, void *response)
@@ -333,7 +349,9 @@ int brine_call_finish(struct brine_call *call, void *response)
 	if (status < 0)
 		return status;
 	pthread_mutex_lock(&client->lock);
-	status = brine_client_wait(client, call, brine_call_is_over, BRINE_FOREVER);
+	if (call->streams)
+		end_streams(client, call);
+	status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
 	if (status == 0 && call->list == &client->completed)
 		brine_call_unlist(client, call);
 	brine_client_call_back(client);
@@ -403,7 +421,7 @@ static int get_connected(struct brine_client *client, struct brine_call *call)
 	call->serial = connector->failures;
 	connector->wanted++;
 	brine_client_push(client);
-	int status = brine_client_wait(client, call, is_connected_or_refused, call->deadline_ms);
+	int status = brine_client_wait(client, call, is_connected_or_refused, true, call->deadline_ms);
 	connector->wanted--;
 	if (status < 0)
 		return brine_fail(&call->error, status, 0, "no connection to %.150s in time", client->peer_text);
@@ -448,7 +466,7 @@ static int queue_notification(struct brine_client *client, struct brine_call *ca
 	call->serial = node->number;
 	if (status == BRINE_ERR_TOO_BIG && may_grow) {
 		brine_client_push(client);
-		(void)brine_client_wait(client, call, is_greeted_or_gone, call->deadline_ms);
+		(void)brine_client_wait(client, call, is_greeted_or_gone, true, call->deadline_ms);
 		node = link_numbered(client, call->serial);
 		status = node && node->greeted ? brine_conn_notify(node->link.conn, what->name, what->params,
 		                                                   call->metadata, &call->error)
@@ -463,7 +481,7 @@ static int hand_over(struct brine_client *client, struct brine_call *call)
 	brine_client_push(client);
 	if (!brine_client_may_wait(client))
 		return 0;
-	int status = brine_client_wait(client, call, is_written_or_gone, call->deadline_ms);
+	int status = brine_client_wait(client, call, is_written_or_gone, true, call->deadline_ms);
 	if (status < 0)
 		return brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
 	return link_numbered(client, call->serial) ? 0 : BRINE_ERR_NOT_SENT;

@@ -45,6 +45,8 @@ void brine_client_events(struct brine_client *client, struct brine_client_link *
 				was_useful(client, node);
 			brine_call_complete(client, node, event.user, &event);
 			break;
+		case BRINE_EVENT_ITEM: brine_call_item(client, node, event.user, event.result, now_ms); break;
+		case BRINE_EVENT_CREDIT: brine_call_room(client, event.user); break;
 		case BRINE_EVENT_REQUEST: refuse_request(conn, &event, now_ms); break;
 		case BRINE_EVENT_HELLO:
 			node->greeted = true;
@@ -187,7 +189,7 @@ static void collect_waits(struct brine_client *client, struct brine_waits *waits
 uint64_t brine_client_due(struct brine_client *client)
 {
 	uint64_t due_ms = brine_connector_due(client);
-	if (client->ended.count && !client->calls_back)
+	if ((client->ended.count || client->ready.count) && !client->calls_back)
 		return 0;
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
@@ -204,19 +206,32 @@ uint64_t brine_client_due(struct brine_client *client)
 
 /* ---- callbacks ---- */
 
+/* The next call that somebody is to be called back for, taken from its list. */
+static struct brine_call *next_callback(struct brine_client *client, bool *ret_is_end)
+{
+	struct brine_call *call = client->ready.first;
+	*ret_is_end = !call;
+	if (!call)
+		call = client->ended.first;
+	if (call)
+		brine_call_unlist(client, call);
+	return call;
+}
+
 static void flush_callbacks(struct brine_client *client)
 {
 	struct brine_call *call;
-	while (!client->calls_back && (call = client->ended.first)) {
-		void (*on_done)(struct brine_call *, void *) = call->on_done;
+	bool is_end;
+	while (!client->calls_back && (call = next_callback(client, &is_end))) {
+		void (*callback)(struct brine_call *, void *) = is_end ? call->on_done : call->on_ready;
 		void *user = call->user;
-		brine_call_unlist(client, call);
 		client->calls_back = true;
 		client->calling = call;
 		client->callback_thread = pthread_self();
 		pthread_mutex_unlock(&client->lock);
-		brine_call_tell(client, call);
-		on_done(call, user);
+		if (is_end)
+			brine_call_tell(client, call);
+		callback(call, user);
 		pthread_mutex_lock(&client->lock);
 		/* The call may be gone. */
 		client->calls_back = false;
@@ -241,7 +256,7 @@ static void stop_moving(struct brine_client *client)
 
 void brine_client_call_back(struct brine_client *client)
 {
-	if (client->moving || client->ended.count == 0)
+	if (client->moving || client->ended.count + client->ready.count == 0)
 		return;
 	client->moving = true;
 	flush_callbacks(client);
@@ -424,7 +439,7 @@ static void sleep_until_told(struct brine_client *client, struct brine_call *cal
 }
 
 int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
-                      uint64_t deadline_ms)
+                      bool for_connection, uint64_t deadline_ms)
 {
 	int status = 0;
 	if (condition(client, call))
@@ -435,7 +450,7 @@ int brine_client_wait(struct brine_client *client, struct brine_call *call, brin
 		if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
 			status = BRINE_ERR_DEADLINE;
 		else if (client->moving || client->has_thread || client->closing)
-			sleep_until_told(client, call, condition != brine_call_is_over, deadline_ms);
+			sleep_until_told(client, call, for_connection, deadline_ms);
 		else
 			turn(client, deadline_ms);
 	}

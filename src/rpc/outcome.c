@@ -136,6 +136,8 @@ static int take_deadline(const struct brine_client *client, struct brine_call *c
 int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
                             struct brine_call *call, const struct brine_event *event)
 {
+	if (call->failure)
+		return call->failure;
 	switch (event->status) {
 	case BRINE_OK: return keep_answer(call, event);
 	case BRINE_ERR_REMOTE: return take_error(call, event);

@@ -1,0 +1,264 @@
+/* The streams of a call, as the program sees them. Items that come wait in the call until they are taken, which is told
+ * to the connection so that the peer may send more: what waits is bounded by the stream's room there.
+ *
+ *   next: nothing there -----> wants_item ----- ITEM, the end ------> waiter, or on_ready
+ *   send: the peer is full --> wants_room ----- CREDIT, the end ----> waiter, or on_ready */
+#include "rpc/client.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+
+enum {
+	BUDGET_BASE = 64 * 1024, /* what an item may cost in memory: this, and */
+	BUDGET_FACTOR = 16,      /* so many bytes for each byte that came */
+};
+
+struct brine_call_item {
+	struct brine_call_item *next;
+	size_t size;
+	uint8_t data[];
+};
+
+static void release_item(const struct brine_call *call, struct brine_call_item *item)
+{
+	if (item)
+		brine_release(call->arena.allocator, item, sizeof *item + item->size);
+}
+
+/* The program is done with the last one. */
+static void release_taken(struct brine_call *call)
+{
+	release_item(call, call->item_taken);
+	call->item_taken = NULL;
+	brine_arena_reset(&call->item_arena);
+}
+
+void brine_call_items_done(struct brine_call *call)
+{
+	struct brine_call_item *item;
+	release_taken(call);
+	while ((item = call->items)) {
+		call->items = item->next;
+		release_item(call, item);
+	}
+	call->items_end = NULL;
+	brine_arena_done(&call->item_arena);
+	brine_buf_done(&call->upload);
+}
+
+/* ---- what comes ---- */
+
+/* Tells whoever waits for more than the end. */
+static void tell_ready(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_waiter *waiter = call->waiter;
+	call->wants_item = call->wants_room = false;
+	if (waiter)
+		pthread_cond_signal(&waiter->changed);
+	if (call->on_ready && !call->list)
+		brine_call_list_add(&client->ready, call);
+}
+
+void brine_call_item(struct brine_client *client, struct brine_client_link *node, struct brine_call *call,
+                     struct brine_bytes bytes, uint64_t now_ms)
+{
+	struct brine_call_item *item = NULL;
+	if (bytes.size < SIZE_MAX - sizeof *item)
+		item = brine_resize(client->options.allocator, NULL, 0, sizeof *item + bytes.size);
+	if (!item) {
+		if (call->failure == 0)
+			call->failure = brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory keeping an item");
+		brine_conn_cancel(node->link.conn, call->serial, now_ms);
+		return;
+	}
+	item->next = NULL;
+	item->size = bytes.size;
+	memcpy(item->data, bytes.data, bytes.size);
+	if (call->items_end)
+		call->items_end->next = item;
+	else
+		call->items = item;
+	call->items_end = item;
+	if (call->wants_item)
+		tell_ready(client, call);
+}
+
+void brine_call_room(struct brine_client *client, struct brine_call *call)
+{
+	if (call->wants_room)
+		tell_ready(client, call);
+}
+
+/* ---- waiting ---- */
+
+static bool has_item(struct brine_client *client, const struct brine_call *call)
+{
+	return call->items || brine_call_is_over(client, call);
+}
+
+static bool has_room(struct brine_client *client, const struct brine_call *call)
+{
+	return !call->wants_room || brine_call_is_over(client, call);
+}
+
+/* Waits, or says that this call does not. */
+static int await(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition)
+{
+	return call->on_ready ? BRINE_ERR_WOULD_BLOCK
+	                      : brine_client_wait(client, call, condition, false, BRINE_FOREVER);
+}
+
+/* The lock is held on success. */
+static int enter(struct brine_call *call, uint32_t stream)
+{
+	struct brine_client *client = call->client;
+	bool begun = client && call->method && brine_call_state_of(call) != BRINE_CALL_IDLE;
+	int status = begun && (call->method->flags & stream) ? 0 : BRINE_ERR_STATE;
+	if (status == 0)
+		status = brine_client_check(client, NULL);
+	if (status == 0)
+		pthread_mutex_lock(&client->lock);
+	return status;
+}
+
+/* Ends the call because of what this side found. */
+static int fail_call(struct brine_client *client, struct brine_call *call, int status)
+{
+	pthread_mutex_lock(&client->lock);
+	if (brine_call_state_of(call) == BRINE_CALL_RUNNING) {
+		call->failure = status;
+		brine_call_abort(client, call);
+		brine_client_push(client);
+	} else {
+		call->status = status;
+	}
+	pthread_mutex_unlock(&client->lock);
+	return status;
+}
+
+/* ---- taking ---- */
+
+int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item)
+{
+	struct brine_client *client = call->client;
+	int status = enter(call, BRINE_METHOD_DOWNLOAD);
+	if (status < 0)
+		return status;
+	release_taken(call);
+	if (!has_item(client, call)) {
+		call->wants_item = true;
+		status = await(client, call, has_item);
+	}
+	struct brine_call_item *item = call->items;
+	if (status == 0 && item) {
+		const struct brine_client_link *node = call->link;
+		call->wants_item = false;
+		call->items = item->next;
+		if (!item->next)
+			call->items_end = NULL;
+		call->item_taken = item;
+		if (node) {
+			brine_conn_taken(node->link.conn, call->serial, 1, item->size, brine_clock_ms());
+			brine_client_push(client);
+		}
+		*ret_item = (struct brine_bytes){item->data, item->size};
+		status = 1;
+	} else if (status == 0) {
+		status = call->status;
+	}
+	brine_client_call_back(client);
+	pthread_mutex_unlock(&client->lock);
+	return status;
+}
+
+int brine_call_next(struct brine_call *call, void *ret_item)
+{
+	struct brine_bytes item;
+	struct brine_error error = BRINE_ERROR_INIT;
+	int status = brine_call_next_raw(call, &item);
+	if (status <= 0)
+		return status;
+	call->item_arena.allocator = call->arena.allocator;
+	call->item_arena.budget =
+	        item.size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? item.size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
+	status = brine_decode(ret_item, call->method->response, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED,
+	                      &call->item_arena, &error);
+	if (status == 0)
+		return 1;
+	pthread_mutex_lock(&call->client->lock);
+	call->error = error;
+	pthread_mutex_unlock(&call->client->lock);
+	return fail_call(call->client, call, status);
+}
+
+/* ---- sending ---- */
+
+static int try_to_send(struct brine_client *client, struct brine_call *call, struct brine_bytes item)
+{
+	struct brine_client_link *node = call->link;
+	if (brine_call_is_over(client, call))
+		return call->status < 0 ? call->status : BRINE_ERR_STATE;
+	if (call->upload_ended)
+		return BRINE_ERR_STATE;
+	if (!node)
+		return BRINE_ERR_NO_CREDIT;
+	uint64_t now_ms = brine_clock_ms();
+	int status = brine_conn_send(node->link.conn, call->serial, item, now_ms);
+	if (status == BRINE_ERR_TOO_BIG || status == BRINE_ERR_NOT_FOUND)
+		brine_client_events(client, node, now_ms);
+	if (status == BRINE_ERR_NOT_FOUND && brine_call_is_over(client, call))
+		return call->status < 0 ? call->status : BRINE_ERR_STATE;
+	return status;
+}
+
+int brine_call_send_raw(struct brine_call *call, struct brine_bytes item)
+{
+	struct brine_client *client = call->client;
+	int status = enter(call, BRINE_METHOD_UPLOAD);
+	if (status < 0)
+		return status;
+	while ((status = try_to_send(client, call, item)) == BRINE_ERR_NO_CREDIT) {
+		call->wants_room = true;
+		brine_client_push(client);
+		status = await(client, call, has_room);
+		if (status < 0)
+			break;
+	}
+	brine_client_push(client);
+	brine_client_call_back(client);
+	pthread_mutex_unlock(&client->lock);
+	return status;
+}
+
+int brine_call_send(struct brine_call *call, const void *item)
+{
+	struct brine_error error = BRINE_ERROR_INIT;
+	if (!call->client || !call->method || brine_call_state_of(call) == BRINE_CALL_IDLE)
+		return BRINE_ERR_STATE;
+	call->upload.allocator = call->arena.allocator;
+	brine_buf_take(&call->upload, brine_buf_size(&call->upload));
+	int status = brine_encode(&call->upload, call->method->request, item, BRINE_AS_RESULT, &error);
+	return status < 0 ? status : brine_call_send_raw(call, brine_buf_bytes(&call->upload));
+}
+
+int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_client_link *node = call->link;
+	if (brine_call_is_over(client, call) || call->upload_ended)
+		return 0;
+	int status = node ? brine_conn_end_upload(node->link.conn, call->serial, brine_clock_ms()) : 0;
+	call->upload_ended = status == 0;
+	return status;
+}
+
+int brine_call_end_upload(struct brine_call *call)
+{
+	struct brine_client *client = call->client;
+	int status = enter(call, BRINE_METHOD_UPLOAD);
+	if (status < 0)
+		return status;
+	status = brine_call_end_upload_locked(client, call);
+	brine_client_push(client);
+	pthread_mutex_unlock(&client->lock);
+	return status;
+}
