@@ -68,7 +68,11 @@ static int control(const struct brine_watcher *watcher, int operation, int fd, u
 {
 	struct epoll_event event = {.events = (ready & BRINE_READABLE ? (uint32_t)EPOLLIN : 0) |
 	                                      (ready & BRINE_WRITABLE ? (uint32_t)EPOLLOUT : 0)};
-	return epoll_ctl(watcher->fd, operation, fd, &event);
+	int status;
+	do
+		status = epoll_ctl(watcher->fd, operation, fd, &event);
+	while (status < 0 && errno == EINTR);
+	return status;
 }
 
 void brine_watcher_forget(struct brine_watcher *watcher, int fd)

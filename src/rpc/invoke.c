@@ -166,6 +166,8 @@ static int intercept(struct brine_client *client, struct brine_call *call, const
 	call->method_name = brine_arena_copy(&call->arena, what->name.data, what->name.size);
 	if (!call->method_name)
 		return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory");
+	/* What others left to this thread does not wait for them. */
+	brine_client_push(client);
 	pthread_mutex_unlock(&client->lock);
 	while (call->begun < options->interceptor_count && status >= 0) {
 		const struct brine_client_interceptor *interceptor = &options->interceptors[call->begun++];
