@@ -6,7 +6,7 @@
 
 #include <brine/conn.h>
 
-enum { CALLS = 3 };
+enum { CALLS = 4, ITEMS = 3 };
 
 struct trace {
 	struct fail_allocator memory;
@@ -19,6 +19,22 @@ struct trace {
 static void note(struct trace *trace, const void *data, size_t size)
 {
 	HOLDS(brine_buf_append(&trace->text, data, size) == 0);
+}
+
+/* A few, and one that the credit may not cover, so that its event comes. */
+static void send_items(struct trace *trace, uint64_t serial)
+{
+	for (unsigned i = 0; i < ITEMS; i++)
+		if (brine_conn_send(trace->conn, serial, BRINE_BYTES("\x07", 1), 1) < 0)
+			return;
+}
+
+/* After each event, however the bytes came: credit that is not sent yet is none. */
+static void take_output(struct trace *trace)
+{
+	struct brine_bytes pending = brine_conn_pending(trace->conn);
+	brine_buf_append(&trace->output, pending.data, pending.size);
+	brine_conn_sent(trace->conn, pending.size, 1);
 }
 
 static void pump(struct trace *trace)
@@ -35,14 +51,19 @@ static void pump(struct trace *trace)
 			note(trace, event.result.data, event.result.size);
 			note(trace, event.error.text.data, event.error.text.size);
 			trace->ended += event.type == BRINE_EVENT_RESPONSE;
-			if (event.type == BRINE_EVENT_REQUEST)
+			if (event.type == BRINE_EVENT_ITEM)
+				brine_conn_taken(trace->conn, event.serial, 1, event.result.size, 1);
+			if (event.wants_items || event.type == BRINE_EVENT_CREDIT)
+				send_items(trace, event.serial);
+			bool is_answerable = event.type == BRINE_EVENT_REQUEST && !event.has_upload;
+			if (is_answerable || event.type == BRINE_EVENT_UPLOAD_END)
 				brine_conn_reply(trace->conn, event.serial, event.params, none, 1);
+			take_output(trace);
 			moved = true;
 		}
-		struct brine_bytes pending = brine_conn_pending(trace->conn);
-		moved = moved || pending.size || brine_conn_deadline(trace->conn) <= 1;
-		brine_buf_append(&trace->output, pending.data, pending.size);
-		brine_conn_sent(trace->conn, pending.size, 1);
+		size_t size = brine_conn_pending(trace->conn).size;
+		moved = moved || size || brine_conn_deadline(trace->conn) <= 1;
+		take_output(trace);
 	}
 }
 
@@ -60,8 +81,14 @@ static void run(struct trace *trace, int role, int wire, const uint8_t *data, si
 	struct brine_conn_call call = {.method = BRINE_STR("m"), .deadline_ms = BRINE_FOREVER};
 	unsigned started = 0;
 	uint64_t serial;
-	for (unsigned i = 0; i < CALLS; i++)
-		started += brine_conn_call(trace->conn, &call, 1, &serial, NULL) == 0;
+	for (unsigned i = 0; i < CALLS; i++) {
+		call.wants_items = i & 1;
+		call.has_upload = i & 2;
+		if (brine_conn_call(trace->conn, &call, 1, &serial, NULL) < 0)
+			continue;
+		started++;
+		send_items(trace, serial);
+	}
 	pump(trace);
 	for (size_t at = 0; at < size;) {
 		size_t piece = seed ? 1 + random_below(&seed, (size - at) / 4 + 1) : size - at;
@@ -77,7 +104,9 @@ static void run(struct trace *trace, int role, int wire, const uint8_t *data, si
 	const struct brine_error *fault = brine_conn_fault(trace->conn);
 	note(trace, &fault->code, sizeof fault->code);
 	note(trace, &fault->offset, sizeof fault->offset);
-	note(trace, fault->text, strlen(fault->text));
+	/* What a stranger looks like is guessed from what has come. */
+	if (fault->code != BRINE_ERR_NOT_BRINE)
+		note(trace, fault->text, strlen(fault->text));
 	brine_conn_free(trace->conn);
 	HOLDS(trace->memory.held == 0);
 }
