@@ -16,8 +16,10 @@ void brine_link_keepalive(int fd, const struct brine_limits *limits)
 
 int brine_link_check(const struct brine_conn_options *options, struct brine_error *error)
 {
+	struct brine_conn_options trial = *options;
 	struct brine_conn *conn;
-	int status = brine_conn_new(&conn, options, 0, error);
+	trial.tap = NULL; /* it would see a hello that is never sent */
+	int status = brine_conn_new(&conn, &trial, 0, error);
 	if (status == 0)
 		brine_conn_free(conn);
 	return status;
