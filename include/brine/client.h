@@ -12,7 +12,8 @@
  *
  * Functions that wait return BRINE_ERR_WOULD_BLOCK in mode LOOP and inside callbacks: use begin and on_done there. A
  * callback must not wait for anything: nothing of its client moves meanwhile. In a forked child every
- * function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. */
+ * function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. A thread
+ * that is cancelled (pthread_cancel()) inside a function ends when that has returned. */
 #ifndef BRINE_CLIENT_H
 #define BRINE_CLIENT_H
 

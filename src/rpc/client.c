@@ -302,24 +302,24 @@ void brine_client_free(struct brine_client *client)
 		free_in_child(client);
 		return;
 	}
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	client->closing = true;
 	if (brine_client_in_callback(client)) {
 		client->free_deferred = true;
-		pthread_mutex_unlock(&client->lock);
+		brine_client_unlock(client);
 		return;
 	}
 	brine_bell_ring(client->bell);
 	while (client->moving || client->calls_back)
-		pthread_cond_wait(&client->quiet, &client->lock);
+		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
 	bool joins = client->has_thread;
 	client->has_thread = false;
 	if (joins) {
-		pthread_mutex_unlock(&client->lock);
+		int state = brine_client_leave(client);
 		pthread_join(client->thread, NULL);
-		pthread_mutex_lock(&client->lock);
+		brine_client_return(client, state);
 	}
 	brine_client_shut(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	brine_client_drop(client);
 }

@@ -88,6 +88,7 @@ struct brine_client {
 	pthread_mutex_t lock;
 	pthread_condattr_t clock; /* of condition variables */
 	pthread_cond_t quiet;     /* the mover stopped, or a callback returned */
+	int cancel_state;         /* of the thread that holds the lock, before it took it */
 	bool closing;             /* brine_client_free() was called */
 	uint64_t seed;
 
@@ -120,6 +121,39 @@ struct brine_client {
 	pthread_t thread;             /* mode BACKGROUND */
 	bool has_thread;
 };
+
+/* The lock. Whoever has it, or moves the bytes, cannot be cancelled by pthread_cancel(): others rely on it. */
+static inline void brine_client_lock(struct brine_client *client)
+{
+	int state;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_mutex_lock(&client->lock);
+	client->cancel_state = state;
+}
+
+static inline void brine_client_unlock(struct brine_client *client)
+{
+	int state = client->cancel_state;
+	pthread_mutex_unlock(&client->lock);
+	pthread_setcancelstate(state, NULL);
+}
+
+/* Lets other threads in for a while. What leave returns goes to brine_client_return(). */
+static inline int brine_client_leave(struct brine_client *client)
+{
+	int state = client->cancel_state;
+	pthread_mutex_unlock(&client->lock);
+	return state;
+}
+
+static inline void brine_client_return(struct brine_client *client, int state)
+{
+	pthread_mutex_lock(&client->lock);
+	client->cancel_state = state;
+}
+
+/* Sleeps until the condition is signalled, or until brine_clock_ms() reaches until_ms. */
+void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, uint64_t until_ms);
 
 /* client.c */
 

@@ -18,15 +18,15 @@ static void leave_client(struct brine_call *call)
 	if (!client)
 		return;
 	if (brine_client_check(client, NULL) == 0) {
-		pthread_mutex_lock(&client->lock);
+		brine_client_lock(client);
 		/* Whoever lets go of a running call does not want to hear of it. */
 		call->awaited = true;
 		brine_call_abort(client, call);
 		brine_call_unlist(client, call);
 		brine_client_push(client);
 		while (client->calling == call && !brine_client_in_callback(client))
-			pthread_cond_wait(&client->quiet, &client->lock);
-		pthread_mutex_unlock(&client->lock);
+			brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
+		brine_client_unlock(client);
 		brine_call_tell(client, call);
 	}
 	call->client = NULL;
@@ -92,11 +92,11 @@ static int enter(struct brine_client *client, struct brine_call *call)
 	if (call->client && call->client != client)
 		leave_client(call);
 	atomic_fetch_add_explicit(&client->entering, 1, memory_order_relaxed);
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	atomic_fetch_sub_explicit(&client->entering, 1, memory_order_relaxed);
 	if (client->calling == call && !brine_client_in_callback(client)) {
 		brine_client_push(client);
-		pthread_mutex_unlock(&client->lock);
+		brine_client_unlock(client);
 		return BRINE_ERR_BUSY;
 	}
 	if (call->client)
@@ -168,13 +168,13 @@ static int intercept(struct brine_client *client, struct brine_call *call, const
 		return brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory");
 	/* What others left to this thread does not wait for them. */
 	brine_client_push(client);
-	pthread_mutex_unlock(&client->lock);
+	int state = brine_client_leave(client);
 	while (call->begun < options->interceptor_count && status >= 0) {
 		const struct brine_client_interceptor *interceptor = &options->interceptors[call->begun++];
 		if (interceptor->before)
 			status = interceptor->before(call, call->method_name, interceptor->user);
 	}
-	pthread_mutex_lock(&client->lock);
+	brine_client_return(client, state);
 	return status < 0 ? status : 0;
 }
 
@@ -253,7 +253,7 @@ static int call_and_wait(struct brine_client *client, struct brine_call *call, s
 	if (status == 0)
 		status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
 	brine_client_call_back(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	brine_call_tell(client, call);
 	return take_response(call, response);
 }
@@ -313,7 +313,7 @@ static int begin_only(struct brine_client *client, struct brine_call *call, stru
 	if (status < 0)
 		return status;
 	status = begin(client, call, what);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return status;
 }
 
@@ -350,14 +350,14 @@ int brine_call_finish(struct brine_call *call, void *response)
 	int status = brine_client_check(client, NULL);
 	if (status < 0)
 		return status;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	if (call->streams)
 		end_streams(client, call);
 	status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
 	if (status == 0 && call->list == &client->completed)
 		brine_call_unlist(client, call);
 	brine_client_call_back(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	if (status < 0)
 		return status;
 	brine_call_tell(client, call);
@@ -369,24 +369,24 @@ void brine_call_cancel(struct brine_call *call)
 	struct brine_client *client = brine_call_state_of(call) == BRINE_CALL_RUNNING ? call->client : NULL;
 	if (!client || brine_client_check(client, NULL) < 0)
 		return;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	brine_call_abort(client, call);
 	brine_client_push(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 }
 
 int brine_client_completed_fd(struct brine_client *client)
 {
 	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_BACKGROUND)
 		return BRINE_ERR_STATE;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	if (client->completed_fd < 0) {
 		client->completed_fd = brine_bell_new();
 		if (client->completed_fd >= 0 && client->completed.count)
 			brine_bell_ring(client->completed_fd);
 	}
 	int fd = client->completed_fd;
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
 }
 
@@ -394,11 +394,11 @@ struct brine_call *brine_client_completed(struct brine_client *client)
 {
 	if (brine_client_check(client, NULL) < 0)
 		return NULL;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	struct brine_call *call = client->completed.first;
 	if (call)
 		brine_call_unlist(client, call);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return call;
 }
 
@@ -517,7 +517,7 @@ static int notify(struct brine_client *client, struct brine_call *call, struct i
 		client->scratch = params;
 	}
 	brine_client_call_back(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	brine_call_tell(client, call);
 	return call->status;
 }
@@ -553,7 +553,7 @@ int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struc
 		unseen.awaited = true;
 		status = brine_call_end(client, &unseen, get_connected(client, &unseen));
 		brine_client_call_back(client);
-		pthread_mutex_unlock(&client->lock);
+		brine_client_unlock(client);
 	}
 	if (status < 0 && error) {
 		*error = unseen.error;

@@ -117,14 +117,14 @@ static int enter(struct brine_call *call, uint32_t stream)
 	if (status == 0)
 		status = brine_client_check(client, NULL);
 	if (status == 0)
-		pthread_mutex_lock(&client->lock);
+		brine_client_lock(client);
 	return status;
 }
 
 /* Ends the call because of what this side found. */
 static int fail_call(struct brine_client *client, struct brine_call *call, int status)
 {
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	if (brine_call_state_of(call) == BRINE_CALL_RUNNING) {
 		call->failure = status;
 		brine_call_abort(client, call);
@@ -132,7 +132,7 @@ static int fail_call(struct brine_client *client, struct brine_call *call, int s
 	} else {
 		call->status = status;
 	}
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return status;
 }
 
@@ -167,7 +167,7 @@ int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item)
 		status = call->status;
 	}
 	brine_client_call_back(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return status;
 }
 
@@ -185,9 +185,9 @@ int brine_call_next(struct brine_call *call, void *ret_item)
 	                      &call->item_arena, &error);
 	if (status == 0)
 		return 1;
-	pthread_mutex_lock(&call->client->lock);
+	brine_client_lock(call->client);
 	call->error = error;
-	pthread_mutex_unlock(&call->client->lock);
+	brine_client_unlock(call->client);
 	return fail_call(call->client, call, status);
 }
 
@@ -226,7 +226,7 @@ int brine_call_send_raw(struct brine_call *call, struct brine_bytes item)
 	}
 	brine_client_push(client);
 	brine_client_call_back(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return status;
 }
 
@@ -259,6 +259,6 @@ int brine_call_end_upload(struct brine_call *call)
 		return status;
 	status = brine_call_end_upload_locked(client, call);
 	brine_client_push(client);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return status;
 }

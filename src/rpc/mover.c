@@ -228,11 +228,11 @@ static void flush_callbacks(struct brine_client *client)
 		client->calls_back = true;
 		client->calling = call;
 		client->callback_thread = pthread_self();
-		pthread_mutex_unlock(&client->lock);
+		int state = brine_client_leave(client);
 		if (is_end)
 			brine_call_tell(client, call);
 		callback(call, user);
-		pthread_mutex_lock(&client->lock);
+		brine_client_return(client, state);
 		/* The call may be gone. */
 		client->calls_back = false;
 		client->calling = NULL;
@@ -280,10 +280,10 @@ static void wait_and_read(struct brine_client *client, uint64_t until_ms)
 	collect_waits(client, &waits);
 	client->polled_until = until_ms;
 	client->polling = true;
-	pthread_mutex_unlock(&client->lock);
+	int state = brine_client_leave(client);
 	int status = brine_waits_poll(&waits, until_ms);
 	int reason = errno;
-	pthread_mutex_lock(&client->lock);
+	brine_client_return(client, state);
 	client->polling = false;
 	if (status < 0)
 		machine_failed(client, reason);
@@ -311,10 +311,10 @@ static void turn(struct brine_client *client, uint64_t deadline_ms)
 static void *background(void *argument)
 {
 	struct brine_client *client = argument;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	while (!client->closing)
 		turn(client, BRINE_FOREVER);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	brine_client_drop(client);
 	return NULL;
 }
@@ -378,9 +378,9 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 		struct brine_waits waits;
 		collect_waits(client, &waits);
 		uint64_t due_ms = brine_client_due(client);
-		pthread_mutex_unlock(&client->lock);
+		int state = brine_client_leave(client);
 		(void)brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms);
-		pthread_mutex_lock(&client->lock);
+		brine_client_return(client, state);
 		if (brine_waits_found(&waits, client->bell))
 			brine_bell_silence(client->bell);
 		now_ms = brine_clock_ms();
@@ -412,6 +412,17 @@ bool brine_call_is_over(struct brine_client *client, const struct brine_call *ca
 	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
 }
 
+void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, uint64_t until_ms)
+{
+	int state = client->cancel_state;
+	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	if (until_ms == BRINE_FOREVER)
+		pthread_cond_wait(condition, &client->lock);
+	else
+		pthread_cond_timedwait(condition, &client->lock, &until);
+	client->cancel_state = state;
+}
+
 static void sleep_until_told(struct brine_client *client, struct brine_call *call, bool for_connection,
                              uint64_t deadline_ms)
 {
@@ -421,13 +432,7 @@ static void sleep_until_told(struct brine_client *client, struct brine_call *cal
 		waiter.next->prev = &waiter;
 	client->waiters = &waiter;
 	call->waiter = &waiter;
-	if (deadline_ms == BRINE_FOREVER) {
-		pthread_cond_wait(&waiter.changed, &client->lock);
-	} else {
-		struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-		                         .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-		pthread_cond_timedwait(&waiter.changed, &client->lock, &until);
-	}
+	brine_client_sleep(client, &waiter.changed, deadline_ms);
 	call->waiter = NULL;
 	if (waiter.prev)
 		waiter.prev->next = waiter.next;
@@ -471,10 +476,10 @@ int brine_client_get_timeout_ms(struct brine_client *client)
 {
 	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_LOOP)
 		return -1;
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	client->polled_until = brine_client_due(client);
 	int wait_ms = brine_wait_ms(client->polled_until);
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	return wait_ms;
 }
 
@@ -486,7 +491,7 @@ int brine_client_process(struct brine_client *client)
 	if (client->options.mode != BRINE_CLIENT_LOOP)
 		return BRINE_ERR_STATE;
 	brine_client_hold(client);
-	pthread_mutex_lock(&client->lock);
+	brine_client_lock(client);
 	if (client->moving || client->closing || client->calls_back) {
 		status = BRINE_ERR_BUSY;
 	} else {
@@ -506,7 +511,7 @@ int brine_client_process(struct brine_client *client)
 		status = client->process_status;
 		stop_moving(client);
 	}
-	pthread_mutex_unlock(&client->lock);
+	brine_client_unlock(client);
 	brine_client_drop(client);
 	return status;
 }

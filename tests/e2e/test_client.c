@@ -1,5 +1,5 @@
 /* Proves: many calls on one connection, by one thread or by many, in every mode of a client: each ends exactly once,
- * whatever is done to it and whenever (C19, G15, G16). */
+ * whatever is done to it and whenever (C19, G14, G15, G16). */
 #include "harness.h"
 
 enum { MANY = 64, THREADS = 8 };
@@ -697,11 +697,53 @@ static void freed_over(void **state, enum over kind)
 }
 DEFINE_BOTH(freed)
 
+/* ---- a thread that is cancelled ---- */
+
+static void *doomed_run(void *argument)
+{
+	struct waiting *waiting = argument;
+	waiting->status = brine_call_finish(&waiting->call, NULL);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* G14: a thread cancelled inside a call ends when the call does; no other is held up. */
+static void cancelled_thread_over(void **state, enum over kind)
+{
+	struct host host;
+	struct calc_nothing nothing = {0};
+	host_start(&host, state, kind, NULL);
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++) {
+		struct brine_client *client = client_in_mode(host.address, mode);
+		struct waiting waiting = {.client = client, .call = BRINE_CALL_INIT, .status = 1};
+		int before = atomic_load(&host.calc.held_count);
+		int64_t sum;
+		void *result;
+		assert_int_equal(brine_client_begin(client, &waiting.call, &calc_methods[CALC_HOLD], &nothing), 0);
+		assert_int_equal(pthread_create(&waiting.thread, NULL, doomed_run, &waiting), 0);
+		wait_for_count(&host.calc.held_count, before + 1);
+		assert_int_equal(pthread_cancel(waiting.thread), 0);
+		for (int i = 0; i < 100; i++)
+			assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
+		brine_call_cancel(&waiting.call);
+		assert_int_equal(pthread_join(waiting.thread, &result), 0);
+		assert_true(result == PTHREAD_CANCELED);
+		/* 1: it was cancelled before it came to the call. */
+		assert_true(waiting.status == BRINE_ERR_CANCELLED || waiting.status == 1);
+		assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
+		brine_client_free(client);
+		brine_call_done(&waiting.call);
+	}
+	host_stop(&host);
+}
+DEFINE_BOTH(cancelled_thread)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(in_any_order), BOTH(limits),      BOTH(shared), e2e_test(resets),        BOTH(cancel),
-	        BOTH(callbacks),    BOTH(completions), BOTH(loop),   e2e_test(loop_deadline), BOTH(freed),
+	        BOTH(in_any_order),     BOTH(limits),      BOTH(shared), e2e_test(resets),        BOTH(cancel),
+	        BOTH(callbacks),        BOTH(completions), BOTH(loop),   e2e_test(loop_deadline), BOTH(freed),
+	        BOTH(cancelled_thread),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

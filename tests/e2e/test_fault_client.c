@@ -1,6 +1,7 @@
 /* Proves: whatever system call fails, and whatever allocation, under calls in flight in each mode of a client, each
  * call ends exactly once with a named error (G01, G05); short reads and writes change nothing (G06); clients that lost
- * their server come back scattered (E15). */
+ * their server come back scattered (E15); what waiting and
+ * sending cost in system calls. */
 #include "faults.h"
 #include "scenario.h"
 
@@ -159,6 +160,89 @@ static void out_of_memory_over(void **state, enum over kind)
 }
 DEFINE_BOTH(out_of_memory)
 
+/* ---- costs ---- */
+
+/* One thread that calls and waits pays for one send, one wait and what it reads; nobody is woken. */
+static void one_thread_costs_over(void **state, enum over kind)
+{
+	enum { ROUNDS = 100 };
+	struct host host;
+	int64_t sum;
+	host_start(&host, state, kind, NULL);
+	struct brine_client *client = client_of(host.address, NULL);
+	assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
+	fault_reset();
+	fault_only_here();
+	for (int i = 0; i < ROUNDS; i++)
+		assert_int_equal(calc_call_add(client, NULL, 2, i, &sum), 0);
+	assert_int_equal(fault_calls(FAULT_send) + fault_calls(FAULT_sendmsg), ROUNDS);
+	assert_in_range(fault_calls(FAULT_poll), ROUNDS, ROUNDS + ROUNDS / 10);
+	assert_in_range(fault_calls(FAULT_recv), 2 * ROUNDS, 2 * ROUNDS + ROUNDS / 10);
+	assert_int_equal(fault_calls(FAULT_write) + fault_calls(FAULT_read), 0);
+	fault_reset();
+	brine_client_free(client);
+	host_stop(&host);
+}
+DEFINE_BOTH(one_thread_costs)
+
+struct burst {
+	struct brine_client *client;
+	struct brine_call first, calls[32];
+	int ends;
+	uint64_t sends;
+};
+
+static void burst_end(struct brine_call *call, void *user)
+{
+	struct burst *burst = user;
+	burst->ends += brine_call_status(call) == 0;
+}
+
+static void burst_begin(struct brine_call *call, void *user)
+{
+	struct burst *burst = user;
+	burst_end(call, user);
+	burst->sends = fault_calls(FAULT_send) + fault_calls(FAULT_sendmsg);
+	for (int i = 0; i < 32; i++) {
+		burst->calls[i].on_done = burst_end;
+		burst->calls[i].user = burst;
+		(void)brine_client_begin(burst->client, &burst->calls[i], &calc_methods[CALC_ADD],
+		                         &(struct calc_pair){i, i});
+	}
+}
+
+/* Calls that are begun together while the bytes move leave in one send. */
+static void begun_together_over(void **state, enum over kind)
+{
+	struct host host;
+	struct burst burst = {0};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	options.mode = BRINE_CLIENT_LOOP;
+	host_start(&host, state, kind, NULL);
+	burst.client = client_of(host.address, &options);
+	burst.first.on_done = burst_begin;
+	burst.first.user = &burst;
+	fault_reset();
+	fault_only_here();
+	assert_int_equal(
+	        brine_client_begin(burst.client, &burst.first, &calc_methods[CALC_ADD], &(struct calc_pair){1, 1}), 0);
+	while (burst.ends < 33) {
+		struct pollfd poller = {.fd = brine_client_get_fd(burst.client), .events = POLLIN};
+		int wait_ms = brine_client_get_timeout_ms(burst.client);
+		assert_true(poll(&poller, 1, wait_ms < 0 || wait_ms > PATIENCE_MS ? PATIENCE_MS : wait_ms) > 0 ||
+		            wait_ms >= 0);
+		assert_int_equal(brine_client_process(burst.client), 0);
+	}
+	assert_int_equal(fault_calls(FAULT_send) + fault_calls(FAULT_sendmsg), burst.sends + 1);
+	fault_reset();
+	brine_client_free(burst.client);
+	brine_call_done(&burst.first);
+	for (int i = 0; i < 32; i++)
+		brine_call_done(&burst.calls[i]);
+	host_stop(&host);
+}
+DEFINE_BOTH(begun_together)
+
 /* ---- coming back ---- */
 
 enum { CLIENTS = 16, TRIES = 7 };
@@ -217,10 +301,8 @@ static void scattered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(every_call_fails),
-	        BOTH(short_reads_and_writes),
-	        BOTH(out_of_memory),
-	        e2e_test(scattered),
+	        BOTH(every_call_fails), BOTH(short_reads_and_writes), BOTH(out_of_memory),
+	        BOTH(one_thread_costs), BOTH(begun_together),         e2e_test(scattered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
