@@ -210,8 +210,9 @@ BRINE_API int brine_conn_notify(struct brine_conn *conn, struct brine_str method
 BRINE_API void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
 
 /* Answers a call of the peer; result: one encoded value, size 0: nil. The serial is then used up, also on error.
- * BRINE_ERR_CANCELLED, DEADLINE, LOST: it was answered already, nothing is sent. BRINE_ERR_NOT_FOUND: no such serial (a
- * second answer). BRINE_ERR_TOO_BIG: over the peer's limit; error 7 went instead. NOMEM: the connection is closing. */
+ * BRINE_ERR_CANCELLED, DEADLINE, LOST, or what else its CANCEL event said: it was answered already, nothing is sent.
+ * BRINE_ERR_NOT_FOUND: no such serial (a second answer). BRINE_ERR_TOO_BIG: over the peer's limit; error 7 went
+ * instead. NOMEM: the connection is closing. */
 BRINE_API int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result,
                                struct brine_bytes metadata, uint64_t now_ms);
 
