@@ -161,6 +161,9 @@ static int take_answered(struct brine_conn *conn, uint64_t serial, struct call *
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || call->is_ours)
 		return BRINE_ERR_NOT_FOUND;
+	/* The handler may see that its time is over before the tick does: it is the deadline that ends the call. */
+	if (call->list == &conn->calls.incoming && call->deadline_ms <= conn->now_ms)
+		conn_end_incoming(conn, call, BRINE_CODE_DEADLINE, NULL, BRINE_ERR_DEADLINE);
 	if (call->list == &conn->calls.incoming) {
 		*ret_call = call;
 		return 0;

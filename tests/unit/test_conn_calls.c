@@ -603,6 +603,26 @@ static void C25_deadlines(void **state)
 	serve(ttl_script);
 }
 
+/* The handler looks at the clock before the timer does, and answers that it gave up. */
+static void gave_up_script(struct harness *h)
+{
+	harness_message(h, "950001 a4736c6f77 90 81a374746c64");
+	h->now_ms += 100;
+	assert_int_equal(
+	        brine_conn_fail(h->conn, h->slow[0], BRINE_CODE_CANCELLED, BRINE_STR("gave up"), none, h->now_ms),
+	        BRINE_ERR_DEADLINE);
+	harness_pump(h);
+	harness_expect(h, "18 940101 9203b1646561646c696e65206578636565646564 c0");
+	harness_expect_log(h, "request slow []\n");
+	assert_int_equal(brine_conn_calls_incoming(h->conn), 0);
+}
+
+static void an_answer_after_the_deadline_is_the_deadline(void **state)
+{
+	(void)state;
+	serve(gave_up_script);
+}
+
 static void misuse_script(struct harness *h)
 {
 	harness_message(h, "940001 a4736c6f77 90");
@@ -719,6 +739,7 @@ int main(void)
 	        cmocka_unit_test(C20_C21_C22_cancels),
 	        cmocka_unit_test(C23_rapid_reset),
 	        cmocka_unit_test(C25_deadlines),
+	        cmocka_unit_test(an_answer_after_the_deadline_is_the_deadline),
 	        cmocka_unit_test(C27_answers_twice_and_never),
 	        cmocka_unit_test(C29_lost_connection),
 	        cmocka_unit_test(unsent_requests_are_taken_back),

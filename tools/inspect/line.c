@@ -75,11 +75,12 @@ void inspect_line_quote(struct inspect_line *line, struct brine_bytes text)
 
 void inspect_line_name(struct inspect_line *line, struct brine_bytes name)
 {
+	static const char marks[] = "._/:-";
 	const char *data = name.data;
 	bool plain = name.size > 0;
 	for (size_t i = 0; i < name.size && plain; i++)
 		plain = isascii((unsigned char)data[i]) &&
-		        (isalnum((unsigned char)data[i]) || strchr("._/:-", data[i]));
+		        (isalnum((unsigned char)data[i]) || memchr(marks, data[i], sizeof marks - 1));
 	if (plain)
 		inspect_line_add(line, name.data, name.size);
 	else
