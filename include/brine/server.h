@@ -114,7 +114,8 @@ BRINE_API int brine_server_serve(struct brine_server *server, const struct brine
 /* Registers one untyped method under its wire name (copied); method NULL: every name not registered otherwise. */
 BRINE_API int brine_server_serve_raw(struct brine_server *server, const char *method, brine_raw_handler_fn *handler,
                                      void *user, struct brine_error *error);
-/* The same with flags, a set of enum brine_method_flags: BRINE_METHOD_BLOCKING runs it on a worker. */
+/* The same with flags, a set of enum brine_method_flags: BRINE_METHOD_BLOCKING runs it on a worker, BRINE_METHOD_UPLOAD
+ * and _DOWNLOAD give it streams. */
 BRINE_API int brine_server_serve_raw_as(struct brine_server *server, const char *method, uint32_t flags,
                                         brine_raw_handler_fn *handler, void *user, struct brine_error *error);
 
@@ -174,11 +175,40 @@ BRINE_API int brine_request_fail_data(struct brine_request *request, int64_t cod
  * later, which ends the request. Errors: BRINE_ERR_STATE (answered already), CANCELLED, DEADLINE, LOST (nobody waits),
  * NOMEM: the request is ended all the same. TOO_BIG: likewise; other threads than the request's loop do not hear of it:
  * the peer is told and the log. MALFORMED, DEPTH, TRAILING (not one value): nothing was sent and the request is still
- * open. */
+ * open; INVALID likewise, a result other than nil beside an answer stream. */
 BRINE_API int brine_request_reply_raw(struct brine_request *request, struct brine_bytes result);
-/* The same with a struct of the method's response type: the later answer of a typed handler. A result that does not fit
- * its schema is answered with error 10, the reason returned and told to the log. */
+/* The same with a struct of the method's response type: the later answer of a typed handler; NULL after an answer
+ * stream. A result that does not fit its schema is answered with error 10, the reason returned and told to the log. */
 BRINE_API int brine_request_reply(struct brine_request *request, const void *response);
+
+/* Streams. Handlers of BRINE_METHOD_UPLOAD have no arguments but items, those of BRINE_METHOD_DOWNLOAD no result but
+ * items: their invoke gets NULL for the one or the other. Items go out in order, before the answer; an answer stream
+ * ends when the handler returns 0, by brine_request_reply(request, NULL), or with an error. A slow peer makes its own
+ * stream wait and no other. The functions below wait on workers and in threads of the program; on loop threads, where
+ * nothing may wait, they return BRINE_ERR_WOULD_BLOCK: mark the method blocking, or use brine_request_on_ready().
+ * (Waiting in a client inside a handler on a loop cannot be told from waiting elsewhere: do not.) */
+
+/* Takes the next upload item, a struct of the method's request type: 1 and *ret_item, whose views live until the next
+ * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST and what else ended the
+ * call; STATE (no upload, or answered already); NOMEM; an item that does not fit its schema (the call was answered
+ * error 1 then). */
+BRINE_API int brine_request_next(struct brine_request *request, void *ret_item);
+/* The same, encoded: one value. */
+BRINE_API int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item);
+
+/* Sends an item of the answer stream, a struct of the method's response type; copied. Waits while 64 KiB of items wait
+ * for the peer. 0, or: WOULD_BLOCK; CANCELLED, DEADLINE, LOST, TOO_BIG (an item before this one was over the peer's
+ * limit, which ended the call), NO_PROGRESS (the peer took nothing for too long) and what else ended the call; STATE
+ * (no answer stream, or answered already); NOMEM; encoding errors: nothing was sent, the call goes on. */
+BRINE_API int brine_request_send(struct brine_request *request, const void *item);
+/* The same with one encoded value. */
+BRINE_API int brine_request_send_raw(struct brine_request *request, struct brine_bytes item);
+
+/* The event form, for handlers that returned BRINE_PENDING: on_ready is called on the request's loop thread when a
+ * _next or _send that said WOULD_BLOCK may be tried again, and once when the request is cancelled, for whatever reason;
+ * sometimes for nothing. Never inside other functions of the request, and not after the answer. NULL: no more. */
+BRINE_API void brine_request_on_ready(struct brine_request *request,
+                                      void (*on_ready)(struct brine_request *request, void *user), void *user);
 
 BRINE_END
 

@@ -120,8 +120,8 @@ struct brine_method {
 	const char *name; /* on the wire: "exchange.Exchange/Place", or what the schema's option says */
 	const struct brine_type *request;
 	const struct brine_type *response;
-	uint32_t flags; /* enum brine_method_flags */
-	brine_invoke_fn *invoke;
+	uint32_t flags;          /* enum brine_method_flags */
+	brine_invoke_fn *invoke; /* NULL: a server answers "no such method" */
 };
 
 struct brine_service {

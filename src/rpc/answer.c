@@ -3,6 +3,7 @@
 #include "rpc/session.h"
 
 #include "net/clock.h"
+#include "rpc/flow.h"
 
 #include <stdarg.h>
 
@@ -20,6 +21,9 @@ static int send_to_peer(struct brine_request *request)
 	if (!session)
 		return BRINE_ERR_LOST;
 	brine_session_touch(session);
+	/* A handler that notices the end of its time before the connection does answers too late all the same. */
+	if (now_ms >= request->deadline_ms)
+		brine_conn_tick(session->link.conn, now_ms);
 	if (answer->is_error)
 		return brine_conn_fail(session->link.conn, request->serial, answer->code, answer->text, answer->value,
 		                       now_ms);
@@ -34,10 +38,12 @@ static void drop_notification(struct brine_request *request)
 	brine_lane_drop(request->lane, &request->peer, request->method, why);
 }
 
-/* Gives the answer to the connection; what that said to it. The request may be gone afterwards. */
-static int deliver(struct brine_request *request)
+int brine_request_deliver(struct brine_request *request)
 {
 	int status = 0;
+	request->answer_waits = request->flow && !brine_flow_flush(request);
+	if (request->answer_waits)
+		return 0;
 	if (request->serial)
 		status = send_to_peer(request);
 	else if (request->answer.is_error)
@@ -51,12 +57,17 @@ static int deliver(struct brine_request *request)
 
 void brine_request_heed(struct brine_request *request, unsigned posts)
 {
-	if (posts & BRINE_POST_ENDED)
-		request->handler_ended = true;
+	bool ends = posts & BRINE_POST_ENDED;
+	bool tells = (posts & BRINE_POST_READY) || (ends && request->wake_due);
+	request->handler_ended |= ends;
 	if (posts & BRINE_POST_ANSWER)
-		deliver(request);
-	else
+		brine_request_deliver(request);
+	else if (request->delivered)
 		brine_request_settle(request);
+	else if (request->flow)
+		brine_flow_move(request, tells);
+	else if (tells)
+		brine_request_wake(request);
 }
 
 /* ---- on any thread ---- */
@@ -70,25 +81,26 @@ static bool claim(struct brine_request *request)
 /* Where an answer is encoded: it must stay until the lane has delivered it, unless that is done at once. */
 static struct brine_buf *room(struct brine_request *request)
 {
-	return brine_lane_is_mine(request->lane) ? &request->lane->scratch : &request->encoded;
+	return !request->flow && brine_lane_is_mine(request->lane) ? &request->lane->scratch : &request->encoded;
 }
 
 /* Sends the answer, whose value stands in `out`, or on its way. The request may be gone afterwards. */
 static int answer(struct brine_request *request, struct brine_answer given, struct brine_buf *out)
 {
-	if (out == &request->encoded) {
-		int ended = atomic_load_explicit(&request->ended, memory_order_acquire);
-		request->answer = given;
-		if (request->holds_posts)
-			request->held_posts |= BRINE_POST_ANSWER;
-		else
-			brine_lane_post(request, BRINE_POST_ANSWER);
-		return ended;
-	}
 	request->answer = given;
-	int status = deliver(request);
-	brine_buf_take(out, brine_buf_size(out));
-	return status;
+	if (brine_lane_is_mine(request->lane)) {
+		bool borrowed = out != &request->encoded;
+		int status = brine_request_deliver(request);
+		if (borrowed)
+			brine_buf_take(out, brine_buf_size(out));
+		return status;
+	}
+	int ended = atomic_load_explicit(&request->ended, memory_order_acquire);
+	if (request->holds_posts)
+		request->held_posts |= BRINE_POST_ANSWER;
+	else
+		brine_lane_post(request, BRINE_POST_ANSWER);
+	return ended;
 }
 
 static int answer_error(struct brine_request *request, int64_t code, struct brine_str text, struct brine_buf *out)
@@ -145,6 +157,8 @@ int brine_request_reply_raw(struct brine_request *request, struct brine_bytes re
 	if (atomic_load_explicit(&request->answered, memory_order_relaxed))
 		return BRINE_ERR_STATE;
 	int status = result.size ? brine_check(result, RESULT_DEPTH_MAX, NULL) : 0;
+	if (status == 0 && result.size && (request->entry.flags & BRINE_METHOD_DOWNLOAD))
+		status = BRINE_ERR_INVALID;
 	if (status < 0)
 		return status;
 	if (!claim(request))
@@ -163,7 +177,11 @@ int brine_request_reply_raw(struct brine_request *request, struct brine_bytes re
 
 int brine_request_reply(struct brine_request *request, const void *response)
 {
-	if (!request->entry.method || !claim(request))
+	if (!request->entry.method)
+		return BRINE_ERR_STATE;
+	if (request->entry.flags & BRINE_METHOD_DOWNLOAD)
+		return brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
+	if (!claim(request))
 		return BRINE_ERR_STATE;
 	struct brine_buf *out = room(request);
 	struct brine_error error;

@@ -39,8 +39,6 @@ static const char *check_streams(const struct brine_event *event, uint32_t flags
 	*ret_code = BRINE_CODE_UNSUPPORTED;
 	if (!event->wants_items && (flags & BRINE_METHOD_DOWNLOAD))
 		return "this method answers with a stream: the request must give credit ('win')";
-	if (flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD))
-		return "this server does not serve streams";
 	return NULL;
 }
 
@@ -69,24 +67,36 @@ static void begin(struct brine_request *request)
 	brine_lane_count(request->lane, request->serial ? BRINE_COUNT_REQUESTS : BRINE_COUNT_NOTIFICATIONS, 1);
 }
 
-/* Decodes the arguments and runs a typed handler, which writes *ret_response. */
-static int run_typed(struct brine_request *request, void **ret_response)
+static int decode_arguments(struct brine_request *request, void *message)
 {
-	const struct brine_entry *entry = &request->entry;
-	const struct brine_method *method = entry->method;
-	void *message = brine_arena_alloc(&request->arena, method->request->size);
-	void *response = brine_arena_alloc(&request->arena, method->response->size);
-	if (!message || !response)
-		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "out of memory, not started");
 	unsigned flags = BRINE_DECODE_CHECKED | (request->plain ? BRINE_DECODE_ARITY : 0);
 	struct brine_error error;
-	int status = brine_decode(message, method->request, request->params, BRINE_AS_PARAMS, flags, &request->arena,
-	                          &error);
+	int status = brine_decode(message, request->entry.method->request, request->params, BRINE_AS_PARAMS, flags,
+	                          &request->arena, &error);
 	if (status == BRINE_ERR_NOMEM)
 		return brine_request_fail(request, BRINE_CODE_TOO_LARGE,
 		                          "the arguments take too much memory when decoded");
 	if (status < 0)
 		return brine_request_fail(request, BRINE_CODE_INVALID, "%s", error.text);
+	return 0;
+}
+
+/* Decodes the arguments and runs a typed handler, which writes *ret_response. */
+static int run_typed(struct brine_request *request, void **ret_response)
+{
+	const struct brine_entry *entry = &request->entry;
+	const struct brine_method *method = entry->method;
+	if (!method->invoke)
+		return BRINE_ERR_NO_METHOD;
+	/* What travels as items is no argument, and no result. */
+	bool uploads = entry->flags & BRINE_METHOD_UPLOAD, downloads = entry->flags & BRINE_METHOD_DOWNLOAD;
+	void *message = uploads ? NULL : brine_arena_alloc(&request->arena, method->request->size);
+	void *response = downloads ? NULL : brine_arena_alloc(&request->arena, method->response->size);
+	if ((!uploads && !message) || (!downloads && !response))
+		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "out of memory, not started");
+	int status = message ? decode_arguments(request, message) : 0;
+	if (status < 0)
+		return status;
 	*ret_response = response;
 	begin(request);
 	return method->invoke(entry->handlers, request, message, response, entry->user);
@@ -141,7 +151,10 @@ static void run_here(struct brine_request *request)
 {
 	run(request);
 	request->handler_ended = true;
-	brine_request_settle(request);
+	if (request->delivered)
+		brine_request_end(request);
+	else if (request->wake_due)
+		brine_request_wake(request);
 }
 
 /* Lets a worker run the handler. */

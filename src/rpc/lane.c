@@ -49,11 +49,14 @@ static void destroy(struct brine_lane *lane)
 	brine_release(lane->allocator, lane, sizeof *lane);
 }
 
-/* The server is gone: the answer has nowhere to go. Holds the lock, and gives it back. */
-static void end_left_over(struct brine_lane *lane, struct brine_request *request)
+/* The server is gone: an answer has nowhere to go, but it ends its request. Holds the lock, and gives it back. */
+static void end_left_over(struct brine_lane *lane, struct brine_request *request, unsigned posts)
 {
-	brine_request_release(request);
-	bool last = --lane->left == 0;
+	bool last = false;
+	if (posts & BRINE_POST_ANSWER) {
+		brine_request_release(request);
+		last = --lane->left == 0;
+	}
 	pthread_mutex_unlock(&lane->lock);
 	if (last)
 		destroy(lane);
@@ -64,7 +67,7 @@ void brine_lane_post(struct brine_request *request, unsigned posts)
 	struct brine_lane *lane = request->lane;
 	pthread_mutex_lock(&lane->lock);
 	if (!lane->server) {
-		end_left_over(lane, request);
+		end_left_over(lane, request, posts);
 		return;
 	}
 	bool wakes = !lane->posted;
@@ -234,7 +237,7 @@ static bool leave_to_requests(struct brine_lane *lane)
 	pthread_mutex_lock(&lane->lock);
 	/* One that was posted since is answered: nobody will ask for it again. */
 	for (struct brine_request *request = lane->posted; request; request = request->posted_next)
-		request->handler_ended = request->delivered = true;
+		request->delivered = request->posts & BRINE_POST_ANSWER;
 	lane->posted = NULL;
 	while (lane->orphans.first) {
 		struct brine_request *request = lane->orphans.first;

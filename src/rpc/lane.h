@@ -19,6 +19,8 @@ struct brine_session;
 enum brine_post {
 	BRINE_POST_ANSWER = 1, /* the answer is there */
 	BRINE_POST_ENDED = 2,  /* its handler, which ran on a worker, has ended */
+	BRINE_POST_FLOW = 4,   /* its streams have something for the connection */
+	BRINE_POST_READY = 8,  /* the program wants to be told of what happened already */
 };
 
 enum brine_count {

@@ -101,10 +101,8 @@ static int check_method(const struct brine_methods *methods, const struct brine_
 	for (uint32_t i = 0; i < at; i++)
 		if (brine_str_equal(brine_str_from(service->methods[i].name), name))
 			return refuse_name(BRINE_ERR_EXISTS, name, "the service has this wire name twice", error);
-	/* Streaming methods are refused before they are invoked. */
-	bool streams = method->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
-	if (!method->request || !method->response || (!method->invoke && !streams))
-		return refuse_name(BRINE_ERR_INVALID, name, "request, response or invoke is missing", error);
+	if (!method->request || !method->response)
+		return refuse_name(BRINE_ERR_INVALID, name, "its request or response type is missing", error);
 	result = brine_type_check(method->request, error);
 	return result < 0 ? result : brine_type_check(method->response, error);
 }

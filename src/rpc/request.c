@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "rpc/flow.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
 
@@ -62,6 +63,8 @@ static void give_to_pool(struct brine_lane *lane, struct brine_request *request)
 		brine_request_release(request);
 		return;
 	}
+	brine_flow_free(request->flow, lane->allocator);
+	request->flow = NULL;
 	brine_arena_reset(&request->arena);
 	brine_buf_take(&request->encoded, brine_buf_size(&request->encoded));
 	request->next = lane->pool;
@@ -72,6 +75,7 @@ static void give_to_pool(struct brine_lane *lane, struct brine_request *request)
 void brine_request_release(struct brine_request *request)
 {
 	const struct brine_allocator *allocator = request->lane->allocator;
+	brine_flow_free(request->flow, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
 	brine_release(allocator, request, sizeof *request);
@@ -100,7 +104,10 @@ struct brine_request *brine_request_new(struct brine_session *session, const str
 	struct brine_request *request = take_from_pool(lane);
 	if (!request)
 		return NULL;
-	if (!copy_event(request, event)) {
+	bool streams = entry->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
+	if (streams)
+		request->flow = brine_flow_new(lane->allocator);
+	if ((streams && !request->flow) || !copy_event(request, event)) {
 		give_to_pool(lane, request);
 		return NULL;
 	}
@@ -111,7 +118,9 @@ struct brine_request *brine_request_new(struct brine_session *session, const str
 	request->peer = session->peer;
 	request->plain = event->plain;
 	request->held_posts = 0;
-	request->holds_posts = request->handler_ended = request->delivered = false;
+	request->holds_posts = false;
+	request->handler_ended = request->answer_waits = request->delivered = request->wake_due = false;
+	request->on_ready = NULL;
 	atomic_store_explicit(&request->answered, false, memory_order_relaxed);
 	atomic_store_explicit(&request->ended, 0, memory_order_relaxed);
 	brine_request_list_add(&session->requests, request);
@@ -134,7 +143,41 @@ void brine_request_settle(struct brine_request *request)
 void brine_request_cancel(struct brine_request *request, int status)
 {
 	int none = 0;
-	atomic_compare_exchange_strong(&request->ended, &none, status);
+	if (!atomic_compare_exchange_strong(&request->ended, &none, status))
+		return;
+	if (request->flow)
+		brine_flow_cancel(request->flow);
+	if (request->answer_waits)
+		brine_request_deliver(request);
+	else
+		brine_request_wake(request);
+}
+
+void brine_request_wake(struct brine_request *request)
+{
+	struct brine_lane *lane = request->lane;
+	request->wake_due = !request->handler_ended;
+	if (!request->handler_ended || atomic_load_explicit(&request->answered, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&lane->lock);
+	void (*on_ready)(struct brine_request * request, void *user) = request->on_ready;
+	void *user = request->on_ready_user;
+	pthread_mutex_unlock(&lane->lock);
+	if (on_ready)
+		on_ready(request, user);
+}
+
+void brine_request_on_ready(struct brine_request *request, void (*on_ready)(struct brine_request *request, void *user),
+                            void *user)
+{
+	struct brine_lane *lane = request->lane;
+	pthread_mutex_lock(&lane->lock);
+	request->on_ready = on_ready;
+	request->on_ready_user = user;
+	pthread_mutex_unlock(&lane->lock);
+	/* What it waits for may have happened already. */
+	if (atomic_load_explicit(&request->ended, memory_order_acquire))
+		brine_lane_post(request, BRINE_POST_READY);
 }
 
 void brine_request_orphan(struct brine_request *request)

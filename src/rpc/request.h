@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+struct brine_flow;
 struct brine_lane;
 struct brine_session;
 
@@ -31,7 +32,8 @@ struct brine_request {
 	struct brine_bytes params;
 	struct brine_bytes metadata;
 	struct brine_peer peer;
-	bool plain; /* the peer speaks plain MessagePack-RPC */
+	bool plain;              /* the peer speaks plain MessagePack-RPC */
+	struct brine_flow *flow; /* NULL: the method has no streams */
 
 	/* For the one thread that works on it. */
 	struct brine_arena
@@ -49,11 +51,15 @@ struct brine_request {
 	struct brine_request *next, *previous; /* in its session's list, or in its lane's of orphans */
 	struct brine_session *session;         /* NULL: the connection is gone */
 	bool handler_ended;
-	bool delivered; /* the answer */
+	bool answer_waits; /* for the items in front of it */
+	bool delivered;    /* the answer */
+	bool wake_due;     /* the program is to be told, once the handler has ended */
 
 	/* Guarded by the lane's lock. */
 	struct brine_request *posted_next;
 	unsigned posts; /* enum brine_post; 0: not in the lane's queue */
+	void (*on_ready)(struct brine_request *request, void *user);
+	void *on_ready_user;
 
 	struct brine_request *job_next; /* guarded by the lock of the workers */
 };
@@ -85,13 +91,21 @@ struct brine_request *brine_request_find(const struct brine_request_list *list, 
 /* Tells the program's log what went wrong with a request; detail is escaped already. Any thread. */
 void brine_request_log(struct brine_request *request, const char *what, const char *detail);
 
-/* Nobody waits for the answer any more: status says why. */
+/* Nobody waits for the answer any more: status says why. The program is told where it wants to be: the request may be
+ * gone afterwards, as with the next two. */
 void brine_request_cancel(struct brine_request *request, int status);
 
 /* Takes a request out of a session that ends. It waits in its lane's list for its handler and its answer. */
 void brine_request_orphan(struct brine_request *request);
 
+/* Calls the program's on_ready, after the handler has ended and before the answer. */
+void brine_request_wake(struct brine_request *request);
+
 /* answer.c */
+
+/* Gives the answer to the connection; what that said to it. On the lane's thread. The request may be gone afterwards.
+ */
+int brine_request_deliver(struct brine_request *request);
 
 /* Acts on what another thread posted: a set of enum brine_post. The request may be gone afterwards. */
 void brine_request_heed(struct brine_request *request, unsigned posts);

@@ -30,6 +30,14 @@ void brine_server_counters(const struct brine_server *server, struct brine_serve
 	};
 }
 
+bool brine_server_owns_thread(const struct brine_server *server)
+{
+	for (uint32_t i = 0; i < server->options.loops; i++)
+		if (brine_lane_is_mine(server->lanes[i]))
+			return true;
+	return false;
+}
+
 /* ---- running ---- */
 
 /* Only atomics and write(): signal handlers come here. */

@@ -4,6 +4,7 @@
 #include "net/clock.h"
 #include "net/socket.h"
 #include "rpc/dispatch.h"
+#include "rpc/flow.h"
 #include "rpc/server.h"
 
 #include <errno.h>
@@ -27,11 +28,18 @@ void brine_session_touch(struct brine_session *session)
 
 /* ---- events ---- */
 
-static void cancel_request(struct brine_session *session, uint64_t serial, int status)
+/* Something about a call that was begun. */
+static void handle_running(struct brine_session *session, const struct brine_event *event)
 {
-	struct brine_request *request = brine_request_find(&session->requests, serial);
-	if (request)
-		brine_request_cancel(request, status);
+	struct brine_request *request = brine_request_find(&session->requests, event->serial);
+	if (!request)
+		return;
+	switch (event->type) {
+	case BRINE_EVENT_CANCEL: brine_request_cancel(request, event->status); break;
+	case BRINE_EVENT_ITEM: brine_flow_receive(request, event->result); break;
+	case BRINE_EVENT_UPLOAD_END: brine_flow_end(request, event->status); break;
+	default: brine_flow_move(request, false); break; /* credit */
+	}
 }
 
 /* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
@@ -55,7 +63,10 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 		switch (event.type) {
 		case BRINE_EVENT_REQUEST:
 		case BRINE_EVENT_NOTIFICATION: brine_dispatch(session, &event, now_ms); break;
-		case BRINE_EVENT_CANCEL: cancel_request(session, event.serial, event.status); break;
+		case BRINE_EVENT_CANCEL:
+		case BRINE_EVENT_ITEM:
+		case BRINE_EVENT_UPLOAD_END:
+		case BRINE_EVENT_CREDIT: handle_running(session, &event); break;
 		case BRINE_EVENT_CLOSED: log_end(session, event.status, now_ms); return false;
 		default: break; /* hello, pong and goaway change the connection's state only */
 		}
@@ -290,6 +301,9 @@ void brine_session_close(struct brine_session *session, bool forked)
 		brine_loop_remove(lane->loop, &session->watch);
 		brine_timer_stop(lane->loop, &session->timer);
 	}
+	/* The locks of a forked child are as its parent's threads had them, and nobody will answer there. */
+	while (session->requests.first && forked)
+		brine_request_end(session->requests.first);
 	while (session->requests.first)
 		brine_request_orphan(session->requests.first);
 	if (session->previous)

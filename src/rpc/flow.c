@@ -1,0 +1,340 @@
+#include "rpc/flow.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "rpc/server.h"
+#include "rpc/session.h"
+
+enum {
+	FLOW_OUT_MARK = 64 * 1024, /* bytes of items that wait to be sent, above which a handler waits */
+	TAKEN_BATCH = 4,           /* items to a post: fewer give no credit */
+	BUDGET_BASE = 64 * 1024,   /* what decoding an item may cost: this, and */
+	BUDGET_FACTOR = 16,        /* so many bytes for each byte that came */
+	ITEM_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1,
+};
+
+struct brine_flow *brine_flow_new(const struct brine_allocator *allocator)
+{
+	struct brine_flow *flow = brine_alloc_zero(allocator, sizeof *flow);
+	if (!flow)
+		return NULL;
+	*flow = (struct brine_flow){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	brine_buf_init(&flow->in, allocator);
+	brine_buf_init(&flow->out, allocator);
+	brine_buf_init(&flow->batch, allocator);
+	brine_buf_init(&flow->scratch, allocator);
+	brine_arena_init(&flow->arena, allocator, 0);
+	return flow;
+}
+
+void brine_flow_free(struct brine_flow *flow, const struct brine_allocator *allocator)
+{
+	if (!flow)
+		return;
+	brine_buf_done(&flow->in);
+	brine_buf_done(&flow->out);
+	brine_buf_done(&flow->batch);
+	brine_buf_done(&flow->scratch);
+	brine_arena_done(&flow->arena);
+	brine_release(allocator, flow, sizeof *flow);
+}
+
+/* Items stand in a buffer each behind its size, which is in our own byte order: it never leaves the process. */
+
+static int put_item(struct brine_buf *queue, struct brine_bytes item)
+{
+	uint32_t size = (uint32_t)item.size;
+	uint8_t *at = brine_buf_reserve(queue, sizeof size + item.size);
+	if (!at)
+		return BRINE_ERR_NOMEM;
+	memcpy(at, &size, sizeof size);
+	memcpy(at + sizeof size, item.data, item.size);
+	queue->end += sizeof size + item.size;
+	return 0;
+}
+
+static struct brine_bytes first_item(const struct brine_buf *queue)
+{
+	uint32_t size;
+	const uint8_t *at = queue->data + queue->start;
+	memcpy(&size, at, sizeof size);
+	return (struct brine_bytes){at + sizeof size, size};
+}
+
+static size_t item_room(struct brine_bytes item)
+{
+	return sizeof(uint32_t) + item.size;
+}
+
+/* ---- on the lane's thread ---- */
+
+/* Something changed for whoever works on the request. Holds the lock; true: the program is to be told. */
+static bool changed(struct brine_flow *flow)
+{
+	bool tells = flow->waits;
+	flow->waits = false;
+	pthread_cond_signal(&flow->changed);
+	return tells;
+}
+
+void brine_flow_receive(struct brine_request *request, struct brine_bytes item)
+{
+	struct brine_flow *flow = request->flow;
+	pthread_mutex_lock(&flow->lock);
+	int status = put_item(&flow->in, item);
+	bool tells = changed(flow);
+	pthread_mutex_unlock(&flow->lock);
+	if (status < 0)
+		brine_request_cancel(request, status);
+	else if (tells)
+		brine_request_wake(request);
+}
+
+void brine_flow_end(struct brine_request *request, int status)
+{
+	struct brine_flow *flow = request->flow;
+	pthread_mutex_lock(&flow->lock);
+	flow->in_ended = true;
+	flow->in_status = status;
+	bool tells = changed(flow);
+	pthread_mutex_unlock(&flow->lock);
+	if (tells)
+		brine_request_wake(request);
+}
+
+void brine_flow_cancel(struct brine_flow *flow)
+{
+	pthread_mutex_lock(&flow->lock);
+	(void)changed(flow);
+	pthread_mutex_unlock(&flow->lock);
+}
+
+/* Sends what the peer takes. Holds the lock. */
+static void send_items(struct brine_request *request)
+{
+	struct brine_buf *out = &request->flow->out;
+	struct brine_session *session = request->session;
+	uint64_t now_ms = brine_clock_ms();
+	while (brine_buf_size(out)) {
+		struct brine_bytes item = first_item(out);
+		int status = BRINE_ERR_LOST;
+		if (session)
+			status = brine_conn_send(session->link.conn, request->serial, item, now_ms);
+		if (status == BRINE_ERR_NO_CREDIT)
+			return;
+		/* After any other error the call has ended, and the handler hears why from its CANCEL event. */
+		brine_buf_take(out, status < 0 ? brine_buf_size(out) : item_room(item));
+	}
+}
+
+/* Whether a handler that waits can go on for a while. Holds the lock. */
+static bool has_room(const struct brine_flow *flow)
+{
+	return brine_buf_size(&flow->out) <= FLOW_OUT_MARK / 2;
+}
+
+bool brine_flow_flush(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	struct brine_session *session = request->session;
+	pthread_mutex_lock(&flow->lock);
+	flow->posted = false;
+	if (session && flow->taken_count)
+		brine_conn_taken(session->link.conn, request->serial, flow->taken_count, flow->taken_size,
+		                 brine_clock_ms());
+	flow->taken_count = 0;
+	flow->taken_size = 0;
+	send_items(request);
+	bool flushed = brine_buf_size(&flow->out) == 0;
+	if (has_room(flow))
+		pthread_cond_signal(&flow->changed);
+	pthread_mutex_unlock(&flow->lock);
+	if (session)
+		brine_session_touch(session);
+	return flushed;
+}
+
+void brine_flow_move(struct brine_request *request, bool tells)
+{
+	struct brine_flow *flow = request->flow;
+	bool flushed = brine_flow_flush(request);
+	pthread_mutex_lock(&flow->lock);
+	if (has_room(flow))
+		tells |= changed(flow);
+	pthread_mutex_unlock(&flow->lock);
+	if (request->answer_waits && flushed)
+		brine_request_deliver(request);
+	else if (tells)
+		brine_request_wake(request);
+}
+
+/* ---- on the thread of the handler ---- */
+
+/* Whether anything may be done to the stream: 0, or why not. */
+static int check_stream(const struct brine_request *request, uint32_t stream)
+{
+	if (!(request->entry.flags & stream) || atomic_load_explicit(&request->answered, memory_order_acquire))
+		return BRINE_ERR_STATE;
+	return 0;
+}
+
+static int ended(const struct brine_request *request)
+{
+	return atomic_load_explicit(&request->ended, memory_order_acquire);
+}
+
+/* Waits until something changes, where the calling thread may wait. Holds the lock. As long as the request has not
+ * ended, which takes the lock, its server is there. */
+static int wait_for_change(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	if (brine_server_owns_thread(request->lane->server)) {
+		flow->waits = true;
+		return BRINE_ERR_WOULD_BLOCK;
+	}
+	pthread_cond_wait(&flow->changed, &flow->lock);
+	return 0;
+}
+
+/* Says that the lane must look at the flow. Holds the lock, and gives it back. */
+static void tell_lane(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	bool here = brine_lane_is_mine(request->lane);
+	bool posts = !flow->posted && !here;
+	flow->posted |= posts;
+	pthread_mutex_unlock(&flow->lock);
+	if (here)
+		(void)brine_flow_flush(request);
+	else if (posts)
+		brine_lane_post(request, BRINE_POST_FLOW);
+}
+
+/* The program is done with the last item: it makes room for others. */
+static void give_back(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	if (flow->held) {
+		flow->done_count++;
+		flow->done_size += flow->held - sizeof(uint32_t);
+		brine_buf_take(&flow->batch, flow->held);
+		flow->held = 0;
+	}
+	bool empty = brine_buf_size(&flow->batch) == 0;
+	if (flow->done_count == 0 || (flow->done_count < TAKEN_BATCH && !empty))
+		return;
+	pthread_mutex_lock(&flow->lock);
+	flow->taken_count += flow->done_count;
+	flow->taken_size += flow->done_size;
+	flow->done_count = 0;
+	flow->done_size = 0;
+	tell_lane(request);
+}
+
+/* Gets more items to hand out: 1, 0 at the end, or an error. */
+static int fetch(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	int status = 0;
+	pthread_mutex_lock(&flow->lock);
+	while (status == 0 && !brine_buf_size(&flow->in) && !flow->in_ended) {
+		status = ended(request);
+		if (status == 0)
+			status = wait_for_change(request);
+	}
+	if (status == 0 && brine_buf_size(&flow->in)) {
+		struct brine_buf empty = flow->batch;
+		flow->batch = flow->in;
+		flow->in = empty;
+		status = 1;
+	} else if (status == 0) {
+		status = flow->in_status;
+	}
+	pthread_mutex_unlock(&flow->lock);
+	return status;
+}
+
+int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item)
+{
+	int status = check_stream(request, BRINE_METHOD_UPLOAD);
+	if (status < 0)
+		return status;
+	give_back(request);
+	status = ended(request);
+	if (status == 0)
+		status = brine_buf_size(&request->flow->batch) ? 1 : fetch(request);
+	if (status != 1)
+		return status;
+	struct brine_bytes item = first_item(&request->flow->batch);
+	request->flow->held = item_room(item);
+	*ret_item = item;
+	return 1;
+}
+
+int brine_request_next(struct brine_request *request, void *ret_item)
+{
+	struct brine_bytes item;
+	if (!request->entry.method)
+		return BRINE_ERR_STATE;
+	int status = brine_request_next_raw(request, &item);
+	if (status != 1)
+		return status;
+	struct brine_arena *arena = &request->flow->arena;
+	struct brine_error error;
+	brine_arena_reset(arena);
+	arena->budget =
+	        item.size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? item.size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
+	status = brine_decode(ret_item, request->entry.method->request, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED,
+	                      arena, &error);
+	if (status < 0)
+		brine_request_fail(request, status == BRINE_ERR_NOMEM ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID, "%s",
+		                   error.text);
+	return status < 0 ? status : 1;
+}
+
+/* Queues an item that was checked. */
+static int send_item(struct brine_request *request, struct brine_bytes item)
+{
+	struct brine_flow *flow = request->flow;
+	pthread_mutex_lock(&flow->lock);
+	int status = ended(request);
+	while (status == 0 && brine_buf_size(&flow->out) >= FLOW_OUT_MARK) {
+		status = wait_for_change(request);
+		if (status == 0)
+			status = ended(request);
+	}
+	if (status == 0)
+		status = put_item(&flow->out, item);
+	if (status < 0)
+		pthread_mutex_unlock(&flow->lock);
+	else
+		tell_lane(request);
+	return status;
+}
+
+int brine_request_send_raw(struct brine_request *request, struct brine_bytes item)
+{
+	int status = check_stream(request, BRINE_METHOD_DOWNLOAD);
+	if (status == 0)
+		status = brine_check(item, ITEM_DEPTH_MAX, NULL);
+	if (status == 0 && item.size > UINT32_MAX)
+		status = BRINE_ERR_TOO_BIG;
+	return status < 0 ? status : send_item(request, item);
+}
+
+int brine_request_send(struct brine_request *request, const void *item)
+{
+	int status = request->entry.method ? check_stream(request, BRINE_METHOD_DOWNLOAD) : BRINE_ERR_STATE;
+	if (status < 0)
+		return status;
+	struct brine_buf *scratch = &request->flow->scratch;
+	struct brine_error error;
+	status = brine_encode(scratch, request->entry.method->response, item, BRINE_AS_RESULT, &error);
+	if (status < 0) {
+		brine_request_log(request, "an item does not fit its schema", error.text);
+		return status;
+	}
+	status = send_item(request, brine_buf_bytes(scratch));
+	brine_buf_take(scratch, brine_buf_size(scratch));
+	return status;
+}

@@ -1,0 +1,61 @@
+/* rpc/flow.h - the streams of one request.
+ *
+ *   ITEM event -> in -> batch -> brine_request_next()        brine_request_send() -> out -> brine_conn_send()
+ *       lane's thread | handler's thread                          handler's thread | lane's thread
+ *
+ * The lane's thread alone touches the connection. The two queues between the threads are guarded by the flow's lock and
+ * bounded: `in` and `batch` by the credit that the connection gave, `out` by FLOW_OUT_MARK. What the handler has taken
+ * goes to the connection as credit with the next post. */
+#ifndef BRINE_RPC_FLOW_H
+#define BRINE_RPC_FLOW_H
+
+#include "rpc/request.h"
+
+#include <pthread.h>
+
+struct brine_flow {
+	pthread_mutex_t lock;
+	/* Guarded by the lock: */
+	pthread_cond_t changed;
+	struct brine_buf in;  /* items that came: the size of each in front of it */
+	struct brine_buf out; /* items to be sent, likewise */
+	bool in_ended;        /* no more will come */
+	int in_status;        /* why: BRINE_OK in order */
+	bool posted;          /* the lane will look here */
+	bool waits;           /* somebody was told BRINE_ERR_WOULD_BLOCK */
+	uint32_t taken_count; /* items taken, not told to the connection */
+	size_t taken_size;
+
+	/* For the one thread that works on the request: */
+	struct brine_buf batch; /* items handed out one by one */
+	size_t held;            /* bytes of batch that the last item takes, its size included; 0: none */
+	uint32_t done_count;    /* items taken, not told to the lane */
+	size_t done_size;
+	struct brine_arena arena; /* of the last item, decoded */
+	struct brine_buf scratch; /* the next item, encoded */
+};
+
+/* Makes the streams of a request, NULL when out of memory. */
+struct brine_flow *brine_flow_new(const struct brine_allocator *allocator);
+void brine_flow_free(struct brine_flow *flow, const struct brine_allocator *allocator);
+
+/* The rest is for the lane's thread. All may call the program's on_ready: the request may be gone afterwards. */
+
+/* An item of the peer's upload came. */
+void brine_flow_receive(struct brine_request *request, struct brine_bytes item);
+
+/* The upload is at its end; status: why. */
+void brine_flow_end(struct brine_request *request, int status);
+
+/* The connection takes items again, or the handler's thread posted: moves what can be moved, and delivers an answer
+ * that waited for it. tells: the program is to be told in any case. */
+void brine_flow_move(struct brine_request *request, bool tells);
+
+/* Nobody waits for the answer any more: wakes whoever waits here. */
+void brine_flow_cancel(struct brine_flow *flow);
+
+/* Gives credit and sends what can be sent; true: nothing is left that an answer would have to wait for. Never calls the
+ * program. */
+bool brine_flow_flush(struct brine_request *request);
+
+#endif
