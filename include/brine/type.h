@@ -112,7 +112,9 @@ enum brine_method_flags {
 };
 
 /* Calls the typed handler of one method: handlers is the generated struct of function pointers. Returns what the
- * handler returned, or BRINE_ERR_NO_METHOD where that pointer is NULL. Generated; `response` is zeroed before. */
+ * handler returned, or BRINE_ERR_NO_METHOD where that pointer is NULL. Generated; `response` is zeroed before. message
+ * is NULL for BRINE_METHOD_UPLOAD, response for BRINE_METHOD_DOWNLOAD: their items pass through brine_request_next()
+ * and brine_request_send(). */
 typedef int brine_invoke_fn(const void *handlers, struct brine_request *request, const void *message, void *response,
                             void *user);
 

@@ -9,7 +9,8 @@
 #include <errno.h>
 
 enum {
-	SLOW_TURN_MS = 1000, /* a handler that holds its loop for so long is counted */
+	POSTS_PER_TURN = 256, /* so that busy workers cannot starve the connections */
+	SLOW_TURN_MS = 1000,  /* a handler that holds its loop for so long is counted */
 };
 
 bool brine_lane_is_mine(const struct brine_lane *lane)
@@ -96,12 +97,20 @@ static struct brine_request *take_post(struct brine_lane *lane, unsigned *ret_po
 	return request;
 }
 
+/* Acts on so many posts. True: there may be more. */
+static bool take_some_posts(struct brine_lane *lane, int most)
+{
+	struct brine_request *request = NULL;
+	unsigned posts;
+	while (most-- > 0 && (request = take_post(lane, &posts)))
+		brine_request_heed(request, posts);
+	return request;
+}
+
 void brine_lane_take_posts(struct brine_lane *lane)
 {
-	struct brine_request *request;
-	unsigned posts;
-	while ((request = take_post(lane, &posts)))
-		brine_request_heed(request, posts);
+	while (take_some_posts(lane, POSTS_PER_TURN))
+		;
 }
 
 static struct brine_session *take_arrivals(struct brine_lane *lane)
@@ -122,7 +131,8 @@ static void on_wake(void *user)
 		brine_session_start(session);
 		session = next;
 	}
-	brine_lane_take_posts(lane);
+	if (take_some_posts(lane, POSTS_PER_TURN))
+		brine_loop_wake(lane->loop);
 }
 
 /* ---- running ---- */

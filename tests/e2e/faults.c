@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -58,6 +59,7 @@ static const int errnos[FAULT_COUNT][16] = {
         [FAULT_renameat2] = {EACCES, EPERM, EROFS, ENOSPC, EINVAL, EEXIST},
         [FAULT_unlinkat] = {EACCES, EROFS, ENOENT},
         [FAULT_getrandom] = {EINTR, ENOSYS, EAGAIN},
+        [FAULT_pthread_create] = {EAGAIN, EPERM},
 };
 
 /* Atomic: the calls may come from several threads. */
@@ -335,6 +337,15 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 	if (fails(FAULT_getaddrinfo))
 		return faults.system_errno;
 	return __real_getaddrinfo(node, service, hints, ret_list);
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+{
+	if (fails(FAULT_pthread_create))
+		return faults.system_errno;
+	return __real_pthread_create(thread, attributes, run, argument);
 }
 
 /* Variadic with one integer or pointer at most, which is passed on as a word. */

@@ -263,6 +263,18 @@ DEFINE_BOTH(held_loop)
 
 /* ---- failures ---- */
 
+/* A connection, or -1: the server may have given up. */
+static int try_connect(const char *address)
+{
+	struct brine_addr addr;
+	int fd;
+	assert_int_equal(brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_CONNECT, NULL), 0);
+	if (brine_socket_dial(&fd, NULL, &addr.sockaddr, 1, brine_clock_ms() + PATIENCE_MS, NULL) < 0)
+		return -1;
+	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+	return fd;
+}
+
 /* A life of a server with two loops and workers. Whatever fails, it ends, and leaves nothing. */
 static void live(void **state, enum over kind, struct shared_allocator *allocator, int *ret_answers)
 {
@@ -299,7 +311,9 @@ static void live(void **state, enum over kind, struct shared_allocator *allocato
 	*ret_answers = 0;
 	for (int i = 0; i < PEERS; i++) {
 		uint8_t frame[128];
-		int fd = raw_connect(jobs.host.address);
+		int fd = try_connect(jobs.host.address);
+		if (fd < 0)
+			break;
 		for (int id = 0; id < CALLS; id++)
 			raw_send_request(fd, id, methods[id], id == 2 ? BRINE_BYTES("\x92\x02\x03", 3) : NO_PARAMS);
 		shutdown(fd, SHUT_WR);
@@ -336,11 +350,62 @@ static void memory_fails_over(void **state, enum over kind)
 }
 DEFINE_BOTH(memory_fails)
 
+struct failing {
+	void **state;
+	enum over kind;
+	int answers;
+};
+
+static void live_with_fault(void *user)
+{
+	struct failing *failing = user;
+	struct shared_allocator allocator;
+	size_t descriptors = e2e_descriptors();
+	shared_allocator_init(&allocator, 0, false);
+	live(failing->state, failing->kind, &allocator, &failing->answers);
+	if (allocator.fail.held)
+		fail_msg("%s: %zu bytes are left over", fault_text(), allocator.fail.held);
+	if (e2e_descriptors() != descriptors)
+		fail_msg("%s: descriptors are left over", fault_text());
+}
+
+/* G05: those that loops and workers make. */
+static void system_calls_fail_over(void **state, enum over kind)
+{
+	static const enum fault_function functions[] = {FAULT_epoll_wait, FAULT_epoll_ctl, FAULT_epoll_create1,
+	                                                FAULT_eventfd,    FAULT_accept4,   FAULT_read};
+	struct failing failing = {.state = state, .kind = kind};
+	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+		assert_true(fault_sweep(functions[i], live_with_fault, &failing) > 0);
+	fault_reset();
+}
+DEFINE_BOTH(system_calls_fail)
+
+/* Threads that cannot be started: a loop ends the run with an error; without any worker calls are answered error 5,
+ * with one of them it does the work of all. */
+static void threads_fail_over(void **state, enum over kind)
+{
+	enum { OF_THE_TEST = 2 };
+	struct failing failing = {.state = state, .kind = kind};
+	int injected = 0;
+	for (uint64_t n = OF_THE_TEST + 1; n < 10; n++) {
+		fault_reset();
+		fault_fail_at(FAULT_pthread_create, n, EAGAIN);
+		live_with_fault(&failing);
+		injected += (int)fault_injected();
+	}
+	fault_reset();
+	/* The second loop and the first worker at least; in the last rounds nothing is left to fail. */
+	assert_in_range(injected, 2, 6);
+	assert_true(failing.answers >= 9);
+}
+DEFINE_BOTH(threads_fail)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(interceptors), BOTH(accept_hook),  BOTH(old_connections_retire),
-	        BOTH(held_loop),    BOTH(memory_fails),
+	        BOTH(interceptors), BOTH(accept_hook),       BOTH(old_connections_retire), BOTH(held_loop),
+	        BOTH(memory_fails), BOTH(system_calls_fail), BOTH(threads_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

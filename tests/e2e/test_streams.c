@@ -288,6 +288,26 @@ static void unread_streams_over(void **state, enum over kind)
 }
 DEFINE_BOTH(unread_streams)
 
+/* D07: a reader that never gives credit is cut off, and the handler hears why. */
+static void no_credit_ever_over(void **state, enum over kind)
+{
+	static struct streams streams;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	uint8_t frame[128];
+	options.limits.stall_timeout_ms = 50;
+	streams_start(&streams, state, kind, &options);
+	int fd = raw_connect(streams.host.address);
+	/* [0, 1, "count", [1000000], {"win": 0}] */
+	raw_send_hex(fd, "15 95 00 01 a5 63 6f 75 6e 74 91 ce 00 0f 42 40 81 a3 77 69 6e 00");
+	assert_true(raw_read_frame(fd, frame) > 5);
+	assert_memory_equal(frame, "\x94\x01\x01\x92\x04", 5);
+	wait_for_count(&streams.ended, 1);
+	assert_int_equal(atomic_load(&streams.last_status), BRINE_ERR_NO_PROGRESS);
+	close(fd);
+	host_stop(&streams.host);
+}
+DEFINE_BOTH(no_credit_ever)
+
 /* ---- ends ---- */
 
 enum end { END_CANCEL, END_DEADLINE, END_RESET, END_FIN };
@@ -439,8 +459,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        BOTH(long_upload),  BOTH(long_download), BOTH(both_ways_on_worker), BOTH(both_ways_on_loop),
-	        BOTH(slow_handler), BOTH(slow_reader),   BOTH(unread_streams),      BOTH(ends_in_next),
-	        BOTH(ends_in_send), BOTH(ends_on_loop),  BOTH(wrong_streams),       BOTH(misuse),
+	        BOTH(slow_handler), BOTH(slow_reader),   BOTH(unread_streams),      BOTH(no_credit_ever),
+	        BOTH(ends_in_next), BOTH(ends_in_send),  BOTH(ends_on_loop),        BOTH(wrong_streams),
+	        BOTH(misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
