@@ -112,7 +112,8 @@ static void serve_link(struct brine_client *client, struct brine_client_link *no
 	keep_alive(client, node, now_ms);
 	write_link(client, node, now_ms);
 	brine_client_events(client, node, now_ms);
-	if (!node->gone && !node->link.dead && brine_link_wants(&node->link) == 0) {
+	bool stuck = !node->gone && node->link.ended && !node->link.dead && brine_link_wants(&node->link) == 0;
+	if (stuck && now_ms < brine_conn_deadline(conn)) {
 		/* The peer's end came and nothing is left to write: no event could end the wait. */
 		brine_link_fail(&node->link, 0, now_ms);
 		brine_client_events(client, node, now_ms);
