@@ -21,9 +21,6 @@ static int send_to_peer(struct brine_request *request)
 	if (!session)
 		return BRINE_ERR_LOST;
 	brine_session_touch(session);
-	/* A handler that notices the end of its time before the connection does answers too late all the same. */
-	if (now_ms >= request->deadline_ms)
-		brine_conn_tick(session->link.conn, now_ms);
 	if (answer->is_error)
 		return brine_conn_fail(session->link.conn, request->serial, answer->code, answer->text, answer->value,
 		                       now_ms);

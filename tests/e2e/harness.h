@@ -309,6 +309,14 @@ static inline size_t raw_read_frame(int fd, uint8_t frame[128])
 	return size;
 }
 
+/* Keeps the greatest number that any thread came with. */
+static inline void keep_most(atomic_int *most, int now)
+{
+	int before = atomic_load(most);
+	while (now > before && !atomic_compare_exchange_weak(most, &before, now))
+		;
+}
+
 /* Waits until the other thread has counted that far. */
 static inline void wait_for_count(atomic_int *counter, int least)
 {

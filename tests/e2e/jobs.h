@@ -29,10 +29,7 @@ struct jobs {
 
 static inline void jobs_count_up(atomic_int *count, atomic_int *most)
 {
-	int now = atomic_fetch_add(count, 1) + 1;
-	int before = atomic_load(most);
-	while (now > before && !atomic_compare_exchange_weak(most, &before, now))
-		;
+	keep_most(most, atomic_fetch_add(count, 1) + 1);
 }
 
 /* Waits at the gate, or until the call is not wanted any more. Answers with its params. */

@@ -16,8 +16,9 @@ struct streams {
 	atomic_bool gate; /* shut: handlers that look at it wait */
 	atomic_int started;
 	atomic_int ended;
-	atomic_int last_status; /* with which the last handler ended */
-	atomic_int would_block; /* how often a function said so */
+	atomic_int running_most; /* handlers of count at once */
+	atomic_int last_status;  /* with which the last handler ended */
+	atomic_int would_block;  /* how often a function said so */
 };
 
 static inline void streams_wait_at_gate(struct streams *streams)
@@ -56,11 +57,13 @@ static inline int streams_count(const void *handlers, struct brine_request *requ
 {
 	const struct calc_number *most = message;
 	int64_t count = most->value < 0 ? -most->value : most->value;
+	struct streams *streams = user;
 	int status = 0;
 	(void)handlers;
 	if (response)
 		return BRINE_ERR_STATE;
-	atomic_fetch_add(&((struct streams *)user)->started, 1);
+	int running = atomic_fetch_add(&streams->started, 1) + 1 - atomic_load(&streams->ended);
+	keep_most(&streams->running_most, running);
 	for (struct calc_number number = {0}; number.value < count && status == 0; number.value++)
 		status = brine_request_send(request, &number);
 	if (status == 0 && most->value < 0)

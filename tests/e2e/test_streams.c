@@ -4,6 +4,7 @@
 
 enum {
 	MANY = 100000,
+	SOME = 25000,
 	MEMORY_MOST = 2 << 20, /* what a server with a connection and a stream may hold */
 };
 
@@ -116,13 +117,13 @@ static void both_ways(void **state, enum over kind, const char *method)
 			taken++;
 			peer_taken(&peer, &event);
 		}
-		while (sent < MANY && peer_send_number(&peer, serial, sent) == 0)
+		while (sent < SOME && peer_send_number(&peer, serial, sent) == 0)
 			sent++;
-		if (sent == MANY && !ended)
+		if (sent == SOME && !ended)
 			ended = brine_conn_end_upload(peer.conn, serial, brine_clock_ms()) == 0;
 	}
 	assert_int_equal(event.status, BRINE_OK);
-	assert_int_equal(taken, MANY);
+	assert_int_equal(taken, SOME);
 	peer_close(&peer);
 	measured_stop(&measured);
 	assert_int_equal(measured.streams.last_status, 0);
@@ -308,6 +309,60 @@ static void no_credit_ever_over(void **state, enum over kind)
 }
 DEFINE_BOTH(no_credit_ever)
 
+struct opener {
+	int fd;
+	int pairs;
+	pthread_t thread;
+};
+
+static void *opener_run(void *argument)
+{
+	struct opener *opener = argument;
+	for (int id = 0; id < opener->pairs; id++) {
+		/* [0, id, "count", [1000000], {"win": 4}], [8, id] */
+		uint8_t high = (uint8_t)(id >> 8), low = (uint8_t)id;
+		uint8_t frames[] = {23,   0x95, 0,    0xcd, high, low, 0xa5, 'c', 'o', 'u', 'n',  't', 0x91, 0xce, 0x00,
+		                    0x0f, 0x42, 0x40, 0x81, 0xa3, 'w', 'i',  'n', 4,   5,   0x92, 8,   0xcd, high, low};
+		raw_send(opener->fd, frames, sizeof frames);
+	}
+	return NULL;
+}
+
+/* D10: streams opened and cancelled as fast as the socket takes them: each is answered once, handlers that run are
+ * never more than the limit, and what was cancelled leaves nothing. */
+static void opened_and_reset_over(void **state, enum over kind)
+{
+	enum { PAIRS = 10000, LIMIT = 8 };
+	static struct measured measured;
+	shared_allocator_init(&measured.allocator, 0, false);
+	measured.options = (struct brine_server_options)BRINE_SERVER_OPTIONS_INIT;
+	measured.options.allocator = &measured.allocator.base;
+	measured.options.limits.calls_max = LIMIT;
+	measured.options.limits.control_answers_max = PAIRS; /* how fast this peer reads is not the point */
+	measured.options.workers = 2 * LIMIT;
+	streams_start(&measured.streams, state, kind, &measured.options);
+	struct opener opener = {.fd = raw_connect(measured.streams.host.address), .pairs = PAIRS};
+	assert_int_equal(pthread_create(&opener.thread, NULL, opener_run, &opener), 0);
+	int answers[11] = {0};
+	for (int answered = 0; answered < PAIRS;) {
+		uint8_t frame[128];
+		assert_true(raw_read_frame(opener.fd, frame) > 3);
+		if (frame[1] != 1)
+			continue;
+		int code = frame[frame[2] < 0x80 ? 4 : frame[2] == 0xcc ? 5 : 6];
+		assert_in_range(code, 4, 5);
+		answers[code]++;
+		answered++;
+	}
+	pthread_join(opener.thread, NULL);
+	close(opener.fd);
+	measured_stop(&measured);
+	assert_true(answers[4] > 0);
+	assert_int_equal(atomic_load(&measured.streams.started), atomic_load(&measured.streams.ended));
+	assert_true(atomic_load(&measured.streams.running_most) <= LIMIT);
+}
+DEFINE_BOTH(opened_and_reset)
+
 /* ---- ends ---- */
 
 enum end { END_CANCEL, END_DEADLINE, END_RESET, END_FIN };
@@ -458,10 +513,10 @@ DEFINE_BOTH(misuse)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(long_upload),  BOTH(long_download), BOTH(both_ways_on_worker), BOTH(both_ways_on_loop),
-	        BOTH(slow_handler), BOTH(slow_reader),   BOTH(unread_streams),      BOTH(no_credit_ever),
-	        BOTH(ends_in_next), BOTH(ends_in_send),  BOTH(ends_on_loop),        BOTH(wrong_streams),
-	        BOTH(misuse),
+	        BOTH(long_upload),    BOTH(long_download), BOTH(both_ways_on_worker), BOTH(both_ways_on_loop),
+	        BOTH(slow_handler),   BOTH(slow_reader),   BOTH(unread_streams),      BOTH(opened_and_reset),
+	        BOTH(no_credit_ever), BOTH(ends_in_next),  BOTH(ends_in_send),        BOTH(ends_on_loop),
+	        BOTH(wrong_streams),  BOTH(misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
