@@ -181,6 +181,32 @@ int brine_call_finish(struct brine_call *call, void *response)
 	return 26;
 }
 
+int brine_call_next(struct brine_call *call, void *ret_item)
+{
+	return brine_call_finish(call, ret_item) + 1;
+}
+
+int brine_call_send(struct brine_call *call, const void *item)
+{
+	seen.object = call;
+	seen.message = item;
+	return 28;
+}
+
+int brine_request_next(struct brine_request *request, void *ret_item)
+{
+	seen.object = request;
+	seen.response = ret_item;
+	return 30;
+}
+
+int brine_request_send(struct brine_request *request, const void *item)
+{
+	seen.object = request;
+	seen.message = item;
+	return 31;
+}
+
 int brine_request_reply(struct brine_request *request, const void *response)
 {
 	seen.object = request;
@@ -245,6 +271,64 @@ static void unary_stubs_hand_on_what_they_get(void **state)
 	assert_calls(23, everything_echo_reply(REQUEST, &out));
 	assert_ptr_equal(seen.object, REQUEST);
 	assert_ptr_equal(seen.message, &out);
+}
+
+static void stream_stubs_of_a_caller_hand_on_what_they_get(void **state)
+{
+	(void)state;
+	struct everything_scalars in, out;
+	struct everything_empty nothing;
+	struct parts_v1_part part;
+	assert_calls(25, everything_upload_open(CLIENT, &call));
+	assert_null(seen.message);
+	assert_string_equal(seen.method->name, "everything.Everything/Upload");
+	assert_calls(28, everything_upload_send(&call, &in));
+	assert_ptr_equal(seen.object, &call);
+	assert_ptr_equal(seen.message, &in);
+	assert_calls(26, everything_upload_close(&call, &nothing));
+	assert_ptr_equal(seen.response, &nothing);
+
+	assert_calls(25, everything_download_open(CLIENT, &call, &nothing));
+	assert_ptr_equal(seen.message, &nothing);
+	assert_string_equal(seen.method->name, "everything.Everything/Download");
+	assert_calls(27, everything_download_next(&call, &part));
+	assert_ptr_equal(seen.response, &part);
+	assert_calls(26, everything_download_close(&call));
+	assert_null(seen.response);
+
+	assert_calls(25, everything_chat_open(CLIENT, &call));
+	assert_null(seen.message);
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
+	assert_calls(28, everything_chat_send(&call, &in));
+	assert_ptr_equal(seen.message, &in);
+	assert_calls(27, everything_chat_next(&call, &out));
+	assert_ptr_equal(seen.response, &out);
+	assert_calls(26, everything_chat_close(&call));
+}
+
+static void stream_stubs_of_a_handler_hand_on_what_they_get(void **state)
+{
+	(void)state;
+	struct everything_scalars in, out;
+	struct everything_empty nothing;
+	struct parts_v1_part part;
+	assert_calls(30, everything_upload_request_next(REQUEST, &in));
+	assert_ptr_equal(seen.object, REQUEST);
+	assert_ptr_equal(seen.response, &in);
+	assert_calls(23, everything_upload_reply(REQUEST, &nothing));
+	assert_ptr_equal(seen.message, &nothing);
+	assert_calls(31, everything_download_request_send(REQUEST, &part));
+	assert_ptr_equal(seen.object, REQUEST);
+	assert_ptr_equal(seen.message, &part);
+	assert_calls(23, everything_download_reply(REQUEST));
+	assert_ptr_equal(seen.object, REQUEST);
+	assert_null(seen.message);
+	assert_calls(30, everything_chat_request_next(REQUEST, &in));
+	assert_ptr_equal(seen.response, &in);
+	assert_calls(31, everything_chat_request_send(REQUEST, &out));
+	assert_ptr_equal(seen.message, &out);
+	assert_calls(23, everything_chat_reply(REQUEST));
+	assert_null(seen.message);
 }
 
 static void registrations_hand_on_what_they_get(void **state)
@@ -326,6 +410,8 @@ int main(void)
 	        cmocka_unit_test(find_takes_the_last_entry),
 	        cmocka_unit_test(enums_keep_their_names),
 	        cmocka_unit_test(unary_stubs_hand_on_what_they_get),
+	        cmocka_unit_test(stream_stubs_of_a_caller_hand_on_what_they_get),
+	        cmocka_unit_test(stream_stubs_of_a_handler_hand_on_what_they_get),
 	        cmocka_unit_test(registrations_hand_on_what_they_get),
 	        cmocka_unit_test(thunks_call_their_handler),
 	};

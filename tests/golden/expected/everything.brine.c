@@ -680,6 +680,92 @@ int everything_tell_reply(struct brine_request *request, const struct everything
 	return brine_request_reply(request, response);
 }
 
+int everything_upload_open(struct brine_client *client, struct brine_call *call)
+{
+	return brine_client_begin(client, call, &everything_methods[2], NULL);
+}
+
+int everything_upload_send(struct brine_call *call, const struct everything_scalars *item)
+{
+	return brine_call_send(call, item);
+}
+
+int everything_upload_close(struct brine_call *call, struct everything_empty *response)
+{
+	return brine_call_finish(call, response);
+}
+
+int everything_upload_request_next(struct brine_request *request, struct everything_scalars *item)
+{
+	return brine_request_next(request, item);
+}
+
+int everything_upload_reply(struct brine_request *request, const struct everything_empty *response)
+{
+	return brine_request_reply(request, response);
+}
+
+int everything_download_open(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request)
+{
+	return brine_client_begin(client, call, &everything_methods[3], request);
+}
+
+int everything_download_next(struct brine_call *call, struct parts_v1_part *item)
+{
+	return brine_call_next(call, item);
+}
+
+int everything_download_close(struct brine_call *call)
+{
+	return brine_call_finish(call, NULL);
+}
+
+int everything_download_request_send(struct brine_request *request, const struct parts_v1_part *item)
+{
+	return brine_request_send(request, item);
+}
+
+int everything_download_reply(struct brine_request *request)
+{
+	return brine_request_reply(request, NULL);
+}
+
+int everything_chat_open(struct brine_client *client, struct brine_call *call)
+{
+	return brine_client_begin(client, call, &everything_methods[4], NULL);
+}
+
+int everything_chat_send(struct brine_call *call, const struct everything_scalars *item)
+{
+	return brine_call_send(call, item);
+}
+
+int everything_chat_next(struct brine_call *call, struct everything_scalars *item)
+{
+	return brine_call_next(call, item);
+}
+
+int everything_chat_close(struct brine_call *call)
+{
+	return brine_call_finish(call, NULL);
+}
+
+int everything_chat_request_next(struct brine_request *request, struct everything_scalars *item)
+{
+	return brine_request_next(request, item);
+}
+
+int everything_chat_request_send(struct brine_request *request, const struct everything_scalars *item)
+{
+	return brine_request_send(request, item);
+}
+
+int everything_chat_reply(struct brine_request *request)
+{
+	return brine_request_reply(request, NULL);
+}
+
 int everything_serve(struct brine_server *server, const struct everything_handlers *handlers, void *user,
 	struct brine_error *error)
 {
@@ -771,6 +857,32 @@ static const struct brine_method everything_only_streams_methods[] = {
 	 BRINE_METHOD_DOWNLOAD, invoke_everything_only_streams_watch},
 };
 const struct brine_service everything_only_streams_service = {BRINE_ABI, "everything.OnlyStreams", everything_only_streams_methods, 1};
+
+int everything_only_streams_watch_open(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request)
+{
+	return brine_client_begin(client, call, &everything_only_streams_methods[0], request);
+}
+
+int everything_only_streams_watch_next(struct brine_call *call, struct everything_empty *item)
+{
+	return brine_call_next(call, item);
+}
+
+int everything_only_streams_watch_close(struct brine_call *call)
+{
+	return brine_call_finish(call, NULL);
+}
+
+int everything_only_streams_watch_request_send(struct brine_request *request, const struct everything_empty *item)
+{
+	return brine_request_send(request, item);
+}
+
+int everything_only_streams_watch_reply(struct brine_request *request)
+{
+	return brine_request_reply(request, NULL);
+}
 
 int everything_only_streams_serve(struct brine_server *server, const struct everything_only_streams_handlers *handlers, void *user,
 	struct brine_error *error)

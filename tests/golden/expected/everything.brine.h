@@ -831,8 +831,40 @@ int everything_tell_notify(struct brine_client *client, struct brine_call *call,
 /* Answers a call whose handler returned BRINE_PENDING. */
 int everything_tell_reply(struct brine_request *request, const struct everything_empty *response);
 
+int everything_upload_open(struct brine_client *client, struct brine_call *call);
+/* Sends an item, as brine_call_send(). brine_call_end_upload() ends them. */
+int everything_upload_send(struct brine_call *call, const struct everything_scalars *item);
+/* Ends the upload and waits for the response, as brine_call_finish(). */
+int everything_upload_close(struct brine_call *call, struct everything_empty *response);
+/* For its handler: takes the next item, as brine_request_next(): 1, or 0 at the end. */
+int everything_upload_request_next(struct brine_request *request, struct everything_scalars *item);
+/* Answers a call whose handler returned BRINE_PENDING. */
+int everything_upload_reply(struct brine_request *request, const struct everything_empty *response);
 
+int everything_download_open(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request);
+/* Takes the next item, as brine_call_next(): 1, or 0 at the end. */
+int everything_download_next(struct brine_call *call, struct parts_v1_part *item);
+/* Ends the call, as brine_call_finish(): cancels it where items are left. */
+int everything_download_close(struct brine_call *call);
+/* For its handler: sends an item, as brine_request_send(). */
+int everything_download_request_send(struct brine_request *request, const struct parts_v1_part *item);
+/* Ends the items of a call whose handler returned BRINE_PENDING. */
+int everything_download_reply(struct brine_request *request);
 
+int everything_chat_open(struct brine_client *client, struct brine_call *call);
+/* Sends an item, as brine_call_send(). brine_call_end_upload() ends them. */
+int everything_chat_send(struct brine_call *call, const struct everything_scalars *item);
+/* Takes the next item, as brine_call_next(): 1, or 0 at the end. */
+int everything_chat_next(struct brine_call *call, struct everything_scalars *item);
+/* Ends the call, as brine_call_finish(): cancels it where items are left. */
+int everything_chat_close(struct brine_call *call);
+/* For its handler: takes the next item, as brine_request_next(): 1, or 0 at the end. */
+int everything_chat_request_next(struct brine_request *request, struct everything_scalars *item);
+/* For its handler: sends an item, as brine_request_send(). */
+int everything_chat_request_send(struct brine_request *request, const struct everything_scalars *item);
+/* Ends the items of a call whose handler returned BRINE_PENDING. */
+int everything_chat_reply(struct brine_request *request);
 
 /* Its methods have no service in their names. */
 struct everything_handlers {
@@ -885,6 +917,16 @@ int everything_second_serve(struct brine_server *server, const struct everything
 /* Service everything.OnlyStreams. */
 extern const struct brine_service everything_only_streams_service;
 
+int everything_only_streams_watch_open(struct brine_client *client, struct brine_call *call,
+	const struct everything_empty *request);
+/* Takes the next item, as brine_call_next(): 1, or 0 at the end. */
+int everything_only_streams_watch_next(struct brine_call *call, struct everything_empty *item);
+/* Ends the call, as brine_call_finish(): cancels it where items are left. */
+int everything_only_streams_watch_close(struct brine_call *call);
+/* For its handler: sends an item, as brine_request_send(). */
+int everything_only_streams_watch_request_send(struct brine_request *request, const struct everything_empty *item);
+/* Ends the items of a call whose handler returned BRINE_PENDING. */
+int everything_only_streams_watch_reply(struct brine_request *request);
 
 struct everything_only_streams_handlers {
 	int (*watch)(struct brine_request *request, const struct everything_empty *message, void *user);

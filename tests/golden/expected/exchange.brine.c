@@ -391,6 +391,32 @@ int exchange_settle_reply(struct brine_request *request, const struct exchange_s
 	return brine_request_reply(request, response);
 }
 
+int exchange_watch_open(struct brine_client *client, struct brine_call *call,
+	const struct exchange_watch_request *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[5], request);
+}
+
+int exchange_watch_next(struct brine_call *call, struct exchange_trade *item)
+{
+	return brine_call_next(call, item);
+}
+
+int exchange_watch_close(struct brine_call *call)
+{
+	return brine_call_finish(call, NULL);
+}
+
+int exchange_watch_request_send(struct brine_request *request, const struct exchange_trade *item)
+{
+	return brine_request_send(request, item);
+}
+
+int exchange_watch_reply(struct brine_request *request)
+{
+	return brine_request_reply(request, NULL);
+}
+
 int exchange_serve(struct brine_server *server, const struct exchange_handlers *handlers, void *user,
 	struct brine_error *error)
 {

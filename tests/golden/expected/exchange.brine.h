@@ -434,6 +434,17 @@ int exchange_settle_finish(struct brine_call *call, struct exchange_settle_reply
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_settle_reply(struct brine_request *request, const struct exchange_settle_reply *response);
 
+/* Every trade of a symbol from now on. */
+int exchange_watch_open(struct brine_client *client, struct brine_call *call,
+	const struct exchange_watch_request *request);
+/* Takes the next item, as brine_call_next(): 1, or 0 at the end. */
+int exchange_watch_next(struct brine_call *call, struct exchange_trade *item);
+/* Ends the call, as brine_call_finish(): cancels it where items are left. */
+int exchange_watch_close(struct brine_call *call);
+/* For its handler: sends an item, as brine_request_send(). */
+int exchange_watch_request_send(struct brine_request *request, const struct exchange_trade *item);
+/* Ends the items of a call whose handler returned BRINE_PENDING. */
+int exchange_watch_reply(struct brine_request *request);
 
 struct exchange_handlers {
 	int (*place)(struct brine_request *request, const struct exchange_order *message, struct exchange_receipt *response,
