@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Proves: the example clients are content with the example server over a Unix socket and TCP: calls, a loop of the program's
-# own; and the server ends in order.
+# Proves: the example clients are content with the example server over a Unix socket and TCP: calls, a stream, a loop of the
+# program's own; and the server ends in order.
 # exchange.sh FOLDER-OF-THE-PROGRAMS
 set -euo pipefail
 work=$(mktemp -d)
-server=''
+server='' watch=''
 cleanup() {
-	for process in $server; do kill -KILL "$process" 2>/dev/null || true; done
+	for process in $server $watch; do kill -KILL "$process" 2>/dev/null || true; done
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -26,6 +26,17 @@ for address in $(sed -n 's/^listening on //p' "$work/out"); do
 	printf 'ACME 10\nGHERKIN 1000\nACME 1001\n' | "$1/exchange_poll" "$address" >"$work/poll.out" || status=$?
 	[ $status = 1 ] && [ "$(grep -cE '^(ACME 10|GHERKIN 1000): order [0-9]+$' "$work/poll.out")" = 2 ] &&
 		grep -q '^ACME 1001: .*1 to 1000' "$work/poll.out" || die "exchange_poll said: $(cat "$work/poll.out")"
+
+	# Whoever watches sees what others trade from then on.
+	"$1/exchange_watch" "$address" GHERKIN 2 >"$work/watch.out" &
+	watch=$!
+	for _ in $(seq 500); do
+		kill -0 $watch 2>/dev/null || break
+		echo 'GHERKIN 4' | "$1/exchange_poll" "$address" >/dev/null
+	done
+	wait $watch || die 'exchange_watch failed'
+	watch=''
+	[ "$(cat "$work/watch.out")" = $'2 at 99\n2 at 99' ] || die "exchange_watch said: $(cat "$work/watch.out")"
 done
 kill -TERM "$server"
 wait "$server"

@@ -86,8 +86,28 @@ static int settle_in_vain(struct brine_client *client, struct brine_call *call)
 	return 0;
 }
 
+/* A stream beside other calls, on the same connection. */
+static int watch_a_trade(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_call watch = BRINE_CALL_INIT;
+	struct exchange_trade trade;
+
+	exchange_watch_open(client, &watch, &(struct exchange_watch_request){.symbol = BRINE_STR("ACME")});
+	int status = place_an_order(client, call);
+	if (status == 0 && exchange_watch_next(&watch, &trade) != 1)
+		status = unexpected("watch", &watch);
+	if (status == 0)
+		printf("watched: %lld of %.*s at %lld\n", (long long)trade.quantity, BRINE_ARG(trade.symbol),
+		       (long long)trade.price);
+	exchange_watch_close(&watch);
+	brine_call_done(&watch);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
+	static int (*const steps[])(struct brine_client * client, struct brine_call * call) = {
+	        place_an_order, place_a_wrong_order, ask_for_quotes, leave_a_note, watch_a_trade, settle_in_vain};
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 	struct brine_client *client = NULL;
 	struct brine_call call = BRINE_CALL_INIT;
@@ -105,10 +125,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "exchange_client: %s\n", error.text);
 		goto done;
 	}
-	if (place_an_order(client, &call) == 0 && place_a_wrong_order(client, &call) == 0 &&
-	    ask_for_quotes(client, &call) == 0 && leave_a_note(client, &call) == 0 &&
-	    settle_in_vain(client, &call) == 0)
-		status = 0;
+	status = 0;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == 0; i++)
+		status = steps[i](client, &call) < 0;
 done:
 	brine_call_done(&call);
 	brine_client_free(client);

@@ -11,12 +11,21 @@
 
 enum {
 	QUANTITY_MOST = 1000,
+	WATCHERS_MOST = 64,
+};
+
+/* Who wants to know of every trade. */
+struct watcher {
+	struct brine_request *request; /* answered when it is let go */
+	int index;                     /* of listed[] */
 };
 
 /* Belongs to the server's only loop thread, where all handlers run but settle. */
 struct exchange {
 	uint64_t orders;
 	uint64_t trades;
+	struct watcher watchers[WATCHERS_MOST];
+	unsigned watcher_count;
 };
 
 static const struct {
@@ -60,6 +69,25 @@ static int reject(struct brine_request *request, const struct exchange_order *or
 	                               why);
 }
 
+/* A watcher that does not keep up is let go: nobody else waits for it. */
+static void tell_watchers(struct exchange *exchange, int index, const struct exchange_fill *fill)
+{
+	struct exchange_trade trade = {.symbol = listed[index].symbol,
+	                               .quantity = fill->quantity,
+	                               .price = fill->price,
+	                               .has_at = true,
+	                               .at = now()};
+	unsigned kept = 0;
+	for (unsigned i = 0; i < exchange->watcher_count; i++) {
+		struct watcher *watcher = &exchange->watchers[i];
+		if (watcher->index == index && exchange_watch_request_send(watcher->request, &trade) < 0)
+			brine_request_fail(watcher->request, BRINE_CODE_OVERLOADED, "too slow");
+		else
+			exchange->watchers[kept++] = *watcher;
+	}
+	exchange->watcher_count = kept;
+}
+
 static int place(struct brine_request *request, const struct exchange_order *order, struct exchange_receipt *receipt,
                  void *user)
 {
@@ -84,6 +112,7 @@ static int place(struct brine_request *request, const struct exchange_order *ord
 	receipt->fills.items = fill;
 	receipt->fills.count = 1;
 	receipt->open_quantity = order->quantity - fill->quantity;
+	tell_watchers(exchange, index, fill);
 	return 0;
 }
 
@@ -139,10 +168,38 @@ static int settle(struct brine_request *request, const struct exchange_settle_re
 	return 0;
 }
 
+/* The watcher has gone. A pending request must be answered once, also when nobody listens. */
+static void unwatch(struct brine_request *request, void *user)
+{
+	struct exchange *exchange = user;
+	unsigned kept = 0;
+	if (!brine_request_cancelled(request))
+		return;
+	for (unsigned i = 0; i < exchange->watcher_count; i++)
+		if (exchange->watchers[i].request != request)
+			exchange->watchers[kept++] = exchange->watchers[i];
+	exchange->watcher_count = kept;
+	brine_request_fail(request, BRINE_CODE_CANCELLED, "nobody watches any more");
+}
+
+/* Keeps the request: its items are sent when something is traded. */
+static int watch(struct brine_request *request, const struct exchange_watch_request *in, void *user)
+{
+	struct exchange *exchange = user;
+	int index = find(in->symbol);
+	if (index < 0)
+		return brine_request_fail(request, BRINE_CODE_APPLICATION, "nobody trades this here");
+	if (exchange->watcher_count == WATCHERS_MOST)
+		return brine_request_fail(request, BRINE_CODE_OVERLOADED, "too many watchers");
+	exchange->watchers[exchange->watcher_count++] = (struct watcher){request, index};
+	brine_request_on_ready(request, unwatch, exchange);
+	return BRINE_PENDING;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct exchange_handlers handlers = {
-	        .place = place, .quote = quote, .note = note, .settle = settle};
+	        .place = place, .quote = quote, .note = note, .settle = settle, .watch = watch};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct exchange exchange = {0};
 	struct brine_error error = BRINE_ERROR_INIT;
