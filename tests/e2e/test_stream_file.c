@@ -7,7 +7,11 @@
 enum {
 	CHUNK = 64 * 1024,
 	MIB = 1 << 20,
-	MEMORY_MOST = 2 * MIB, /* what the server may hold, however big the file is */
+	CREDIT = 16, /* items under way in a stream, the default */
+	/* What the server may hold, however big the file is: the credit of one stream, waiting in a buffer that has
+	 * just doubled (the old half, and the new whole with as much again to spare), taken as items, and 1 MiB for the
+	 * rest. */
+	MEMORY_MOST = CREDIT * CHUNK * 4 + MIB,
 };
 
 static unsigned file_mib = 16;
