@@ -87,8 +87,8 @@ static bool is_wanted(struct brine_client *client)
 static const char *connect_hint(int reason)
 {
 	switch (reason) {
-	case ECONNREFUSED: return "; nobody listens there: is the server running?";
-	case ENOENT: return "; there is no such socket: is the server running?";
+	case ECONNREFUSED: return "; nobody listens there";
+	case ENOENT: return "; there is no such socket";
 	case EACCES: return "; the permissions of the socket or its folder forbid it";
 	default: return "";
 	}
