@@ -81,8 +81,9 @@ static struct {
 	atomic_bool clock_auto;
 } faults = {.function = FAULT_COUNT};
 
-static void (*hooks[FAULT_COUNT])(void *user);
-static void *hook_users[FAULT_COUNT];
+/* A hook is set after its user and so never sees another's. */
+static void (*_Atomic hooks[FAULT_COUNT])(void *user);
+static void *_Atomic hook_users[FAULT_COUNT];
 static _Thread_local bool here;
 
 void fault_reset(void)
@@ -200,8 +201,9 @@ static bool fails(enum fault_function function)
 	if (faults.only_here && !here)
 		return false;
 	faults.calls[function]++;
-	if (hooks[function])
-		hooks[function](hook_users[function]);
+	void (*hook)(void *user) = hooks[function];
+	if (hook)
+		hook(hook_users[function]);
 	if (faults.function != (int)function)
 		return false;
 	uint64_t call = ++faults.planned, at = faults.at;
