@@ -10,10 +10,10 @@
  *   BRINE_CLIENT_LOOP        the program's loop: wait on brine_client_get_fd(), then call brine_client_process().
  *                            Callbacks come from there.
  *
- * Functions that wait return BRINE_ERR_WOULD_BLOCK in mode LOOP and inside callbacks: use begin and on_done there. A
- * callback must not wait for anything: nothing of its client moves meanwhile. In a forked child every
- * function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. A thread
- * that is cancelled (pthread_cancel()) inside a function ends when that has returned. */
+ * Functions that wait return BRINE_ERR_WOULD_BLOCK in mode LOOP, inside callbacks, and on the loop threads of any
+ * server: use begin and on_done there. A callback must not wait for anything: nothing of its client moves meanwhile. In
+ * a forked child every function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. A
+ * thread that is cancelled (pthread_cancel()) inside a function ends when that has returned. */
 #ifndef BRINE_CLIENT_H
 #define BRINE_CLIENT_H
 
@@ -27,6 +27,7 @@
 
 struct brine_client;    /* opaque */
 struct brine_call_item; /* opaque */
+struct brine_request;   /* brine/server.h */
 struct brine_call;
 
 enum brine_client_mode {
@@ -122,7 +123,8 @@ struct brine_call {
 	struct brine_call_item *items, *items_end, *item_taken;
 	struct brine_arena item_arena;
 	struct brine_buf upload;
-	void *reserved_[4];
+	uint64_t order;
+	void *reserved_[3];
 };
 #define BRINE_CALL_INIT                                                                                                \
 	{                                                                                                              \
@@ -143,6 +145,22 @@ BRINE_API int brine_client_open(struct brine_client **ret_client, const char *ad
  * ended, calls return BRINE_ERR_NOT_SENT. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
 BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct brine_client_options *options,
                                    struct brine_error *error);
+
+/* Registers handlers for the calls and notifications that the peer makes to this client, as brine_server_serve() does:
+ * the same handlers, with the same requests. They are called
+ *   BLOCKING          by threads that wait in this client, for whatever it is, and may wait in it themselves: what the
+ *                     peer then asks is handled on top, at most 16 deep (error 5 beyond). Nobody waits: they wait too.
+ *   BACKGROUND, LOOP  like callbacks, one at a time: a handler that cannot answer at once returns BRINE_PENDING
+ * in the order in which the peer's messages came, ends of calls included. BRINE_METHOD_BLOCKING makes no difference.
+ * Before the first connection only. handlers, service and user must outlive the client and its requests; a request that
+ * is not answered keeps the client's memory. A framed peer calls only who said hello. Errors: BRINE_ERR_EXISTS, ABI,
+ * INVALID, NOMEM, UNSUPPORTED (a method with streams: clients serve none), STATE (too late, or a server's client). */
+BRINE_API int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
+                                 void *user, struct brine_error *error);
+
+/* Registers one untyped method under its wire name (copied); method NULL: every name not registered otherwise. */
+BRINE_API int brine_client_serve_raw(struct brine_client *client, const char *method, brine_raw_handler_fn *handler,
+                                     void *user, struct brine_error *error);
 
 /* Connects now; timeout_ms 0: the client's default. 0 also when connected already. Errors: BRINE_ERR_RESOLVE, CONNECT,
  * DEADLINE, SYSTEM, NOMEM, WOULD_BLOCK, FORKED; NOT_SENT for a client of a descriptor that has ended. */

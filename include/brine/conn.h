@@ -209,6 +209,9 @@ BRINE_API int brine_conn_notify(struct brine_conn *conn, struct brine_str method
  * a cancel is written (framed). Unknown and ended serials are ignored. */
 BRINE_API void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
 
+/* The same, and no event will tell of its end, also where it has ended and that event was not taken yet. */
+BRINE_API void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
+
 /* Answers a call of the peer; result: one encoded value, size 0: nil. The serial is then used up, also on error.
  * BRINE_ERR_CANCELLED, DEADLINE, LOST, or what else its CANCEL event said: it was answered already, nothing is sent.
  * BRINE_ERR_NOT_FOUND: no such serial (a second answer). BRINE_ERR_TOO_BIG: over the peer's limit; error 7 went

@@ -1,7 +1,8 @@
 /* brine/server.h - answers calls. Register, listen, run.
  * Handlers run on a loop thread (the one that runs the connection) unless their method is marked blocking: then on a
- * bounded pool of workers. A handler on a loop must not wait; functions that would return BRINE_ERR_WOULD_BLOCK there.
- */
+ * bounded pool of workers. A handler on a loop must not wait; functions that would return BRINE_ERR_WOULD_BLOCK there,
+ * those of every client included. A client can have handlers too (brine_client_serve()): what is said of requests below
+ * holds for theirs as well. */
 #ifndef BRINE_SERVER_H
 #define BRINE_SERVER_H
 
@@ -90,10 +91,6 @@ struct brine_server_counters {
 	uint64_t slow_turns;            /* handlers held a loop, with all of its connections, for over a second */
 };
 
-/* Handles an untyped call: params is one encoded array that lives as long as the request. Returns 0 after
- * brine_request_reply_raw() (or for a nil answer), BRINE_PENDING, or brine_request_fail(...). */
-typedef int brine_raw_handler_fn(struct brine_request *request, struct brine_bytes params, void *user);
-
 BRINE_BEGIN
 
 /* Creates a server, owned by the caller until brine_server_free(). Options are copied; NULL: the defaults.
@@ -155,8 +152,21 @@ BRINE_API bool brine_request_cancelled(const struct brine_request *request);
 BRINE_API uint64_t brine_request_remaining_ms(const struct brine_request *request);
 /* The encoded metadata map; size 0: none. Lives as long as the request. */
 BRINE_API struct brine_bytes brine_request_metadata(const struct brine_request *request);
-/* The peer. Lives as long as the request. */
+/* The peer. Lives as long as the request. Of a request that a client handles: the address of its server, no more. */
 BRINE_API const struct brine_peer *brine_request_peer(const struct brine_request *request);
+
+/* The client that calls the peer of this request, over the same connection, also while the peer waits for its answer;
+ * borrowed, lives as long as the request. NULL: out of memory, or the connection has ended. In a client's handler it is
+ * that client. Calls of a server's client end with BRINE_ERR_STATE where the peer said no hello or speaks plain
+ * MessagePack-RPC (it may only be answered), and with NOT_SENT once the connection has ended. Its on_done and on_ready
+ * are called on the loop of the connection; functions that wait may be used on workers and threads of the program.
+ * While a worker waits so another one takes its place, up to 256 of them; beyond that the call ends with OVERLOADED.
+ * Calls that hand a call on should inherit its deadline: see brine_request_remaining_ms(). */
+BRINE_API struct brine_client *brine_request_client(struct brine_request *request);
+
+/* The same, owned by the caller until brine_client_free(), which lets go of it: the connection and calls under way stay
+ * as they are. For calls and notifications after the answer. Not of a client's own request: NULL. */
+BRINE_API struct brine_client *brine_request_keep_client(struct brine_request *request);
 
 /* Memory that lives until the answer is encoded; zeroed; NULL when out of memory. */
 BRINE_API void *brine_request_alloc(struct brine_request *request, size_t size);
@@ -186,7 +196,7 @@ BRINE_API int brine_request_reply(struct brine_request *request, const void *res
  * ends when the handler returns 0, by brine_request_reply(request, NULL), or with an error. A slow peer makes its own
  * stream wait and no other. The functions below wait on workers and in threads of the program; on loop threads, where
  * nothing may wait, they return BRINE_ERR_WOULD_BLOCK: mark the method blocking, or use brine_request_on_ready().
- * (Waiting in a client inside a handler on a loop cannot be told from waiting elsewhere: do not.) */
+ * */
 
 /* Takes the next upload item, a struct of the method's request type: 1 and *ret_item, whose views live until the next
  * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST and what else ended the

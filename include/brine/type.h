@@ -118,6 +118,10 @@ enum brine_method_flags {
 typedef int brine_invoke_fn(const void *handlers, struct brine_request *request, const void *message, void *response,
                             void *user);
 
+/* Handles an untyped call: params is one encoded array that lives as long as the request. Returns 0 after
+ * brine_request_reply_raw() (or for a nil answer), BRINE_PENDING, or brine_request_fail(...). */
+typedef int brine_raw_handler_fn(struct brine_request *request, struct brine_bytes params, void *user);
+
 struct brine_method {
 	const char *name; /* on the wire: "exchange.Exchange/Place", or what the schema's option says */
 	const struct brine_type *request;

@@ -160,6 +160,35 @@ static void emit_handlers(struct text *text, const struct schema_service *servic
 	text_printf(text, "};\n");
 }
 
+/* Who can have the handlers: servers, and clients where nothing streams. */
+static const struct {
+	const char *suffix, *owner, *comment;
+	bool streams;
+} registrars[] = {
+        {"serve", "server", "Registers the handlers, as brine_server_serve(): NULL ones answer \"no such method\".",
+         true},
+        {"client_serve", "client", "The same for calls that the server makes to a client, as brine_client_serve().",
+         false},
+};
+
+static bool streams(const struct schema_service *service)
+{
+	for (size_t i = 0; i < service->method_count; i++)
+		if (form_of(&service->methods[i]) != UNARY)
+			return true;
+	return false;
+}
+
+static void emit_registrar(struct text *text, const struct schema_service *service, size_t which, const char *before,
+                           const char *body)
+{
+	const char *name = service->decl.c_name, *owner = registrars[which].owner;
+	text_printf(text,
+	            "%sint %s_%s(struct brine_%s *%s, const struct %s_handlers *handlers, void *user,\n"
+	            "\tstruct brine_error *error)%s",
+	            before, name, registrars[which].suffix, owner, owner, name, body);
+}
+
 void emit_service_header(struct text *text, const struct schema_service *service)
 {
 	const char *name = service->decl.c_name;
@@ -168,11 +197,12 @@ void emit_service_header(struct text *text, const struct schema_service *service
 	for (size_t i = 0; i < service->method_count; i++)
 		emit_declarations(text, &service->methods[i]);
 	emit_handlers(text, service);
-	text_printf(text,
-	            "\n/* Registers the handlers, as brine_server_serve(): NULL ones answer \"no such method\". */\n"
-	            "int %s_serve(struct brine_server *server, const struct %s_handlers *handlers, void *user,\n"
-	            "\tstruct brine_error *error);\n",
-	            name, name);
+	for (size_t i = 0; i < sizeof registrars / sizeof registrars[0]; i++) {
+		if (streams(service) && !registrars[i].streams)
+			continue;
+		text_printf(text, "\n/* %s */\n", registrars[i].comment);
+		emit_registrar(text, service, i, "", ";\n");
+	}
 }
 
 static void emit_invoke(struct text *text, const struct schema_method *method)
@@ -230,9 +260,12 @@ void emit_service_source(struct text *text, const struct schema_service *service
 	}
 	for (size_t i = 0; i < service->method_count; i++)
 		emit_definitions(text, &service->methods[i]);
-	text_printf(text,
-	            "\nint %s_serve(struct brine_server *server, const struct %s_handlers *handlers, void *user,\n"
-	            "\tstruct brine_error *error)\n{\n"
-	            "\treturn brine_server_serve(server, &%s_service, handlers, user, error);\n}\n",
-	            name, name, name);
+	for (size_t i = 0; i < sizeof registrars / sizeof registrars[0]; i++) {
+		const char *owner = registrars[i].owner;
+		if (streams(service) && !registrars[i].streams)
+			continue;
+		emit_registrar(text, service, i, "\n", "\n{\n");
+		text_printf(text, "\treturn brine_%s_serve(%s, &%s_service, handlers, user, error);\n}\n", owner, owner,
+		            name);
+	}
 }

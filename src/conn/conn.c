@@ -206,6 +206,16 @@ bool conn_has_local_event(const struct brine_conn *conn)
 	       (conn->state == BRINE_CONN_CLOSED && !conn->closed_told);
 }
 
+void conn_forget_ended(struct brine_conn *conn, struct call *call)
+{
+	if (!call->is_ours)
+		call_move(call, &conn->calls.ghosts);
+	else if (call->owes_id)
+		keep_zombie(conn, call);
+	else
+		call_free(&conn->calls, call);
+}
+
 /* An event that was made here and not by a message: the end of a call, the end of everything. */
 static bool take_local_event(struct brine_conn *conn, struct brine_event *event)
 {
@@ -215,12 +225,7 @@ static bool take_local_event(struct brine_conn *conn, struct brine_event *event)
 		event->serial = call->serial;
 		event->user = call->user;
 		event->status = call->status;
-		if (!call->is_ours)
-			call_move(call, &conn->calls.ghosts);
-		else if (call->owes_id)
-			keep_zombie(conn, call);
-		else
-			call_free(&conn->calls, call);
+		conn_forget_ended(conn, call);
 		return true;
 	}
 	if (conn_streams_take_event(conn, event))

@@ -91,6 +91,9 @@ struct brine_frame_hello conn_own_hello(const struct brine_conn *conn);
 void conn_input_take(struct brine_conn *conn, size_t size);
 void conn_clock(struct brine_conn *conn, uint64_t now_ms);
 
+/* The program knows that the call has ended: only what its id or its handler owes is still remembered. */
+void conn_forget_ended(struct brine_conn *conn, struct call *call);
+
 /* next has an event to give that no message brings. */
 bool conn_has_local_event(const struct brine_conn *conn);
 

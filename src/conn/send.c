@@ -154,6 +154,15 @@ void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms
 	conn_give_up(conn, call, BRINE_ERR_CANCELLED);
 }
 
+void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
+{
+	brine_conn_cancel(conn, serial, now_ms);
+	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
+	if (call && call->is_ours && call->list == &conn->calls.events)
+		conn_forget_ended(conn, call);
+	conn_settle(conn);
+}
+
 /* The call of theirs that an answer is for. It is used up: 0 and the record where it still needs the answer, else why
  * not. */
 static int take_answered(struct brine_conn *conn, uint64_t serial, struct call **ret_call)

@@ -1,6 +1,5 @@
-/* How requests are answered: the handler's thread, or any other, writes the answer; the lane's thread delivers it. */
-#include "rpc/server.h"
-#include "rpc/session.h"
+/* How requests are answered: the handler's thread, or any other, writes the answer; it is delivered at home. */
+#include "rpc/home.h"
 
 #include "net/clock.h"
 #include "rpc/flow.h"
@@ -11,28 +10,33 @@ enum {
 	RESULT_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the response's own array is the first level */
 };
 
-/* ---- on the lane's thread ---- */
+/* ---- at home ---- */
 
 static int send_to_peer(struct brine_request *request)
 {
 	const struct brine_answer *answer = &request->answer;
-	struct brine_session *session = request->session;
+	struct brine_line *line = request->line;
 	uint64_t now_ms = brine_clock_ms();
-	if (!session)
+	int status;
+	if (!line)
 		return BRINE_ERR_LOST;
-	brine_session_touch(session);
+	request->home->ops->touch(line);
+	brine_line_lock(line);
 	if (answer->is_error)
-		return brine_conn_fail(session->link.conn, request->serial, answer->code, answer->text, answer->value,
-		                       now_ms);
-	return brine_conn_reply(session->link.conn, request->serial, answer->value, (struct brine_bytes){NULL, 0},
-	                        now_ms);
+		status =
+		        brine_conn_fail(line->conn, request->serial, answer->code, answer->text, answer->value, now_ms);
+	else
+		status = brine_conn_reply(line->conn, request->serial, answer->value, (struct brine_bytes){NULL, 0},
+		                          now_ms);
+	brine_line_unlock(line);
+	return status;
 }
 
 static void drop_notification(struct brine_request *request)
 {
 	char why[BRINE_LOG_TEXT_SIZE];
 	brine_escape(why, sizeof why, request->answer.text.data, request->answer.text.size);
-	brine_lane_drop(request->lane, &request->peer, request->method, why);
+	brine_home_drop(request->home, &request->peer, request->method, why);
 }
 
 int brine_request_deliver(struct brine_request *request)
@@ -75,17 +79,22 @@ static bool claim(struct brine_request *request)
 	return !atomic_exchange(&request->answered, true);
 }
 
-/* Where an answer is encoded: it must stay until the lane has delivered it, unless that is done at once. */
+static bool is_at_home(const struct brine_request *request)
+{
+	return request->home->ops->is_mine(request->home);
+}
+
+/* Where an answer is encoded: it must stay until it is delivered, unless that is done at once. */
 static struct brine_buf *room(struct brine_request *request)
 {
-	return !request->flow && brine_lane_is_mine(request->lane) ? &request->lane->scratch : &request->encoded;
+	return !request->flow && is_at_home(request) ? &request->home->scratch : &request->encoded;
 }
 
 /* Sends the answer, whose value stands in `out`, or on its way. The request may be gone afterwards. */
 static int answer(struct brine_request *request, struct brine_answer given, struct brine_buf *out)
 {
 	request->answer = given;
-	if (brine_lane_is_mine(request->lane)) {
+	if (is_at_home(request)) {
 		bool borrowed = out != &request->encoded;
 		int status = brine_request_deliver(request);
 		if (borrowed)
@@ -96,7 +105,7 @@ static int answer(struct brine_request *request, struct brine_answer given, stru
 	if (request->holds_posts)
 		request->held_posts |= BRINE_POST_ANSWER;
 	else
-		brine_lane_post(request, BRINE_POST_ANSWER);
+		request->home->ops->post(request, BRINE_POST_ANSWER);
 	return ended;
 }
 
@@ -162,7 +171,7 @@ int brine_request_reply_raw(struct brine_request *request, struct brine_bytes re
 		return BRINE_ERR_STATE;
 	struct brine_buf *out = room(request);
 	if (out == &request->encoded) {
-		/* The caller's bytes may be gone before the lane has its turn. */
+		/* The caller's bytes may be gone before the answer is delivered. */
 		if (brine_buf_append(out, result.data, result.size) < 0) {
 			answer_internal(request, BRINE_STR("out of memory"));
 			return BRINE_ERR_NOMEM;

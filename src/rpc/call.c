@@ -131,7 +131,7 @@ static int enqueue(struct brine_client *client, struct brine_call *call, struct 
 	const struct brine_connector *connector = &client->connector;
 	bool connected = brine_client_is_connected(client);
 	uint64_t most = client->options.queue_max;
-	if (!connected && connector->addr_count == 0)
+	if (!connected && !brine_client_may_connect(client))
 		return brine_fail(&call->error, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended",
 		                  client->peer_text);
 	if (!connected)
@@ -237,19 +237,18 @@ void brine_call_abort(struct brine_client *client, struct brine_call *call)
 	struct brine_client_link *node = call->link;
 	if (brine_call_state_of(call) != BRINE_CALL_RUNNING)
 		return;
-	/* Whatever ends it now, it is not sent again. */
-	call->resends = false;
-	if (node) {
-		uint64_t now_ms = brine_clock_ms();
-		brine_conn_cancel(node->link.conn, call->serial, now_ms);
-		brine_client_events(client, node, now_ms);
-	} else if (call->list == &client->queued) {
-		brine_call_unlist(client, call);
-		call->code = BRINE_CODE_CANCELLED;
-		brine_call_end(client, call, BRINE_ERR_CANCELLED);
-	} else {
+	if (!node && call->list != &client->queued) {
 		call->aborted = true;
+		return;
 	}
+	if (node) {
+		brine_conn_abandon(node->link.conn, call->serial, brine_clock_ms());
+		node->calls--;
+	}
+	brine_call_unlist(client, call);
+	if (call->failure == 0)
+		call->code = BRINE_CODE_CANCELLED;
+	brine_call_end(client, call, call->failure ? call->failure : BRINE_ERR_CANCELLED);
 }
 
 /* ---- ends ---- */
@@ -272,6 +271,7 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 	struct brine_waiter *waiter = call->waiter;
 	brine_call_unlist(client, call); /* from those that are ready */
 	call->link = NULL;
+	call->order = client->order++;
 	call->status = status = honest(call, status);
 	__atomic_store_n(&call->state, BRINE_CALL_FINISHED, __ATOMIC_RELEASE);
 	if (waiter)

@@ -38,6 +38,7 @@ static int copy_name(struct brine_client *client, const char *name)
 static void init_locks(struct brine_client *client)
 {
 	pthread_mutex_init(&client->lock, NULL);
+	pthread_mutex_init(&client->home.lock, NULL);
 	pthread_condattr_init(&client->clock);
 	pthread_condattr_setclock(&client->clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&client->quiet, &client->clock);
@@ -45,6 +46,8 @@ static void init_locks(struct brine_client *client)
 
 static int init_descriptors(struct brine_client *client, struct brine_error *error)
 {
+	if (client->driven)
+		return 0;
 	client->bell = brine_bell_new();
 	int status = client->bell < 0 ? BRINE_ERR_SYSTEM : 0;
 	if (status == 0 && client->options.mode == BRINE_CLIENT_LOOP)
@@ -78,15 +81,17 @@ static int equip(struct brine_client *client, const char *name, struct brine_err
 	status = brine_random_fill(&client->seed, sizeof client->seed);
 	if (status < 0)
 		return brine_fail_errno(error, status, errno, "no random numbers");
-	client->input = brine_resize(client->options.allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
-	if (!client->input || copy_name(client, name) < 0)
+	brine_methods_init(&client->methods, client->options.allocator, client->seed);
+	if (!client->driven)
+		client->input = brine_resize(client->options.allocator, NULL, 0, BRINE_LINK_INPUT_SIZE);
+	if ((!client->driven && !client->input) || copy_name(client, name) < 0)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a client");
 	/* Limits that a connection would refuse are refused now. */
 	struct brine_conn_options options = brine_client_conn_options(client, NULL);
 	return brine_link_check(&options, error);
 }
 
-static int new_client(struct brine_client **ret_client, const struct brine_client_options *options,
+int brine_client_make(struct brine_client **ret_client, const struct brine_client_options *options, bool driven,
                       struct brine_error *error)
 {
 	static const struct brine_client_options defaults = BRINE_CLIENT_OPTIONS_INIT;
@@ -105,6 +110,11 @@ static int new_client(struct brine_client **ret_client, const struct brine_clien
 	if (client->options.connect_timeout_ms == 0)
 		client->options.connect_timeout_ms = defaults.connect_timeout_ms;
 	atomic_init(&client->holders, 1);
+	client->driven = client->moving = driven;
+	client->home.ops = &brine_client_home_ops;
+	client->home.allocator = options->allocator;
+	client->home.methods = &client->methods;
+	brine_buf_init(&client->home.scratch, options->allocator);
 	client->bell = client->completed_fd = client->watcher.fd = -1;
 	brine_buf_init(&client->scratch, options->allocator);
 	init_locks(client);
@@ -169,7 +179,7 @@ int brine_client_open(struct brine_client **ret_client, const char *address, con
 	int status = parse_addresses(list, &count, address, error);
 	struct brine_client *client;
 	if (status == 0)
-		status = new_client(&client, options, error);
+		status = brine_client_make(&client, options, false, error);
 	if (status < 0)
 		return status;
 	client->connector.addrs = brine_resize(client->options.allocator, NULL, 0, count * sizeof *list);
@@ -188,7 +198,7 @@ int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct 
                          struct brine_error *error)
 {
 	struct brine_client *client;
-	int status = new_client(&client, options, error);
+	int status = brine_client_make(&client, options, false, error);
 	if (status < 0) {
 		brine_socket_close(fd);
 		return status;
@@ -218,6 +228,7 @@ static void close_links(struct brine_client *client)
 	struct brine_client_link *node;
 	while ((node = client->links)) {
 		client->links = node->next;
+		brine_client_leave_requests(client, node);
 		brine_link_done(&node->link);
 		brine_release(client->options.allocator, node, sizeof *node);
 	}
@@ -241,7 +252,10 @@ void brine_client_drop(struct brine_client *client)
 		pthread_cond_destroy(&client->quiet);
 		pthread_condattr_destroy(&client->clock);
 		pthread_mutex_destroy(&client->lock);
+		pthread_mutex_destroy(&client->home.lock);
 	}
+	brine_home_done(&client->home);
+	brine_methods_done(&client->methods);
 	brine_buf_done(&client->scratch);
 	brine_release(allocator, client->input, client->input ? (size_t)BRINE_LINK_INPUT_SIZE : 0);
 	brine_release(allocator, connector->addrs, connector->addr_count * sizeof *connector->addrs);
@@ -249,6 +263,24 @@ void brine_client_drop(struct brine_client *client)
 		brine_release(allocator, (char *)(uintptr_t)client->options.name, strlen(client->options.name) + 1);
 	brine_owner_done(&client->owner);
 	brine_release(allocator, client, sizeof *client);
+}
+
+static bool is_handled_elsewhere(const struct brine_client *client)
+{
+	for (const struct brine_handling *at = client->handlings; at; at = at->next)
+		if (!pthread_equal(at->thread, pthread_self()))
+			return true;
+	return false;
+}
+
+void brine_client_shut_deferred(struct brine_client *client)
+{
+	client->free_deferred = false;
+	while (client->moving || is_handled_elsewhere(client))
+		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
+	brine_client_shut(client);
+	/* Whoever moves or handles holds the client too. */
+	brine_client_drop(client);
 }
 
 void brine_client_shut(struct brine_client *client)
@@ -284,11 +316,21 @@ void brine_client_shut(struct brine_client *client)
 	close_descriptors(client);
 }
 
+static void end_requests(struct brine_request_list *list)
+{
+	while (list->first)
+		brine_request_end(list->first);
+}
+
 /* In a child: nothing that its parent would notice, and no lock. */
 static void free_in_child(struct brine_client *client)
 {
 	client->watcher.now.count = 0;
 	brine_connector_stop(client);
+	client->arrived = NULL;
+	for (struct brine_client_link *node = client->links; node; node = node->next)
+		end_requests(&node->line.requests);
+	end_requests(&client->home.orphans);
 	close_links(client);
 	close_descriptors(client);
 	brine_client_drop(client);
@@ -298,19 +340,23 @@ void brine_client_free(struct brine_client *client)
 {
 	if (!client)
 		return;
+	if (client->driven) {
+		brine_client_drop(client);
+		return;
+	}
 	if (brine_owner_forked(&client->owner)) {
 		free_in_child(client);
 		return;
 	}
 	brine_client_lock(client);
 	client->closing = true;
-	if (brine_client_in_callback(client)) {
+	if (brine_client_in_callback(client) || brine_client_is_handling(client)) {
 		client->free_deferred = true;
 		brine_client_unlock(client);
 		return;
 	}
 	brine_bell_ring(client->bell);
-	while (client->moving || client->calls_back)
+	while (client->moving || client->calls_back || client->handlings)
 		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
 	bool joins = client->has_thread;
 	client->has_thread = false;

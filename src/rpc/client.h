@@ -7,10 +7,17 @@
  *   outcome.c     how calls end, and what a program asks one that has
  *   items.c       their streams
  *   invoke.c      the public functions that make calls
+ *   serve.c       calls of the peer, and their handlers
  *
  * One lock guards everything. At most one thread at a time is the mover: it waits for descriptors (without the lock),
  * and nobody else closes one. In mode BLOCKING whoever waits and finds no mover becomes it; when its own wait is over
- * it signals the next waiter. Callbacks are called by the mover without the lock, one at a time. */
+ * it signals the next waiter. Callbacks are called by the mover without the lock, one at a time.
+ *
+ * Handlers of the peer's calls are called like callbacks, but in mode BLOCKING: there a thread that waits calls them
+ * while it is not the mover, so that they may wait themselves.
+ *
+ * A server's client for calls to one of its peers (rpc/caller.h) is driven: the lane of the connection moves the bytes,
+ * under the lock of the client. */
 #ifndef BRINE_RPC_CLIENT_H
 #define BRINE_RPC_CLIENT_H
 
@@ -19,6 +26,7 @@
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/poller.h"
+#include "rpc/home.h"
 #include "rpc/link.h"
 #include "rpc/owner.h"
 #include "rpc/resolve.h"
@@ -29,20 +37,22 @@
 enum {
 	BRINE_CLIENT_ADDRESSES_MAX = 16, /* in one string */
 	BRINE_CLIENT_LINKS_MAX = 5,      /* one for new calls, and those that still end theirs */
+	BRINE_CLIENT_NESTED_MAX = 16,    /* handlers on one thread, each waiting for what the next one answers */
 };
 
 /* One connection. */
 struct brine_client_link {
 	struct brine_client_link *next;
 	struct brine_link link;
-	uint64_t number;   /* never used twice */
-	uint32_t calls;    /* running on it */
-	unsigned polled;   /* what the mover waits for, a set of enum brine_ready */
-	bool greeted;      /* the peer's welcome came */
-	bool useful;       /* it brought a welcome or an answer */
-	bool gone;         /* its last event was handled */
-	bool pinged;       /* and no sign of life since */
-	uint64_t heard_ms; /* the last sign of life */
+	struct brine_line line; /* for the requests that come over it */
+	uint64_t number;        /* never used twice */
+	uint32_t calls;         /* running on it */
+	unsigned polled;        /* what the mover waits for, a set of enum brine_ready */
+	bool greeted;           /* the peer's welcome came */
+	bool useful;            /* it brought a welcome or an answer */
+	bool gone;              /* its last event was handled */
+	bool pinged;            /* and no sign of life since */
+	uint64_t heard_ms;      /* the last sign of life */
 };
 
 /* Calls in order. A call is in one list at most. */
@@ -80,8 +90,16 @@ struct brine_connector {
 	unsigned wanted;           /* threads that wait for nothing but a connection */
 };
 
+/* A thread in a handler; on its stack. */
+struct brine_handling {
+	struct brine_handling *next;
+	pthread_t thread;
+};
+
 struct brine_client {
-	atomic_uint holders;                 /* the program, its calls, threads inside */
+	struct brine_home home; /* first: a client is one, for the calls of its peer */
+	struct brine_methods methods;
+	atomic_uint holders;                 /* the program, its calls, requests, threads inside */
 	struct brine_client_options options; /* name points to our copy */
 	struct brine_owner owner;
 	char peer_text[BRINE_ADDR_TEXT_SIZE]; /* the address, for error texts */
@@ -91,6 +109,9 @@ struct brine_client {
 	int cancel_state;         /* of the thread that holds the lock, before it took it */
 	bool closing;             /* brine_client_free() was called */
 	uint64_t seed;
+
+	bool driven;                   /* a server's */
+	struct brine_session *session; /* driven: whose connection it uses; NULL: it has gone */
 
 	struct brine_client_link *links;   /* all of them */
 	struct brine_client_link *current; /* takes new calls; NULL: there is none */
@@ -111,14 +132,19 @@ struct brine_client {
 	uint64_t polled_until; /* until then at most; mode LOOP: what the program was told */
 	int bell;              /* ends its wait */
 	struct brine_waiter *waiters;
-	atomic_uint entering;         /* threads that are about to queue something */
-	struct brine_call *calling;   /* whose callback runs */
-	bool calls_back;              /* a callback runs */
-	bool free_deferred;           /* brine_client_free() was called in it */
-	pthread_t callback_thread;    /* who runs it */
-	struct brine_watcher watcher; /* mode LOOP */
-	int process_status;           /* mode LOOP: what became of the connection */
-	pthread_t thread;             /* mode BACKGROUND */
+	atomic_uint entering;                         /* threads that are about to queue something */
+	uint64_t order;                               /* of the next thing that is to be told to the program */
+	struct brine_request *arrived, *arrived_last; /* whose handlers were not called yet, linked by job_next */
+	uint32_t arrived_count;
+	bool has_woken;                   /* requests may want their on_ready called */
+	struct brine_handling *handlings; /* mode BLOCKING: threads in handlers */
+	struct brine_call *calling;       /* whose callback runs */
+	bool calls_back;                  /* a callback runs */
+	bool free_deferred;               /* brine_client_free() was called in it */
+	pthread_t callback_thread;        /* who runs it */
+	struct brine_watcher watcher;     /* mode LOOP */
+	int process_status;               /* mode LOOP: what became of the connection */
+	pthread_t thread;                 /* mode BACKGROUND */
 	bool has_thread;
 };
 
@@ -157,6 +183,10 @@ void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, 
 
 /* client.c */
 
+/* A client without an address; options NULL: the defaults. driven: without descriptors of its own. */
+int brine_client_make(struct brine_client **ret_client, const struct brine_client_options *options, bool driven,
+                      struct brine_error *error);
+
 /* now + timeout without wrapping; BRINE_FOREVER stays. */
 uint64_t brine_deadline_after(uint64_t timeout_ms);
 
@@ -167,8 +197,17 @@ void brine_client_drop(struct brine_client *client);
 /* Ends everything; the lock is held and there is no mover but this thread. */
 void brine_client_shut(struct brine_client *client);
 
+/* Does what brine_client_free() left to the callback or handler in which it was called, once that has returned. */
+void brine_client_shut_deferred(struct brine_client *client);
+
 /* BRINE_ERR_FORKED in a child, 0 else. */
 int brine_client_check(const struct brine_client *client, struct brine_error *error);
+
+/* Whether there is a connection, or one can be had. */
+static inline bool brine_client_may_connect(const struct brine_client *client)
+{
+	return client->connector.addr_count > 0 || (client->session && !client->links);
+}
 
 static inline bool brine_client_in_callback(const struct brine_client *client)
 {
@@ -226,6 +265,13 @@ void brine_client_push(struct brine_client *client);
 /* Calls the callbacks that are due, where nobody else does. */
 void brine_client_call_back(struct brine_client *client);
 
+/* The same for whoever moves the bytes. */
+void brine_client_flush_callbacks(struct brine_client *client);
+
+/* Handles one event about a call of ours, or of the peer's. */
+void brine_client_take_event(struct brine_client *client, struct brine_client_link *node,
+                             const struct brine_event *event, uint64_t now_ms);
+
 /* Tells the threads that wait for a connection. */
 void brine_client_announce(struct brine_client *client);
 
@@ -274,6 +320,29 @@ void brine_call_item(struct brine_client *client, struct brine_client_link *node
 void brine_call_room(struct brine_client *client, struct brine_call *call);
 void brine_call_items_done(struct brine_call *call);
 int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call);
+
+/* serve.c; the lock is held. */
+
+extern const struct brine_home_ops brine_client_home_ops;
+
+/* A call or notification of the peer came. */
+void brine_client_arrived(struct brine_client *client, struct brine_client_link *node, const struct brine_event *event,
+                          uint64_t now_ms);
+
+/* Something became of a call of the peer. */
+void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event);
+
+/* Calls the next handler, without the lock; there is one. May end the client, which the caller must hold. */
+void brine_client_handle(struct brine_client *client);
+
+/* The next request whose on_ready is due; NULL: none. */
+struct brine_request *brine_client_next_woken(struct brine_client *client);
+
+/* Whether the calling thread is in a handler, called by a thread that waits. */
+bool brine_client_is_handling(const struct brine_client *client);
+
+/* Ends what has not begun, and lets the rest live without its connection. */
+void brine_client_leave_requests(struct brine_client *client, struct brine_client_link *node);
 
 /* Interceptors behind a call, once. Without the lock. */
 void brine_call_tell(struct brine_client *client, struct brine_call *call);

@@ -12,6 +12,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 struct brine_conn_options brine_client_conn_options(const struct brine_client *client, const struct brine_addr *addr)
 {
@@ -51,6 +52,8 @@ int brine_client_adopt(struct brine_client *client, int fd, const struct brine_a
 		brine_release(allocator, node, sizeof *node);
 		return status;
 	}
+	node->line = (struct brine_line){.home = &client->home, .conn = node->link.conn};
+	snprintf(node->line.peer.address, sizeof node->line.peer.address, "%.127s", client->peer_text);
 	node->number = ++client->links_made;
 	node->next = client->links;
 	client->links = client->current = node;

@@ -1,6 +1,6 @@
 #include "rpc/dispatch.h"
 
-#include "rpc/server.h"
+#include "rpc/workers.h"
 
 #include <stdio.h>
 
@@ -9,23 +9,25 @@ enum {
 };
 
 /* Answers without a handler; a notification is dropped. */
-static void refuse(struct brine_session *session, const struct brine_event *event, int64_t code, const char *text,
+static void refuse(struct brine_line *line, const struct brine_event *event, int64_t code, const char *text,
                    uint64_t now_ms)
 {
-	if (event->type == BRINE_EVENT_REQUEST)
-		brine_conn_fail(session->link.conn, event->serial, code, brine_str_from(text),
-		                (struct brine_bytes){NULL, 0}, now_ms);
-	else
-		brine_lane_drop(session->lane, &session->peer, event->method, text);
+	if (event->type != BRINE_EVENT_REQUEST) {
+		brine_home_drop(line->home, &line->peer, event->method, text);
+		return;
+	}
+	brine_line_lock(line);
+	brine_conn_fail(line->conn, event->serial, code, brine_str_from(text), (struct brine_bytes){NULL, 0}, now_ms);
+	brine_line_unlock(line);
 }
 
-static void refuse_unknown(struct brine_session *session, const struct brine_event *event, uint64_t now_ms)
+static void refuse_unknown(struct brine_line *line, const struct brine_event *event, uint64_t now_ms)
 {
 	char shown[METHOD_SHOWN];
 	char text[METHOD_SHOWN + 32];
 	brine_escape(shown, sizeof shown, event->method.data, event->method.size);
 	snprintf(text, sizeof text, "no such method: '%s'", shown);
-	refuse(session, event, BRINE_CODE_NO_METHOD, text, now_ms);
+	refuse(line, event, BRINE_CODE_NO_METHOD, text, now_ms);
 }
 
 /* WIRE.md section 7: what streams a method takes. NULL: all is well. */
@@ -64,7 +66,7 @@ static void conclude(struct brine_request *request, int status, const void *resp
 static void begin(struct brine_request *request)
 {
 	request->arena.budget = 0;
-	brine_lane_count(request->lane, request->serial ? BRINE_COUNT_REQUESTS : BRINE_COUNT_NOTIFICATIONS, 1);
+	brine_home_count(request->home, request->serial ? BRINE_COUNT_REQUESTS : BRINE_COUNT_NOTIFICATIONS, 1);
 }
 
 static int decode_arguments(struct brine_request *request, void *message)
@@ -113,12 +115,12 @@ static int run_handler(struct brine_request *request, void **ret_response)
 /* Runs a handler within the interceptors. */
 static void run(struct brine_request *request)
 {
-	const struct brine_server_options *options = &request->lane->server->options;
+	const struct brine_home *home = request->home;
 	void *response = NULL;
 	size_t entered = 0;
 	int status = 0;
-	while (status == 0 && entered < options->interceptor_count) {
-		const struct brine_server_interceptor *at = &options->interceptors[entered++];
+	while (status == 0 && entered < home->interceptor_count) {
+		const struct brine_server_interceptor *at = &home->interceptors[entered++];
 		if (at->before)
 			status = at->before(request, at->user);
 		if (status > 0)
@@ -132,7 +134,7 @@ static void run(struct brine_request *request)
 		conclude(request, status, response);
 	}
 	while (entered > 0) {
-		const struct brine_server_interceptor *at = &options->interceptors[--entered];
+		const struct brine_server_interceptor *at = &home->interceptors[--entered];
 		if (at->after)
 			at->after(request, status, at->user);
 	}
@@ -144,7 +146,7 @@ void brine_dispatch_job(struct brine_request *request)
 		brine_request_skip(request);
 	else
 		run(request);
-	brine_lane_post(request, BRINE_POST_ENDED | request->held_posts);
+	request->home->ops->post(request, BRINE_POST_ENDED | request->held_posts);
 }
 
 static void run_here(struct brine_request *request)
@@ -158,37 +160,49 @@ static void run_here(struct brine_request *request)
 }
 
 /* Lets a worker run the handler. */
-static void run_elsewhere(struct brine_session *session, struct brine_request *request, const struct brine_event *event,
-                          uint64_t now_ms)
+static void run_elsewhere(struct brine_request *request)
 {
-	int status = brine_workers_submit(&session->lane->server->workers, request);
-	if (status == 0)
-		return;
-	brine_request_end(request);
-	refuse(session, event, BRINE_CODE_OVERLOADED,
-	       status == BRINE_ERR_OVERLOADED ? "every worker is busy, not started"
-	                                      : "no worker could be started, not started",
-	       now_ms);
+	int status = brine_workers_submit(request->home->workers, request);
+	if (status == BRINE_ERR_OVERLOADED)
+		brine_dispatch_refuse(request, BRINE_CODE_OVERLOADED, "every worker is busy, not started");
+	else if (status < 0)
+		brine_dispatch_refuse(request, BRINE_CODE_OVERLOADED, "no worker could be started, not started");
 }
 
-void brine_dispatch(struct brine_session *session, const struct brine_event *event, uint64_t now_ms)
+void brine_dispatch_refuse(struct brine_request *request, int64_t code, const char *text)
 {
-	const struct brine_entry *entry = brine_methods_find(&session->lane->server->methods, event->method);
+	request->answer = (struct brine_answer){.is_error = true, .code = code, .text = brine_str_from(text)};
+	request->handler_ended = true;
+	atomic_store_explicit(&request->answered, true, memory_order_relaxed);
+	brine_request_deliver(request);
+}
+
+struct brine_request *brine_dispatch_accept(struct brine_line *line, const struct brine_event *event, uint64_t now_ms)
+{
+	const struct brine_entry *entry = brine_methods_find(line->home->methods, event->method);
 	if (!entry) {
-		refuse_unknown(session, event, now_ms);
-		return;
+		refuse_unknown(line, event, now_ms);
+		return NULL;
 	}
 	int64_t code;
 	const char *fault = check_streams(event, entry->flags, &code);
 	if (fault) {
-		refuse(session, event, code, fault, now_ms);
-		return;
+		refuse(line, event, code, fault, now_ms);
+		return NULL;
 	}
-	struct brine_request *request = brine_request_new(session, entry, event);
+	struct brine_request *request = brine_request_new(line, entry, event);
 	if (!request)
-		refuse(session, event, BRINE_CODE_OVERLOADED, "out of memory, not started", now_ms);
-	else if (entry->flags & BRINE_METHOD_BLOCKING)
-		run_elsewhere(session, request, event, now_ms);
+		refuse(line, event, BRINE_CODE_OVERLOADED, "out of memory, not started", now_ms);
+	return request;
+}
+
+void brine_dispatch(struct brine_line *line, const struct brine_event *event, uint64_t now_ms)
+{
+	struct brine_request *request = brine_dispatch_accept(line, event, now_ms);
+	if (!request)
+		return;
+	if (request->entry.flags & BRINE_METHOD_BLOCKING)
+		run_elsewhere(request);
 	else
 		run_here(request);
 }

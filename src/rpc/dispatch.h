@@ -2,13 +2,19 @@
 #ifndef BRINE_RPC_DISPATCH_H
 #define BRINE_RPC_DISPATCH_H
 
-#include "rpc/session.h"
+#include "rpc/home.h"
 
-/* Handles one request or notification: finds its method, checks and decodes it, runs its handler or gives it to a
- * worker. */
-void brine_dispatch(struct brine_session *session, const struct brine_event *event, uint64_t now_ms);
+/* Takes one request or notification over: finds its method, checks it and copies what it says. NULL: it was refused
+ * and answered. At home. */
+struct brine_request *brine_dispatch_accept(struct brine_line *line, const struct brine_event *event, uint64_t now_ms);
 
-/* The part of a worker: runs the handler, unless nobody waits for its answer any more. */
+/* Refuses what was taken over. The request is gone then. At home. */
+void brine_dispatch_refuse(struct brine_request *request, int64_t code, const char *text);
+
+/* Takes it over and runs its handler here, or gives it to a worker. On the thread of a lane. */
+void brine_dispatch(struct brine_line *line, const struct brine_event *event, uint64_t now_ms);
+
+/* Away from home: runs the handler, unless nobody waits for its answer any more. */
 void brine_dispatch_job(struct brine_request *request);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
-#include "rpc/server.h"
-#include "rpc/session.h"
+#include "rpc/home.h"
+#include "rpc/thread.h"
 
 enum {
 	FLOW_OUT_MARK = 64 * 1024, /* bytes of items that wait to be sent, above which a handler waits */
@@ -113,13 +113,13 @@ void brine_flow_cancel(struct brine_flow *flow)
 static void send_items(struct brine_request *request)
 {
 	struct brine_buf *out = &request->flow->out;
-	struct brine_session *session = request->session;
+	struct brine_line *line = request->line;
 	uint64_t now_ms = brine_clock_ms();
 	while (brine_buf_size(out)) {
 		struct brine_bytes item = first_item(out);
 		int status = BRINE_ERR_LOST;
-		if (session)
-			status = brine_conn_send(session->link.conn, request->serial, item, now_ms);
+		if (line)
+			status = brine_conn_send(line->conn, request->serial, item, now_ms);
 		if (status == BRINE_ERR_NO_CREDIT)
 			return;
 		/* After any other error the call has ended, and the handler hears why from its CANCEL event. */
@@ -136,12 +136,13 @@ static bool has_room(const struct brine_flow *flow)
 bool brine_flow_flush(struct brine_request *request)
 {
 	struct brine_flow *flow = request->flow;
-	struct brine_session *session = request->session;
+	struct brine_line *line = request->line;
+	if (line)
+		brine_line_lock(line);
 	pthread_mutex_lock(&flow->lock);
 	flow->posted = false;
-	if (session && flow->taken_count)
-		brine_conn_taken(session->link.conn, request->serial, flow->taken_count, flow->taken_size,
-		                 brine_clock_ms());
+	if (line && flow->taken_count)
+		brine_conn_taken(line->conn, request->serial, flow->taken_count, flow->taken_size, brine_clock_ms());
 	flow->taken_count = 0;
 	flow->taken_size = 0;
 	send_items(request);
@@ -149,8 +150,10 @@ bool brine_flow_flush(struct brine_request *request)
 	if (has_room(flow))
 		pthread_cond_signal(&flow->changed);
 	pthread_mutex_unlock(&flow->lock);
-	if (session)
-		brine_session_touch(session);
+	if (line) {
+		brine_line_unlock(line);
+		request->home->ops->touch(line);
+	}
 	return flushed;
 }
 
@@ -188,7 +191,7 @@ static int ended(const struct brine_request *request)
 static int wait_for_change(struct brine_request *request)
 {
 	struct brine_flow *flow = request->flow;
-	if (brine_server_owns_thread(request->lane->server)) {
+	if (brine_thread_is_loop()) {
 		flow->waits = true;
 		return BRINE_ERR_WOULD_BLOCK;
 	}
@@ -200,14 +203,14 @@ static int wait_for_change(struct brine_request *request)
 static void tell_lane(struct brine_request *request)
 {
 	struct brine_flow *flow = request->flow;
-	bool here = brine_lane_is_mine(request->lane);
+	bool here = request->home->ops->is_mine(request->home);
 	bool posts = !flow->posted && !here;
 	flow->posted |= posts;
 	pthread_mutex_unlock(&flow->lock);
 	if (here)
 		(void)brine_flow_flush(request);
 	else if (posts)
-		brine_lane_post(request, BRINE_POST_FLOW);
+		request->home->ops->post(request, BRINE_POST_FLOW);
 }
 
 /* The program is done with the last item: it makes room for others. */

@@ -81,6 +81,8 @@ static int end_early(struct brine_call *call, int status)
  * the call is untouched; FORKED ends it. */
 static int enter(struct brine_client *client, struct brine_call *call)
 {
+	if (!client)
+		return BRINE_ERR_INVALID;
 	if (brine_call_state_of(call) == BRINE_CALL_RUNNING)
 		return BRINE_ERR_BUSY;
 	if (call->struct_size && call->struct_size != sizeof *call)
@@ -408,7 +410,7 @@ struct brine_call *brine_client_completed(struct brine_client *client)
 static bool is_connected_or_refused(struct brine_client *client, const struct brine_call *call)
 {
 	return client->closing || client->connector.failures != call->serial || brine_client_is_connected(client) ||
-	       client->connector.addr_count == 0;
+	       !brine_client_may_connect(client);
 }
 
 /* Waits for a connection. The error stands in call->error. */
@@ -431,7 +433,7 @@ static int get_connected(struct brine_client *client, struct brine_call *call)
 		return BRINE_ERR_CANCELLED;
 	if (brine_client_is_connected(client))
 		return 0;
-	if (connector->addr_count == 0)
+	if (!brine_client_may_connect(client))
 		return brine_fail(&call->error, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended",
 		                  client->peer_text);
 	return brine_connector_explain(client, &call->error);

@@ -2,9 +2,11 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "rpc/caller.h"
 #include "rpc/port.h"
 #include "rpc/server.h"
 #include "rpc/session.h"
+#include "rpc/thread.h"
 
 #include <errno.h>
 
@@ -19,25 +21,17 @@ bool brine_lane_is_mine(const struct brine_lane *lane)
 	       pthread_equal(lane->thread, pthread_self());
 }
 
-void brine_lane_drop(struct brine_lane *lane, const struct brine_peer *peer, struct brine_str method, const char *why)
-{
-	char shown[BRINE_LOG_TEXT_SIZE];
-	brine_lane_count(lane, BRINE_COUNT_DROPPED, 1);
-	brine_log_print(&lane->server->log, brine_clock_ms(), "%s: notification '%s' dropped: %s", peer->address,
-	                brine_escape(shown, sizeof shown, method.data, method.size), why);
-}
-
 /* ---- what other threads say ---- */
 
 void brine_lane_hand(struct brine_lane *lane, struct brine_session *session)
 {
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	bool taken = !lane->over;
 	if (taken) {
 		session->next = lane->arrivals;
 		lane->arrivals = session;
 	}
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	if (taken)
 		brine_loop_wake(lane->loop);
 	else
@@ -46,8 +40,8 @@ void brine_lane_hand(struct brine_lane *lane, struct brine_session *session)
 
 static void destroy(struct brine_lane *lane)
 {
-	pthread_mutex_destroy(&lane->lock);
-	brine_release(lane->allocator, lane, sizeof *lane);
+	pthread_mutex_destroy(&lane->home.lock);
+	brine_release(lane->home.allocator, lane, sizeof *lane);
 }
 
 /* The server is gone: an answer has nowhere to go, but it ends its request. Holds the lock, and gives it back. */
@@ -58,15 +52,15 @@ static void end_left_over(struct brine_lane *lane, struct brine_request *request
 		brine_request_release(request);
 		last = --lane->left == 0;
 	}
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	if (last)
 		destroy(lane);
 }
 
-void brine_lane_post(struct brine_request *request, unsigned posts)
+static void post(struct brine_request *request, unsigned posts)
 {
-	struct brine_lane *lane = request->lane;
-	pthread_mutex_lock(&lane->lock);
+	struct brine_lane *lane = (struct brine_lane *)request->home;
+	pthread_mutex_lock(&lane->home.lock);
 	if (!lane->server) {
 		end_left_over(lane, request, posts);
 		return;
@@ -81,19 +75,19 @@ void brine_lane_post(struct brine_request *request, unsigned posts)
 	/* Within the lock: without it the server could be freed before the wake. */
 	if (wakes)
 		brine_loop_wake(lane->loop);
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 }
 
 static struct brine_request *take_post(struct brine_lane *lane, unsigned *ret_posts)
 {
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	struct brine_request *request = lane->posted;
 	if (request) {
 		lane->posted = request->posted_next;
 		*ret_posts = request->posts;
 		request->posts = 0;
 	}
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	return request;
 }
 
@@ -115,10 +109,10 @@ void brine_lane_take_posts(struct brine_lane *lane)
 
 static struct brine_session *take_arrivals(struct brine_lane *lane)
 {
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	struct brine_session *arrivals = lane->arrivals;
 	lane->arrivals = NULL;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	return arrivals;
 }
 
@@ -131,6 +125,7 @@ static void on_wake(void *user)
 		brine_session_start(session);
 		session = next;
 	}
+	brine_callers_heed(lane);
 	if (take_some_posts(lane, POSTS_PER_TURN))
 		brine_loop_wake(lane->loop);
 }
@@ -164,10 +159,10 @@ static bool is_over(struct brine_lane *lane)
 {
 	if (!lane->stops_seen || lane->sessions)
 		return false;
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	lane->over = !lane->arrivals;
 	bool over = lane->over;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	return over;
 }
 
@@ -183,9 +178,9 @@ static bool serve_touched(struct brine_lane *lane)
 /* Nothing looks at the connections any more. */
 static void end(struct brine_lane *lane)
 {
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	lane->over = true;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	struct brine_session *session = take_arrivals(lane);
 	while (session) {
 		struct brine_session *next = session->next;
@@ -200,6 +195,7 @@ static void end(struct brine_lane *lane)
 void brine_lane_run(struct brine_lane *lane)
 {
 	atomic_store_explicit(&lane->running, true, memory_order_release);
+	brine_thread_mark_loop(true);
 	int status = 0;
 	heed_stop(lane);
 	while (status >= 0 && !is_over(lane)) {
@@ -212,10 +208,28 @@ void brine_lane_run(struct brine_lane *lane)
 	}
 	end(lane);
 	lane->status = status < 0 ? status : 0;
+	brine_thread_mark_loop(false);
 	atomic_store_explicit(&lane->running, false, memory_order_release);
 }
 
 /* ---- beginning and end ---- */
+
+static bool is_mine(const struct brine_home *home)
+{
+	return brine_lane_is_mine((const struct brine_lane *)home);
+}
+
+static void touch(struct brine_line *line)
+{
+	brine_session_touch((struct brine_session *)line);
+}
+
+/* Handlers of a lane are called on its thread. */
+static const struct brine_home_ops ops = {.is_mine = is_mine,
+                                          .post = post,
+                                          .touch = touch,
+                                          .wake = brine_request_call_back,
+                                          .caller = brine_session_caller};
 
 int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, uint32_t number)
 {
@@ -223,11 +237,17 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 	struct brine_lane *lane = brine_alloc_zero(allocator, sizeof *lane);
 	if (!lane)
 		return BRINE_ERR_NOMEM;
-	*lane = (struct brine_lane){.server = server,
-	                            .allocator = allocator,
-	                            .random = server->seed + number * UINT64_C(0x9e3779b97f4a7c15),
-	                            .lock = PTHREAD_MUTEX_INITIALIZER};
-	brine_buf_init(&lane->scratch, allocator);
+	*lane = (struct brine_lane){.home = {.ops = &ops,
+	                                     .allocator = allocator,
+	                                     .methods = &server->methods,
+	                                     .interceptors = server->options.interceptors,
+	                                     .interceptor_count = server->options.interceptor_count,
+	                                     .workers = &server->workers,
+	                                     .lock = PTHREAD_MUTEX_INITIALIZER,
+	                                     .log = &server->log},
+	                            .server = server,
+	                            .random = server->seed + number * UINT64_C(0x9e3779b97f4a7c15)};
+	brine_buf_init(&lane->home.scratch, allocator);
 	int status = brine_loop_new(&lane->loop, on_wake, lane, allocator, NULL);
 	lane->input = status == 0 ? brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE) : NULL;
 	if (status == 0 && !lane->input)
@@ -244,34 +264,24 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 static bool leave_to_requests(struct brine_lane *lane)
 {
 	brine_lane_take_posts(lane);
-	pthread_mutex_lock(&lane->lock);
+	pthread_mutex_lock(&lane->home.lock);
 	/* One that was posted since is answered: nobody will ask for it again. */
 	for (struct brine_request *request = lane->posted; request; request = request->posted_next)
 		request->delivered = request->posts & BRINE_POST_ANSWER;
 	lane->posted = NULL;
-	while (lane->orphans.first) {
-		struct brine_request *request = lane->orphans.first;
-		brine_request_list_remove(&lane->orphans, request);
+	while (lane->home.orphans.first) {
+		struct brine_request *request = lane->home.orphans.first;
+		brine_request_list_remove(&lane->home.orphans, request);
 		if (request->delivered)
 			brine_request_release(request);
 		else
 			lane->left++;
 	}
 	lane->server = NULL;
+	lane->home.log = NULL;
 	bool left = lane->left > 0;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&lane->home.lock);
 	return left;
-}
-
-static void release_requests(struct brine_lane *lane, bool orphans)
-{
-	while (orphans && lane->orphans.first)
-		brine_request_end(lane->orphans.first);
-	while (lane->pool) {
-		struct brine_request *request = lane->pool;
-		lane->pool = request->next;
-		brine_request_release(request);
-	}
 }
 
 void brine_lane_free(struct brine_lane *lane, bool forked)
@@ -279,11 +289,12 @@ void brine_lane_free(struct brine_lane *lane, bool forked)
 	if (!lane)
 		return;
 	close_sessions(lane, forked);
-	brine_buf_done(&lane->scratch);
-	brine_release(lane->allocator, lane->input, BRINE_LINK_INPUT_SIZE);
+	brine_release(lane->home.allocator, lane->input, BRINE_LINK_INPUT_SIZE);
 	/* The locks of a forked child are as its parent's threads had them. */
 	bool left = forked ? false : leave_to_requests(lane);
-	release_requests(lane, forked);
+	while (forked && lane->home.orphans.first)
+		brine_request_end(lane->home.orphans.first);
+	brine_home_done(&lane->home);
 	brine_loop_free(lane->loop);
 	if (!left)
 		destroy(lane);

@@ -8,56 +8,30 @@
 #define BRINE_RPC_LANE_H
 
 #include "net/loop.h"
-#include "rpc/request.h"
-
-#include <pthread.h>
+#include "rpc/home.h"
 
 struct brine_server;
 struct brine_session;
 
-/* What another thread tells a lane about a request. */
-enum brine_post {
-	BRINE_POST_ANSWER = 1, /* the answer is there */
-	BRINE_POST_ENDED = 2,  /* its handler, which ran on a worker, has ended */
-	BRINE_POST_FLOW = 4,   /* its streams have something for the connection */
-	BRINE_POST_READY = 8,  /* the program wants to be told of what happened already */
-};
-
-enum brine_count {
-	BRINE_COUNT_ACCEPTED,
-	BRINE_COUNT_REFUSED,
-	BRINE_COUNT_OPEN,
-	BRINE_COUNT_REQUESTS,
-	BRINE_COUNT_NOTIFICATIONS,
-	BRINE_COUNT_DROPPED,
-	BRINE_COUNT_SLOW_TURNS,
-	BRINE_COUNTS
-};
-
 struct brine_lane {
+	struct brine_home home;      /* first: a lane is one; its lock guards what is said below */
 	struct brine_server *server; /* NULL once it was freed */
-	const struct brine_allocator *allocator;
 	struct brine_loop *loop;
 	pthread_t thread;
 	atomic_bool running; /* thread is in brine_lane_run() */
 	struct brine_session *sessions;
 	struct brine_session *touched;      /* those with something to do before the loop waits again, in order */
 	struct brine_session *touched_last; /* while there is one */
-	struct brine_request_list orphans;  /* requests whose connection has gone, not ended yet */
-	struct brine_request *pool;         /* for the next requests */
-	uint32_t pool_count;
-	struct brine_buf scratch; /* encoded results */
-	void *input;              /* BRINE_LINK_INPUT_SIZE bytes for reading */
-	uint64_t random;          /* state of a generator, for jitter */
+	void *input;                        /* BRINE_LINK_INPUT_SIZE bytes for reading */
+	uint64_t random;                    /* state of a generator, for jitter */
 	int stops_seen;
 	int status; /* why brine_lane_run() ended */
 	int system_errno;
-	atomic_uint_fast64_t counts[BRINE_COUNTS];
 
-	pthread_mutex_t lock;
 	/* Guarded by the lock: */
 	struct brine_request *posted, *posted_last;
 	struct brine_session *arrivals; /* accepted by another lane for this one */
+	struct brine_session *called;   /* whose callers have something for them, linked by called_next */
 	bool over;                      /* takes no arrivals any more */
 	size_t left;                    /* after the server was freed: requests that keep the lane */
 };
@@ -79,20 +53,13 @@ bool brine_lane_is_mine(const struct brine_lane *lane);
 /* Gives an accepted connection to a lane. Any thread. */
 void brine_lane_hand(struct brine_lane *lane, struct brine_session *session);
 
-/* Says that something happened to a request: posts, a set of enum brine_post. Any thread; the request may be gone when
- * it returns. */
-void brine_lane_post(struct brine_request *request, unsigned posts);
-
 /* Acts on all posts. By the lane's thread, or when none runs it. */
 void brine_lane_take_posts(struct brine_lane *lane);
-
-/* Counts a notification that nobody got, and tells the log. what is escaped here. */
-void brine_lane_drop(struct brine_lane *lane, const struct brine_peer *peer, struct brine_str method, const char *why);
 
 /* Any thread. */
 static inline void brine_lane_count(struct brine_lane *lane, enum brine_count which, uint64_t change)
 {
-	atomic_fetch_add_explicit(&lane->counts[which], change, memory_order_relaxed);
+	brine_home_count(&lane->home, which, change);
 }
 
 #endif

@@ -4,28 +4,18 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "rpc/caller.h"
 #include "rpc/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 enum {
-	METHOD_SHOWN = 129, /* at most 128 bytes of a peer's method name go into texts */
 	READS_MAX = 16,     /* of one connection in a turn that does not wait */
+	ARRIVED_MARK = 256, /* calls and notifications of the peer that wait for their handlers: read no more then */
 };
 
 /* ---- events ---- */
-
-/* The peer calls us, but a client has no handlers. */
-static void refuse_request(struct brine_conn *conn, const struct brine_event *event, uint64_t now_ms)
-{
-	char shown[METHOD_SHOWN];
-	char text[METHOD_SHOWN + 64];
-	brine_escape(shown, sizeof shown, event->method.data, event->method.size);
-	snprintf(text, sizeof text, "no such method: '%s' (this client has no handlers)", shown);
-	brine_conn_fail(conn, event->serial, BRINE_CODE_NO_METHOD, brine_str_from(text), (struct brine_bytes){NULL, 0},
-	                now_ms);
-}
 
 static void was_useful(struct brine_client *client, struct brine_client_link *node)
 {
@@ -34,32 +24,39 @@ static void was_useful(struct brine_client *client, struct brine_client_link *no
 	client->connector.last.code = 0;
 }
 
+void brine_client_take_event(struct brine_client *client, struct brine_client_link *node,
+                             const struct brine_event *event, uint64_t now_ms)
+{
+	switch (event->type) {
+	case BRINE_EVENT_RESPONSE:
+		if (event->status == BRINE_OK || event->status == BRINE_ERR_REMOTE)
+			was_useful(client, node);
+		brine_call_complete(client, node, event->user, event);
+		break;
+	case BRINE_EVENT_ITEM: brine_call_item(client, node, event->user, event->result, now_ms); break;
+	case BRINE_EVENT_CREDIT: brine_call_room(client, event->user); break;
+	case BRINE_EVENT_REQUEST:
+	case BRINE_EVENT_NOTIFICATION: brine_client_arrived(client, node, event, now_ms); break;
+	case BRINE_EVENT_CANCEL: brine_client_request_changed(node, event); break;
+	case BRINE_EVENT_HELLO:
+		node->greeted = true;
+		was_useful(client, node);
+		break;
+	case BRINE_EVENT_CLOSED:
+		node->gone = true;
+		if (event->status < 0)
+			client->process_status = event->status;
+		break;
+	default: break; /* changes the connection's state only */
+	}
+}
+
 void brine_client_events(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	struct brine_conn *conn = node->link.conn;
 	struct brine_event event;
-	while (!node->gone && brine_conn_next(conn, &event, now_ms) > 0) {
-		switch (event.type) {
-		case BRINE_EVENT_RESPONSE:
-			if (event.status == BRINE_OK || event.status == BRINE_ERR_REMOTE)
-				was_useful(client, node);
-			brine_call_complete(client, node, event.user, &event);
-			break;
-		case BRINE_EVENT_ITEM: brine_call_item(client, node, event.user, event.result, now_ms); break;
-		case BRINE_EVENT_CREDIT: brine_call_room(client, event.user); break;
-		case BRINE_EVENT_REQUEST: refuse_request(conn, &event, now_ms); break;
-		case BRINE_EVENT_HELLO:
-			node->greeted = true;
-			was_useful(client, node);
-			break;
-		case BRINE_EVENT_CLOSED:
-			node->gone = true;
-			if (event.status < 0)
-				client->process_status = event.status;
-			break;
-		default: break; /* notifications nobody listens to; the rest changes the connection's state only */
-		}
-	}
+	/* Those of a driven client are pulled by its lane. */
+	while (!client->driven && !node->gone && brine_conn_next(node->link.conn, &event, now_ms) > 0)
+		brine_client_take_event(client, node, &event, now_ms);
 }
 
 /* ---- connections in a turn ---- */
@@ -67,7 +64,7 @@ void brine_client_events(struct brine_client *client, struct brine_client_link *
 /* Reads once. */
 static bool read_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	if (node->gone || !brine_link_read(&node->link, client->input, now_ms))
+	if (node->gone || client->arrived_count >= ARRIVED_MARK || !brine_link_read(&node->link, client->input, now_ms))
 		return false;
 	node->heard_ms = now_ms;
 	node->pinged = false;
@@ -126,6 +123,7 @@ static void close_link(struct brine_client *client, struct brine_client_link *no
 		brine_watcher_forget(&client->watcher, brine_stream_fd(node->link.stream));
 	if (client->current == node)
 		client->current = NULL;
+	brine_client_leave_requests(client, node);
 	brine_link_done(&node->link);
 	brine_release(client->options.allocator, node, sizeof *node);
 }
@@ -174,6 +172,13 @@ void brine_client_look(struct brine_client *client)
 	reap_links(client, now_ms);
 }
 
+/* In mode BLOCKING handlers are for those who wait. */
+static bool has_callbacks(const struct brine_client *client)
+{
+	bool handles = client->options.mode != BRINE_CLIENT_BLOCKING && client->arrived;
+	return client->ended.count || client->ready.count || client->has_woken || handles;
+}
+
 static void collect_waits(struct brine_client *client, struct brine_waits *waits)
 {
 	*waits = (struct brine_waits){.count = 0};
@@ -190,7 +195,7 @@ static void collect_waits(struct brine_client *client, struct brine_waits *waits
 uint64_t brine_client_due(struct brine_client *client)
 {
 	uint64_t due_ms = brine_connector_due(client);
-	if ((client->ended.count || client->ready.count) && !client->calls_back)
+	if (has_callbacks(client) && !client->calls_back)
 		return 0;
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
@@ -219,48 +224,72 @@ static struct brine_call *next_callback(struct brine_client *client, bool *ret_i
 	return call;
 }
 
-static void flush_callbacks(struct brine_client *client)
+/* Whether the next thing to tell the program is a call of the peer: things are told in the order in which they came. */
+static bool handler_is_next(const struct brine_client *client)
 {
-	struct brine_call *call;
+	return client->options.mode != BRINE_CLIENT_BLOCKING && client->arrived && !client->ready.first &&
+	       (!client->ended.first || client->arrived->order < client->ended.first->order);
+}
+
+static void call_back(struct brine_client *client, struct brine_call *call, bool is_end)
+{
+	void (*callback)(struct brine_call *, void *) = is_end ? call->on_done : call->on_ready;
+	void *user = call->user;
+	client->calling = call;
+	int state = brine_client_leave(client);
+	if (is_end)
+		brine_call_tell(client, call);
+	callback(call, user);
+	brine_client_return(client, state);
+	/* The call may be gone. */
+	client->calling = NULL;
+}
+
+/* Calls one of the callbacks that are due. False: there is none. */
+static bool flush_one(struct brine_client *client)
+{
+	struct brine_request *woken = brine_client_next_woken(client);
+	bool handles = !woken && handler_is_next(client);
 	bool is_end;
-	while (!client->calls_back && (call = next_callback(client, &is_end))) {
-		void (*callback)(struct brine_call *, void *) = is_end ? call->on_done : call->on_ready;
-		void *user = call->user;
-		client->calls_back = true;
-		client->calling = call;
-		client->callback_thread = pthread_self();
+	struct brine_call *call = woken || handles ? NULL : next_callback(client, &is_end);
+	client->calls_back = true;
+	client->callback_thread = pthread_self();
+	if (woken) {
 		int state = brine_client_leave(client);
-		if (is_end)
-			brine_call_tell(client, call);
-		callback(call, user);
+		brine_request_call_back(woken);
 		brine_client_return(client, state);
-		/* The call may be gone. */
-		client->calls_back = false;
-		client->calling = NULL;
-		pthread_cond_broadcast(&client->quiet);
+	} else if (handles) {
+		brine_client_handle(client);
+	} else if (call) {
+		call_back(client, call, is_end);
 	}
+	client->calls_back = false;
+	pthread_cond_broadcast(&client->quiet);
+	return woken || handles || call;
+}
+
+void brine_client_flush_callbacks(struct brine_client *client)
+{
+	while (!client->calls_back && has_callbacks(client) && flush_one(client))
+		;
 }
 
 /* Ends a turn: the client may have been freed in a callback. */
 static void stop_moving(struct brine_client *client)
 {
 	client->moving = false;
-	if (client->free_deferred) {
-		client->free_deferred = false;
-		brine_client_shut(client);
-		/* Whoever moves holds the client too. */
-		brine_client_drop(client);
-	}
+	if (client->free_deferred)
+		brine_client_shut_deferred(client);
 	if (client->closing)
 		pthread_cond_broadcast(&client->quiet);
 }
 
 void brine_client_call_back(struct brine_client *client)
 {
-	if (client->moving || client->ended.count + client->ready.count == 0)
+	if (client->moving || !has_callbacks(client))
 		return;
 	client->moving = true;
-	flush_callbacks(client);
+	brine_client_flush_callbacks(client);
 	stop_moving(client);
 }
 
@@ -305,7 +334,7 @@ static void turn(struct brine_client *client, uint64_t deadline_ms)
 	if (due_ms > brine_clock_ms())
 		wait_and_read(client, due_ms < deadline_ms ? due_ms : deadline_ms);
 	serve_all(client);
-	flush_callbacks(client);
+	brine_client_flush_callbacks(client);
 	stop_moving(client);
 }
 
@@ -362,6 +391,10 @@ static void tell_mover(struct brine_client *client)
 
 void brine_client_push(struct brine_client *client)
 {
+	if (client->driven) {
+		brine_caller_wake(client);
+		return;
+	}
 	/* Another thread is at the lock to queue something: it sends all of it at once. In a callback the mover does.
 	 */
 	if (client->current && atomic_load_explicit(&client->entering, memory_order_relaxed) == 0 &&
@@ -397,7 +430,8 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 
 bool brine_client_may_wait(const struct brine_client *client)
 {
-	return client->options.mode != BRINE_CLIENT_LOOP && !brine_client_in_callback(client);
+	return client->options.mode != BRINE_CLIENT_LOOP && !brine_client_in_callback(client) &&
+	       !brine_thread_is_loop();
 }
 
 void brine_client_announce(struct brine_client *client)
@@ -444,26 +478,58 @@ static void sleep_until_told(struct brine_client *client, struct brine_call *cal
 	pthread_cond_destroy(&waiter.changed);
 }
 
+/* Whether a handler is to be called by a thread that waits: one that waits no more calls only those of what came before
+ * the end of its call. */
+static bool handler_is_due(const struct brine_client *client, const struct brine_call *call, bool is_over)
+{
+	if (client->options.mode != BRINE_CLIENT_BLOCKING || !client->arrived || client->closing)
+		return false;
+	return !is_over || (brine_call_state_of(call) == BRINE_CALL_FINISHED && client->arrived->order < call->order);
+}
+
+/* The next one moves the bytes. */
+static void pass_on(struct brine_client *client)
+{
+	if (!client->moving && client->waiters)
+		pthread_cond_signal(&client->waiters->changed);
+}
+
+/* Does the next thing that a thread which waits can do. */
+static int wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
+{
+	if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
+		return BRINE_ERR_DEADLINE;
+	if (client->moving || client->has_thread || client->closing)
+		sleep_until_told(client, call, for_connection, deadline_ms);
+	else
+		turn(client, deadline_ms);
+	return 0;
+}
+
 int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
                       bool for_connection, uint64_t deadline_ms)
 {
-	int status = 0;
-	if (condition(client, call))
-		return 0;
+	bool is_over = condition(client, call);
 	if (!brine_client_may_wait(client))
-		return BRINE_ERR_WOULD_BLOCK;
-	while (!condition(client, call) && status == 0) {
-		if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
-			status = BRINE_ERR_DEADLINE;
-		else if (client->moving || client->has_thread || client->closing)
-			sleep_until_told(client, call, for_connection, deadline_ms);
-		else
-			turn(client, deadline_ms);
+		return is_over ? 0 : BRINE_ERR_WOULD_BLOCK;
+	struct brine_workers *workers = is_over ? NULL : brine_caller_workers(client);
+	int status = workers ? brine_workers_wait(workers) : 0;
+	bool is_counted = status > 0;
+	while (status >= 0) {
+		if (handler_is_due(client, call, is_over)) {
+			pass_on(client);
+			brine_client_handle(client);
+		} else if (!is_over) {
+			status = wait_on(client, call, for_connection, deadline_ms);
+		} else {
+			break;
+		}
+		is_over = condition(client, call);
 	}
-	/* The next one moves the bytes. */
-	if (!client->moving && client->waiters)
-		pthread_cond_signal(&client->waiters->changed);
-	return status;
+	if (is_counted)
+		brine_workers_go_on(workers);
+	pass_on(client);
+	return status < 0 ? status : 0;
 }
 
 /* ---- the program's loop ---- */
@@ -504,7 +570,7 @@ int brine_client_process(struct brine_client *client)
 			for (int i = 0; i < READS_MAX && read_link(client, node, now_ms); i++)
 				brine_client_events(client, node, now_ms);
 		serve_all(client);
-		flush_callbacks(client);
+		brine_client_flush_callbacks(client);
 		serve_all(client);
 		if (!client->free_deferred)
 			update_watcher(client);

@@ -19,7 +19,7 @@ static struct brine_lane *choose_lane(struct brine_server *server)
 	uint64_t total = 0, least = UINT64_MAX;
 	for (uint32_t i = 0; i < server->options.loops; i++) {
 		struct brine_lane *lane = server->lanes[i];
-		uint64_t open = atomic_load_explicit(&lane->counts[BRINE_COUNT_OPEN], memory_order_relaxed);
+		uint64_t open = atomic_load_explicit(&lane->home.counts[BRINE_COUNT_OPEN], memory_order_relaxed);
 		total += open;
 		if (open < least) {
 			least = open;

@@ -2,9 +2,9 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "rpc/client.h"
 #include "rpc/flow.h"
-#include "rpc/server.h"
-#include "rpc/session.h"
+#include "rpc/home.h"
 
 enum {
 	POOL_MOST = 64,          /* requests kept for the next calls */
@@ -40,41 +40,50 @@ struct brine_request *brine_request_find(const struct brine_request_list *list, 
 }
 
 /* A used request keeps its arena's first block, so that a busy server allocates nothing. */
-static struct brine_request *take_from_pool(struct brine_lane *lane)
+static struct brine_request *take_from_pool(struct brine_home *home)
 {
-	struct brine_request *request = lane->pool;
+	struct brine_request *request = home->pool;
 	if (request) {
-		lane->pool = request->next;
-		lane->pool_count--;
+		home->pool = request->next;
+		home->pool_count--;
 		return request;
 	}
-	request = brine_alloc_zero(lane->allocator, sizeof *request);
+	request = brine_alloc_zero(home->allocator, sizeof *request);
 	if (request) {
-		request->lane = lane;
-		brine_arena_init(&request->arena, lane->allocator, 0);
-		brine_buf_init(&request->encoded, lane->allocator);
+		request->home = home;
+		brine_arena_init(&request->arena, home->allocator, 0);
+		brine_buf_init(&request->encoded, home->allocator);
 	}
 	return request;
 }
 
-static void give_to_pool(struct brine_lane *lane, struct brine_request *request)
+static void let_go_of_caller(struct brine_request *request)
 {
-	if (lane->pool_count == POOL_MOST) {
+	if (request->caller)
+		brine_client_drop(request->caller);
+	request->caller = NULL;
+}
+
+static void give_to_pool(struct brine_home *home, struct brine_request *request)
+{
+	if (home->pool_count == POOL_MOST) {
 		brine_request_release(request);
 		return;
 	}
-	brine_flow_free(request->flow, lane->allocator);
+	let_go_of_caller(request);
+	brine_flow_free(request->flow, home->allocator);
 	request->flow = NULL;
 	brine_arena_reset(&request->arena);
 	brine_buf_take(&request->encoded, brine_buf_size(&request->encoded));
-	request->next = lane->pool;
-	lane->pool = request;
-	lane->pool_count++;
+	request->next = home->pool;
+	home->pool = request;
+	home->pool_count++;
 }
 
 void brine_request_release(struct brine_request *request)
 {
-	const struct brine_allocator *allocator = request->lane->allocator;
+	const struct brine_allocator *allocator = request->home->allocator;
+	let_go_of_caller(request);
 	brine_flow_free(request->flow, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
@@ -97,41 +106,44 @@ static bool copy_event(struct brine_request *request, const struct brine_event *
 	return method && params && metadata;
 }
 
-struct brine_request *brine_request_new(struct brine_session *session, const struct brine_entry *entry,
+struct brine_request *brine_request_new(struct brine_line *line, const struct brine_entry *entry,
                                         const struct brine_event *event)
 {
-	struct brine_lane *lane = session->lane;
-	struct brine_request *request = take_from_pool(lane);
+	struct brine_home *home = line->home;
+	struct brine_request *request = take_from_pool(home);
 	if (!request)
 		return NULL;
 	bool streams = entry->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
 	if (streams)
-		request->flow = brine_flow_new(lane->allocator);
+		request->flow = brine_flow_new(home->allocator);
 	if ((streams && !request->flow) || !copy_event(request, event)) {
-		give_to_pool(lane, request);
+		give_to_pool(home, request);
 		return NULL;
 	}
-	request->session = session;
+	request->line = line;
 	request->entry = *entry;
 	request->serial = event->type == BRINE_EVENT_REQUEST ? event->serial : 0;
 	request->deadline_ms = event->type == BRINE_EVENT_REQUEST ? event->deadline_ms : BRINE_FOREVER;
-	request->peer = session->peer;
+	request->peer = line->peer;
 	request->plain = event->plain;
 	request->held_posts = 0;
 	request->holds_posts = false;
-	request->handler_ended = request->answer_waits = request->delivered = request->wake_due = false;
+	request->handler_ended = request->answer_waits = request->delivered = false;
+	request->wake_due = request->woken = false;
 	request->on_ready = NULL;
 	atomic_store_explicit(&request->answered, false, memory_order_relaxed);
 	atomic_store_explicit(&request->ended, 0, memory_order_relaxed);
-	brine_request_list_add(&session->requests, request);
+	brine_request_list_add(&line->requests, request);
 	return request;
 }
 
 void brine_request_end(struct brine_request *request)
 {
-	struct brine_lane *lane = request->lane;
-	brine_request_list_remove(request->session ? &request->session->requests : &lane->orphans, request);
-	give_to_pool(lane, request);
+	struct brine_home *home = request->home;
+	brine_request_list_remove(request->line ? &request->line->requests : &home->orphans, request);
+	give_to_pool(home, request);
+	if (home->ops->ended)
+		home->ops->ended(home);
 }
 
 void brine_request_settle(struct brine_request *request)
@@ -155,14 +167,18 @@ void brine_request_cancel(struct brine_request *request, int status)
 
 void brine_request_wake(struct brine_request *request)
 {
-	struct brine_lane *lane = request->lane;
 	request->wake_due = !request->handler_ended;
-	if (!request->handler_ended || atomic_load_explicit(&request->answered, memory_order_acquire))
-		return;
-	pthread_mutex_lock(&lane->lock);
+	if (request->handler_ended && !atomic_load_explicit(&request->answered, memory_order_acquire))
+		request->home->ops->wake(request);
+}
+
+void brine_request_call_back(struct brine_request *request)
+{
+	struct brine_home *home = request->home;
+	pthread_mutex_lock(&home->lock);
 	void (*on_ready)(struct brine_request * request, void *user) = request->on_ready;
 	void *user = request->on_ready_user;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&home->lock);
 	if (on_ready)
 		on_ready(request, user);
 }
@@ -170,35 +186,38 @@ void brine_request_wake(struct brine_request *request)
 void brine_request_on_ready(struct brine_request *request, void (*on_ready)(struct brine_request *request, void *user),
                             void *user)
 {
-	struct brine_lane *lane = request->lane;
-	pthread_mutex_lock(&lane->lock);
+	struct brine_home *home = request->home;
+	pthread_mutex_lock(&home->lock);
 	request->on_ready = on_ready;
 	request->on_ready_user = user;
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_unlock(&home->lock);
 	/* What it waits for may have happened already. */
 	if (atomic_load_explicit(&request->ended, memory_order_acquire))
-		brine_lane_post(request, BRINE_POST_READY);
+		home->ops->post(request, BRINE_POST_READY);
 }
 
 void brine_request_orphan(struct brine_request *request)
 {
-	brine_request_list_remove(&request->session->requests, request);
-	request->session = NULL;
-	brine_request_list_add(&request->lane->orphans, request);
+	struct brine_home *home = request->home;
+	brine_request_list_remove(&request->line->requests, request);
+	pthread_mutex_lock(&home->lock);
+	request->line = NULL;
+	pthread_mutex_unlock(&home->lock);
+	brine_request_list_add(&home->orphans, request);
 	brine_request_cancel(request, BRINE_ERR_LOST);
 }
 
 void brine_request_log(struct brine_request *request, const char *what, const char *detail)
 {
-	struct brine_lane *lane = request->lane;
+	struct brine_home *home = request->home;
 	char shown[BRINE_LOG_TEXT_SIZE];
 	brine_escape(shown, sizeof shown, request->method.data, request->method.size);
 	/* The server may be released meanwhile; then there is nobody to tell. */
-	pthread_mutex_lock(&lane->lock);
-	if (lane->server)
-		brine_log_print(&lane->server->log, brine_clock_ms(), "'%s' of %s: %s: %s", shown,
-		                request->peer.address, what, detail);
-	pthread_mutex_unlock(&lane->lock);
+	pthread_mutex_lock(&home->lock);
+	if (home->log)
+		brine_log_print(home->log, brine_clock_ms(), "'%s' of %s: %s: %s", shown, request->peer.address, what,
+		                detail);
+	pthread_mutex_unlock(&home->lock);
 }
 
 struct brine_str brine_request_method(const struct brine_request *request)
@@ -228,6 +247,23 @@ uint64_t brine_request_remaining_ms(const struct brine_request *request)
 struct brine_bytes brine_request_metadata(const struct brine_request *request)
 {
 	return request->metadata;
+}
+
+struct brine_client *brine_request_client(struct brine_request *request)
+{
+	if (!request->caller)
+		request->caller = request->home->ops->caller(request);
+	return request->caller;
+}
+
+struct brine_client *brine_request_keep_client(struct brine_request *request)
+{
+	struct brine_client *client = brine_request_client(request);
+	/* A client's own is the program's already. */
+	if (!client || !client->driven)
+		return NULL;
+	brine_client_hold(client);
+	return client;
 }
 
 const struct brine_peer *brine_request_peer(const struct brine_request *request)

@@ -1,6 +1,6 @@
 /* rpc/request.h - one call or notification of a peer while its handler works on it.
  *
- * It begins and ends on its lane's thread. It ends when its handler has ended (returned, that is) and its answer was
+ * It begins and ends at home (rpc/home.h). It ends when its handler has ended (returned, that is) and its answer was
  * delivered, in whichever order: so a handler on a worker may return BRINE_PENDING after another thread has answered,
  * and a cancelled handler counts until it returns. */
 #ifndef BRINE_RPC_REQUEST_H
@@ -10,9 +10,10 @@
 
 #include <stdatomic.h>
 
+struct brine_client;
 struct brine_flow;
-struct brine_lane;
-struct brine_session;
+struct brine_home;
+struct brine_line;
 
 /* What goes to the peer: a result, or an error. */
 struct brine_answer {
@@ -24,7 +25,7 @@ struct brine_answer {
 
 struct brine_request {
 	/* Set once, before the handler begins. */
-	struct brine_lane *lane;
+	struct brine_home *home;
 	struct brine_entry entry; /* a copy: the request may outlive the server's table; but not its name */
 	uint64_t serial;          /* 0: a notification */
 	uint64_t deadline_ms;
@@ -33,6 +34,7 @@ struct brine_request {
 	struct brine_bytes metadata;
 	struct brine_peer peer;
 	bool plain;              /* the peer speaks plain MessagePack-RPC */
+	uint64_t order;          /* a client's: which of the things that came it is */
 	struct brine_flow *flow; /* NULL: the method has no streams */
 
 	/* For the one thread that works on it. */
@@ -40,28 +42,30 @@ struct brine_request {
 	        arena; /* everything of the request: name, params, decoded message, what the handler builds */
 	struct brine_buf encoded; /* what answer.value points to, unless it is delivered at once */
 	struct brine_answer answer;
-	unsigned held_posts; /* not posted yet: they go with the end of the handler */
+	struct brine_client *caller; /* calls the peer, held; NULL: nobody asked for it */
+	unsigned held_posts;         /* not posted yet: they go with the end of the handler */
 	bool holds_posts;
 
 	/* For all threads. */
 	atomic_int ended; /* BRINE_ERR_CANCELLED, DEADLINE or LOST: nobody waits for the answer; 0: somebody does */
 	atomic_bool answered;
 
-	/* For the lane's thread only. */
-	struct brine_request *next, *previous; /* in its session's list, or in its lane's of orphans */
-	struct brine_session *session;         /* NULL: the connection is gone */
+	/* At home only; line is changed under the home's lock, so that others may read it there. */
+	struct brine_request *next, *previous; /* in its line's list, or in its home's of orphans */
+	struct brine_line *line;               /* NULL: the connection is gone */
 	bool handler_ended;
 	bool answer_waits; /* for the items in front of it */
 	bool delivered;    /* the answer */
 	bool wake_due;     /* the program is to be told, once the handler has ended */
+	bool woken;        /* a client's: on_ready is to be called */
 
-	/* Guarded by the lane's lock. */
+	/* Guarded by the home's lock. */
 	struct brine_request *posted_next;
 	unsigned posts; /* enum brine_post; 0: not in the lane's queue */
 	void (*on_ready)(struct brine_request *request, void *user);
 	void *on_ready_user;
 
-	struct brine_request *job_next; /* guarded by the lock of the workers */
+	struct brine_request *job_next; /* in the queue of handlers to be run, guarded by that one's lock */
 };
 
 /* Requests in one list, newest first. */
@@ -72,11 +76,13 @@ struct brine_request_list {
 void brine_request_list_add(struct brine_request_list *list, struct brine_request *request);
 void brine_request_list_remove(struct brine_request_list *list, struct brine_request *request);
 
-/* Copies what the event says; NULL when out of memory. The request stands in its session's list. */
-struct brine_request *brine_request_new(struct brine_session *session, const struct brine_entry *entry,
+/* All of these are called at home. */
+
+/* Copies what the event says; NULL when out of memory. The request stands in its line's list. */
+struct brine_request *brine_request_new(struct brine_line *line, const struct brine_entry *entry,
                                         const struct brine_event *event);
 
-/* Ends the request: its memory goes back to its lane. */
+/* Ends the request: its memory goes back to its home. */
 void brine_request_end(struct brine_request *request);
 
 /* Ends it where its handler has ended and its answer was delivered. */
@@ -95,19 +101,21 @@ void brine_request_log(struct brine_request *request, const char *what, const ch
  * gone afterwards, as with the next two. */
 void brine_request_cancel(struct brine_request *request, int status);
 
-/* Takes a request out of a session that ends. It waits in its lane's list for its handler and its answer. */
+/* Takes a request out of a line that ends. It waits in its home's list for its handler and its answer. */
 void brine_request_orphan(struct brine_request *request);
 
 /* Calls the program's on_ready, after the handler has ended and before the answer. */
 void brine_request_wake(struct brine_request *request);
 
+/* Calls it now, from wherever the program expects it. */
+void brine_request_call_back(struct brine_request *request);
+
 /* answer.c */
 
-/* Gives the answer to the connection; what that said to it. On the lane's thread. The request may be gone afterwards.
- */
+/* Gives the answer to the connection; what that said to it. The request may be gone afterwards. */
 int brine_request_deliver(struct brine_request *request);
 
-/* Acts on what another thread posted: a set of enum brine_post. The request may be gone afterwards. */
+/* Acts on what was posted: a set of enum brine_post. The request may be gone afterwards. */
 void brine_request_heed(struct brine_request *request, unsigned posts);
 
 /* Says that a handler was not started, because nobody waits for its answer any more. */

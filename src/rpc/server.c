@@ -18,7 +18,8 @@ void brine_server_counters(const struct brine_server *server, struct brine_serve
 	uint64_t sums[BRINE_COUNTS] = {0};
 	for (uint32_t i = 0; i < server->options.loops; i++)
 		for (int which = 0; which < BRINE_COUNTS; which++)
-			sums[which] += atomic_load_explicit(&server->lanes[i]->counts[which], memory_order_relaxed);
+			sums[which] +=
+			        atomic_load_explicit(&server->lanes[i]->home.counts[which], memory_order_relaxed);
 	*ret_counters = (struct brine_server_counters){
 	        .connections_accepted = sums[BRINE_COUNT_ACCEPTED],
 	        .connections_refused = sums[BRINE_COUNT_REFUSED],
@@ -28,14 +29,6 @@ void brine_server_counters(const struct brine_server *server, struct brine_serve
 	        .notifications_dropped = sums[BRINE_COUNT_DROPPED],
 	        .slow_turns = sums[BRINE_COUNT_SLOW_TURNS],
 	};
-}
-
-bool brine_server_owns_thread(const struct brine_server *server)
-{
-	for (uint32_t i = 0; i < server->options.loops; i++)
-		if (brine_lane_is_mine(server->lanes[i]))
-			return true;
-	return false;
 }
 
 /* ---- running ---- */
@@ -95,7 +88,7 @@ static void name_stuck_handlers(struct brine_server *server, bool ended)
 	for (uint32_t i = 0; i < server->options.loops; i++) {
 		struct brine_lane *lane = server->lanes[i];
 		brine_lane_take_posts(lane);
-		for (struct brine_request *request = lane->orphans.first; request; request = request->next)
+		for (struct brine_request *request = lane->home.orphans.first; request; request = request->next)
 			if (request->handler_ended == ended)
 				brine_request_log(request, "its handler has not ended",
 				                  ended ? "the server stops without its answer"

@@ -21,7 +21,4 @@ struct brine_server {
 	bool ran;         /* brine_server_run() was called: nothing more can be registered */
 };
 
-/* Whether the calling thread is one of the server's loops, which must not wait. Any thread. */
-bool brine_server_owns_thread(const struct brine_server *server);
-
 #endif

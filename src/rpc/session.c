@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "net/clock.h"
 #include "net/socket.h"
+#include "rpc/caller.h"
 #include "rpc/dispatch.h"
 #include "rpc/flow.h"
 #include "rpc/server.h"
@@ -31,7 +32,7 @@ void brine_session_touch(struct brine_session *session)
 /* Something about a call that was begun. */
 static void handle_running(struct brine_session *session, const struct brine_event *event)
 {
-	struct brine_request *request = brine_request_find(&session->requests, event->serial);
+	struct brine_request *request = brine_request_find(&session->line.requests, event->serial);
 	if (!request)
 		return;
 	switch (event->type) {
@@ -45,13 +46,14 @@ static void handle_running(struct brine_session *session, const struct brine_eve
 /* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
 static void log_end(struct brine_session *session, int status, uint64_t now_ms)
 {
+	/* Does not change any more. */
 	const struct brine_error *fault = brine_conn_fault(session->link.conn);
 	const char *why = fault->code ? fault->text : brine_error_text(status);
 	if (status == BRINE_ERR_LOST && session->link.system_errno == ETIMEDOUT)
 		why = "the peer has vanished";
 	else if (status == BRINE_OK || status == BRINE_ERR_LOST)
 		return;
-	brine_log_print(&session->lane->server->log, now_ms, "%s: closed: %s", session->peer.address, why);
+	brine_log_print(&session->lane->server->log, now_ms, "%s: closed: %s", session->line.peer.address, why);
 }
 
 /* Handles what came, up to the cap. False when the connection has ended. */
@@ -59,10 +61,10 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 {
 	struct brine_event event;
 	session->behind = false;
-	for (int count = 0; brine_conn_next(session->link.conn, &event, now_ms) > 0; count++) {
+	for (int count = 0; brine_caller_next(session, &event, now_ms) > 0; count++) {
 		switch (event.type) {
 		case BRINE_EVENT_REQUEST:
-		case BRINE_EVENT_NOTIFICATION: brine_dispatch(session, &event, now_ms); break;
+		case BRINE_EVENT_NOTIFICATION: brine_dispatch(&session->line, &event, now_ms); break;
 		case BRINE_EVENT_CANCEL:
 		case BRINE_EVENT_ITEM:
 		case BRINE_EVENT_UPLOAD_END:
@@ -84,11 +86,30 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 static bool watch_again(struct brine_session *session)
 {
 	struct brine_link *link = &session->link;
+	brine_line_lock(&session->line);
 	uint64_t deadline_ms = brine_conn_deadline(link->conn);
+	unsigned ready = brine_stream_want(link->stream, brine_link_wants(link));
+	brine_line_unlock(&session->line);
+	uint64_t caller_ms = brine_caller_due(session);
+	deadline_ms = caller_ms < deadline_ms ? caller_ms : deadline_ms;
 	brine_timer_set(session->lane->loop, &session->timer,
 	                deadline_ms < session->retire_ms ? deadline_ms : session->retire_ms);
-	unsigned ready = brine_stream_want(link->stream, brine_link_wants(link));
 	return brine_loop_modify(session->lane->loop, &session->watch, ready) == 0;
+}
+
+/* True when that makes another turn necessary. */
+static bool write_output(struct brine_session *session, uint64_t now_ms)
+{
+	struct brine_conn *conn = session->link.conn;
+	brine_line_lock(&session->line);
+	bool stalled = !brine_conn_wants_read(conn);
+	brine_link_write(&session->link, session->lane->input, now_ms);
+	/* Room in the output lets calls start that had to wait. */
+	bool more = (stalled && brine_conn_wants_read(conn)) || brine_conn_state(conn) == BRINE_CONN_CLOSED;
+	if (session->line.caller)
+		brine_client_announce(session->line.caller);
+	brine_line_unlock(&session->line);
+	return more;
 }
 
 enum turn { TURN_ENDED, TURN_DONE, TURN_AGAIN };
@@ -100,16 +121,13 @@ static enum turn take_turn(struct brine_session *session)
 	uint64_t now_ms = brine_clock_ms();
 	if (!handle_events(session, now_ms))
 		return TURN_ENDED;
-	bool stalled = !brine_conn_wants_read(link->conn);
-	brine_link_write(link, session->lane->input, now_ms);
+	brine_caller_turn(session, now_ms);
+	bool more = write_output(session, now_ms) || session->behind;
 	/* A failed write shows as events. */
 	if (link->dead)
 		return TURN_AGAIN;
 	if (!watch_again(session))
 		return TURN_ENDED;
-	/* Room in the output lets calls start that had to wait. */
-	bool more = session->behind || (stalled && brine_conn_wants_read(link->conn)) ||
-	            brine_conn_state(link->conn) == BRINE_CONN_CLOSED;
 	return more ? TURN_AGAIN : TURN_DONE;
 }
 
@@ -140,18 +158,22 @@ static void on_ready(struct brine_watch *watch, unsigned ready)
 	struct brine_session *session = watch->user;
 	struct brine_link *link = &session->link;
 	uint64_t now_ms = brine_clock_ms();
+	brine_line_lock(&session->line);
 	/* After the peer's end only an error wakes us: there is nobody left to answer. */
 	if (link->ended && (ready & BRINE_READABLE) && !brine_conn_pending(link->conn).size)
 		brine_link_fail(link, 0, now_ms);
 	else if ((ready & BRINE_READABLE) && !session->behind)
 		brine_link_read(link, session->lane->input, now_ms);
+	brine_line_unlock(&session->line);
 	brine_session_touch(session);
 }
 
 static void on_due(struct brine_timer *timer, uint64_t now_ms)
 {
 	struct brine_session *session = timer->user;
+	brine_line_lock(&session->line);
 	brine_conn_tick(session->link.conn, now_ms);
+	brine_line_unlock(&session->line);
 	if (now_ms >= session->retire_ms)
 		brine_session_retire(session);
 	brine_session_touch(session);
@@ -207,23 +229,26 @@ static int open_link(struct brine_session *session, struct brine_error *error)
 	if (status < 0)
 		return status;
 	session->fd = -1;
-	return brine_conn_new(&session->link.conn, &options, brine_clock_ms(), error);
+	status = brine_conn_new(&session->link.conn, &options, brine_clock_ms(), error);
+	session->line.conn = session->link.conn;
+	return status;
 }
 
 struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const struct brine_sockaddr *from,
                                         const char *listener)
 {
-	struct brine_session *session = brine_alloc_zero(lane->allocator, sizeof *session);
+	struct brine_session *session = brine_alloc_zero(lane->home.allocator, sizeof *session);
 	if (!session) {
 		brine_socket_close(fd);
 		return NULL;
 	}
+	session->line.home = &lane->home;
 	session->lane = lane;
 	session->fd = fd;
 	session->retire_ms = BRINE_FOREVER;
 	session->watch = (struct brine_watch){.on_ready = on_ready, .user = session};
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
-	describe_peer(&session->peer, fd, from, listener);
+	describe_peer(&session->line.peer, fd, from, listener);
 	brine_lane_count(lane, BRINE_COUNT_OPEN, 1);
 	return session;
 }
@@ -234,7 +259,7 @@ void brine_session_discard(struct brine_session *session)
 	brine_link_done(&session->link);
 	brine_socket_close(session->fd);
 	brine_lane_count(lane, BRINE_COUNT_OPEN, UINT64_MAX);
-	brine_release(lane->allocator, session, sizeof *session);
+	brine_release(lane->home.allocator, session, sizeof *session);
 }
 
 /* Everything that can fail. */
@@ -242,8 +267,9 @@ static int set_up(struct brine_session *session, struct brine_error *error)
 {
 	const struct brine_server_options *options = &session->lane->server->options;
 	int fd = session->fd;
-	if (options->accept && options->accept(&session->peer, options->accept_user) != 0)
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "the program does not want %s", session->peer.address);
+	if (options->accept && options->accept(&session->line.peer, options->accept_user) != 0)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "the program does not want %s",
+		                  session->line.peer.address);
 	brine_link_keepalive(fd, &options->limits);
 	int status = open_link(session, error);
 	if (status < 0)
@@ -290,7 +316,9 @@ void brine_session_start(struct brine_session *session)
 void brine_session_retire(struct brine_session *session)
 {
 	session->retire_ms = BRINE_FOREVER;
+	brine_line_lock(&session->line);
 	brine_conn_drain(session->link.conn, session->lane->server->options.drain_ms, brine_clock_ms());
+	brine_line_unlock(&session->line);
 	brine_session_touch(session);
 }
 
@@ -302,10 +330,12 @@ void brine_session_close(struct brine_session *session, bool forked)
 		brine_timer_stop(lane->loop, &session->timer);
 	}
 	/* The locks of a forked child are as its parent's threads had them, and nobody will answer there. */
-	while (session->requests.first && forked)
-		brine_request_end(session->requests.first);
-	while (session->requests.first)
-		brine_request_orphan(session->requests.first);
+	while (session->line.requests.first && forked)
+		brine_request_end(session->line.requests.first);
+	while (session->line.requests.first)
+		brine_request_orphan(session->line.requests.first);
+	/* No handler can ask for the caller any more. */
+	brine_caller_end(session, forked);
 	if (session->previous)
 		session->previous->next = session->next;
 	else

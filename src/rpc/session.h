@@ -7,6 +7,7 @@
 #include "rpc/link.h"
 
 struct brine_session {
+	struct brine_line line;                /* first: a session is one */
 	struct brine_session *next, *previous; /* in lane->sessions; before it was started: next in lane->arrivals */
 	struct brine_session *touched_next;    /* in lane->touched */
 	struct brine_lane *lane;
@@ -15,10 +16,14 @@ struct brine_session {
 	struct brine_watch watch;
 	struct brine_timer timer;
 	uint64_t retire_ms; /* when it is drained for its age; BRINE_FOREVER: never */
-	struct brine_peer peer;
-	struct brine_request_list requests; /* not ended */
-	bool touched;                       /* is queued in lane->touched, or has its turn */
-	bool behind;                        /* has events left over from its last turn: reads nothing new before */
+	bool touched;       /* is queued in lane->touched, or has its turn */
+	bool behind;        /* has events left over from its last turn: reads nothing new before */
+
+	/* Guarded by the lane's lock: */
+	struct brine_client *caller;           /* calls this peer; NULL: nobody does yet */
+	struct brine_client_link *caller_link; /* for it, until the lane lets it use the connection */
+	struct brine_session *called_next;     /* in lane->called */
+	bool is_called;                        /* is in it, or must not be any more */
 };
 
 /* Whether sessions can be made with the server's options: 0, BRINE_ERR_INVALID or NOMEM. */

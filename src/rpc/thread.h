@@ -3,8 +3,16 @@
 #define BRINE_RPC_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 /* Starts a thread with every signal blocked: the program's handlers run on the program's threads. 0 or an errno. */
 int brine_thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argument);
+
+/* Marks the calling thread as one that runs a loop, on which nothing may wait, or no longer. It is the one thing that
+ * is kept per thread: a client in a handler has no other way to know on whose thread it was called. */
+void brine_thread_mark_loop(bool is_loop);
+
+/* Whether the calling thread is marked so. */
+bool brine_thread_is_loop(void);
 
 #endif

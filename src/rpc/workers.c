@@ -55,11 +55,16 @@ static void *run_worker(void *argument)
 	return NULL;
 }
 
+static size_t threads_size(const struct brine_workers *workers)
+{
+	return (workers->most + (size_t)BRINE_WORKERS_WAITING_MAX) * sizeof *workers->threads;
+}
+
 /* Starts one more thread. Holds the lock. */
 static int start_worker(struct brine_workers *workers)
 {
 	if (!workers->threads)
-		workers->threads = brine_alloc_zero(workers->allocator, workers->most * sizeof *workers->threads);
+		workers->threads = brine_alloc_zero(workers->allocator, threads_size(workers));
 	if (!workers->threads)
 		return BRINE_ERR_NOMEM;
 	if (brine_thread_start(&workers->threads[workers->started], run_worker, workers) != 0)
@@ -76,9 +81,11 @@ static int make_room(struct brine_workers *workers)
 		return BRINE_ERR_OVERLOADED;
 	if (workers->queued < workers->idle)
 		return 0;
-	int status = workers->started < workers->most ? start_worker(workers) : BRINE_ERR_OVERLOADED;
+	bool may_start = workers->started < workers->most + workers->waiting;
+	int status = may_start ? start_worker(workers) : BRINE_ERR_OVERLOADED;
 	/* Without another thread it waits for one of those there are. */
-	if (status < 0 && workers->started > 0 && workers->queued < (uint64_t)workers->idle + workers->queue_max)
+	if (status < 0 && workers->started > workers->waiting &&
+	    workers->queued < (uint64_t)workers->idle + workers->queue_max)
 		status = 0;
 	return status;
 }
@@ -96,6 +103,40 @@ int brine_workers_submit(struct brine_workers *workers, struct brine_request *re
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return status;
+}
+
+static bool is_worker(const struct brine_workers *workers)
+{
+	for (uint32_t i = 0; i < workers->started; i++)
+		if (pthread_equal(workers->threads[i], pthread_self()))
+			return true;
+	return false;
+}
+
+int brine_workers_wait(struct brine_workers *workers)
+{
+	pthread_mutex_lock(&workers->lock);
+	int status = is_worker(workers);
+	if (status > 0 && workers->waiting == BRINE_WORKERS_WAITING_MAX)
+		status = BRINE_ERR_OVERLOADED;
+	if (status > 0) {
+		workers->waiting++;
+		bool is_last = workers->started == workers->waiting;
+		int started = workers->queued > workers->idle || is_last ? start_worker(workers) : 0;
+		if (started < 0 && is_last) {
+			workers->waiting--;
+			status = started;
+		}
+	}
+	pthread_mutex_unlock(&workers->lock);
+	return status;
+}
+
+void brine_workers_go_on(struct brine_workers *workers)
+{
+	pthread_mutex_lock(&workers->lock);
+	workers->waiting--;
+	pthread_mutex_unlock(&workers->lock);
 }
 
 bool brine_workers_quiesce(struct brine_workers *workers, uint64_t wait_ms)
@@ -120,6 +161,6 @@ void brine_workers_stop(struct brine_workers *workers)
 
 void brine_workers_done(struct brine_workers *workers)
 {
-	brine_release(workers->allocator, workers->threads, workers->most * sizeof *workers->threads);
+	brine_release(workers->allocator, workers->threads, workers->threads ? threads_size(workers) : 0);
 	workers->threads = NULL;
 }

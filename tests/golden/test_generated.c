@@ -230,6 +230,13 @@ int brine_server_serve(struct brine_server *server, const struct brine_service *
 	return serve(server, service, handlers, user);
 }
 
+int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
+                       void *user, struct brine_error *error)
+{
+	(void)error;
+	return serve(client, service, handlers, user) + 8;
+}
+
 /* Distinct addresses that stand for a client, a server, a call and a request; nothing looks inside. */
 static struct brine_call call;
 static char places[3];
@@ -340,6 +347,11 @@ static void registrations_hand_on_what_they_get(void **state)
 	assert_ptr_equal(seen.service, &everything_service);
 	assert_ptr_equal(seen.handlers, &handlers);
 	assert_ptr_equal(seen.user, &call);
+	static const struct everything_second_handlers second;
+	assert_calls(32, everything_second_client_serve(CLIENT, &second, &call, NULL));
+	assert_ptr_equal(seen.object, CLIENT);
+	assert_ptr_equal(seen.service, &everything_second_service);
+	assert_ptr_equal(seen.handlers, &second);
 }
 
 static int echo(struct brine_request *request, const struct everything_scalars *message,

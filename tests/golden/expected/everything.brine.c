@@ -844,6 +844,12 @@ int everything_second_serve(struct brine_server *server, const struct everything
 	return brine_server_serve(server, &everything_second_service, handlers, user, error);
 }
 
+int everything_second_client_serve(struct brine_client *client, const struct everything_second_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_client_serve(client, &everything_second_service, handlers, user, error);
+}
+
 static int invoke_everything_only_streams_watch(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
@@ -896,4 +902,10 @@ int everything_nothing_serve(struct brine_server *server, const struct everythin
 	struct brine_error *error)
 {
 	return brine_server_serve(server, &everything_nothing_service, handlers, user, error);
+}
+
+int everything_nothing_client_serve(struct brine_client *client, const struct everything_nothing_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_client_serve(client, &everything_nothing_service, handlers, user, error);
 }

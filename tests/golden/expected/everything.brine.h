@@ -914,6 +914,10 @@ struct everything_second_handlers {
 int everything_second_serve(struct brine_server *server, const struct everything_second_handlers *handlers, void *user,
 	struct brine_error *error);
 
+/* The same for calls that the server makes to a client, as brine_client_serve(). */
+int everything_second_client_serve(struct brine_client *client, const struct everything_second_handlers *handlers, void *user,
+	struct brine_error *error);
+
 /* Service everything.OnlyStreams. */
 extern const struct brine_service everything_only_streams_service;
 
@@ -945,6 +949,10 @@ struct everything_nothing_handlers {
 
 /* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */
 int everything_nothing_serve(struct brine_server *server, const struct everything_nothing_handlers *handlers, void *user,
+	struct brine_error *error);
+
+/* The same for calls that the server makes to a client, as brine_client_serve(). */
+int everything_nothing_client_serve(struct brine_client *client, const struct everything_nothing_handlers *handlers, void *user,
 	struct brine_error *error);
 
 BRINE_END

@@ -1877,3 +1877,9 @@ int names_words_serve(struct brine_server *server, const struct names_words_hand
 {
 	return brine_server_serve(server, &names_words_service, handlers, user, error);
 }
+
+int names_words_client_serve(struct brine_client *client, const struct names_words_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_client_serve(client, &names_words_service, handlers, user, error);
+}

@@ -1757,6 +1757,10 @@ struct names_words_handlers {
 int names_words_serve(struct brine_server *server, const struct names_words_handlers *handlers, void *user,
 	struct brine_error *error);
 
+/* The same for calls that the server makes to a client, as brine_client_serve(). */
+int names_words_client_serve(struct brine_client *client, const struct names_words_handlers *handlers, void *user,
+	struct brine_error *error);
+
 BRINE_END
 
 #endif

@@ -80,3 +80,9 @@ int pthread_serve(struct brine_server *server, const struct pthread_handlers *ha
 {
 	return brine_server_serve(server, &pthread_service, handlers, user, error);
 }
+
+int pthread_client_serve(struct brine_client *client, const struct pthread_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_client_serve(client, &pthread_service, handlers, user, error);
+}

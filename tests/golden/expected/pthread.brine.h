@@ -62,6 +62,10 @@ struct pthread_handlers {
 int pthread_serve(struct brine_server *server, const struct pthread_handlers *handlers, void *user,
 	struct brine_error *error);
 
+/* The same for calls that the server makes to a client, as brine_client_serve(). */
+int pthread_client_serve(struct brine_client *client, const struct pthread_handlers *handlers, void *user,
+	struct brine_error *error);
+
 BRINE_END
 
 #endif

@@ -1,0 +1,39 @@
+#include "rpc/home.h"
+
+#include "base/alloc.h"
+#include "net/clock.h"
+#include "rpc/client.h"
+
+void brine_home_done(struct brine_home *home)
+{
+	while (home->pool) {
+		struct brine_request *request = home->pool;
+		home->pool = request->next;
+		brine_request_release(request);
+	}
+	home->pool_count = 0;
+	brine_buf_done(&home->scratch);
+}
+
+void brine_home_drop(struct brine_home *home, const struct brine_peer *peer, struct brine_str method, const char *why)
+{
+	char shown[BRINE_LOG_TEXT_SIZE];
+	brine_home_count(home, BRINE_COUNT_DROPPED, 1);
+	pthread_mutex_lock(&home->lock);
+	if (home->log)
+		brine_log_print(home->log, brine_clock_ms(), "%s: notification '%s' dropped: %s", peer->address,
+		                brine_escape(shown, sizeof shown, method.data, method.size), why);
+	pthread_mutex_unlock(&home->lock);
+}
+
+void brine_line_lock(struct brine_line *line)
+{
+	if (line->caller)
+		brine_client_lock(line->caller);
+}
+
+void brine_line_unlock(struct brine_line *line)
+{
+	if (line->caller)
+		brine_client_unlock(line->caller);
+}

@@ -1,0 +1,256 @@
+/* Calls of the peer: a client as the home of its requests. They wait in the order in which they came for a thread that
+ * calls their handlers, without the lock:
+ *
+ *   BLOCKING           a thread that waits for something, after it has let others move the bytes; a handler may wait
+ *                      itself, and the next call of the peer is then handled on top of it
+ *   BACKGROUND, LOOP   the mover, as it calls callbacks */
+#include "rpc/client.h"
+
+#include "net/clock.h"
+#include "rpc/dispatch.h"
+
+#include <stdio.h>
+
+enum {
+	METHOD_SHOWN = 129, /* at most 128 bytes of a peer's method name go into texts */
+};
+
+/* ---- registering ---- */
+
+/* Handlers have to be known before anybody can ask for them. */
+static int may_register(struct brine_client *client, struct brine_error *error)
+{
+	int status = brine_client_check(client, error);
+	if (status < 0)
+		return status;
+	if (client->driven)
+		return brine_fail(error, BRINE_ERR_STATE, 0,
+		                  "this client belongs to a server, which has handlers of its own");
+	brine_client_lock(client);
+	bool is_late = client->links_made > 0 && client->connector.addr_count > 0;
+	brine_client_unlock(client);
+	return is_late ? brine_fail(error, BRINE_ERR_STATE, 0,
+	                            "register before the first call or brine_client_connect()")
+	               : 0;
+}
+
+int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
+                       void *user, struct brine_error *error)
+{
+	int status = may_register(client, error);
+	for (uint32_t i = 0; status == 0 && service->abi == BRINE_ABI && i < service->method_count; i++)
+		if (service->methods[i].flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD))
+			status = brine_fail(error, BRINE_ERR_UNSUPPORTED, 0,
+			                    "method '%.128s': a client serves no streams", service->methods[i].name);
+	if (status < 0)
+		return status;
+	brine_client_lock(client);
+	status = brine_methods_add_service(&client->methods, service, handlers, user, error);
+	brine_client_unlock(client);
+	return status;
+}
+
+int brine_client_serve_raw(struct brine_client *client, const char *method, brine_raw_handler_fn *handler, void *user,
+                           struct brine_error *error)
+{
+	int status = may_register(client, error);
+	if (status < 0)
+		return status;
+	brine_client_lock(client);
+	status = brine_methods_add_raw(&client->methods, method, 0, handler, user, error);
+	brine_client_unlock(client);
+	return status;
+}
+
+/* ---- what comes ---- */
+
+static void refuse(const struct brine_client_link *node, const struct brine_event *event, int64_t code,
+                   const char *text, uint64_t now_ms)
+{
+	if (event->type == BRINE_EVENT_REQUEST)
+		brine_conn_fail(node->link.conn, event->serial, code, brine_str_from(text),
+		                (struct brine_bytes){NULL, 0}, now_ms);
+}
+
+static void refuse_all(const struct brine_client_link *node, const struct brine_event *event, uint64_t now_ms)
+{
+	char shown[METHOD_SHOWN];
+	char text[METHOD_SHOWN + 64];
+	brine_escape(shown, sizeof shown, event->method.data, event->method.size);
+	snprintf(text, sizeof text, "no such method: '%s' (this client has no handlers)", shown);
+	refuse(node, event, BRINE_CODE_NO_METHOD, text, now_ms);
+}
+
+void brine_client_arrived(struct brine_client *client, struct brine_client_link *node, const struct brine_event *event,
+                          uint64_t now_ms)
+{
+	if (client->methods.count == 0 && !client->methods.fallback.raw) {
+		refuse_all(node, event, now_ms);
+		return;
+	}
+	if (client->closing) {
+		refuse(node, event, BRINE_CODE_GOING_AWAY, "going away, not started", now_ms);
+		return;
+	}
+	struct brine_request *request = brine_dispatch_accept(&node->line, event, now_ms);
+	if (!request)
+		return;
+	brine_client_hold(client);
+	request->order = client->order++;
+	request->job_next = NULL;
+	*(client->arrived ? &client->arrived_last->job_next : &client->arrived) = request;
+	client->arrived_last = request;
+	client->arrived_count++;
+}
+
+void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event)
+{
+	struct brine_request *request = brine_request_find(&node->line.requests, event->serial);
+	if (request)
+		brine_request_cancel(request, event->status);
+}
+
+/* ---- handlers ---- */
+
+static unsigned nested(const struct brine_client *client)
+{
+	unsigned depth = 0;
+	for (const struct brine_handling *at = client->handlings; at; at = at->next)
+		depth += pthread_equal(at->thread, pthread_self()) != 0;
+	return depth;
+}
+
+bool brine_client_is_handling(const struct brine_client *client)
+{
+	return nested(client) > 0;
+}
+
+static struct brine_request *take_arrived(struct brine_client *client)
+{
+	struct brine_request *request = client->arrived;
+	client->arrived = request->job_next;
+	client->arrived_count--;
+	return request;
+}
+
+static void end_handling(struct brine_client *client, struct brine_handling *handling)
+{
+	struct brine_handling **at = &client->handlings;
+	while (*at != handling)
+		at = &(*at)->next;
+	*at = handling->next;
+	pthread_cond_broadcast(&client->quiet);
+	if (client->free_deferred)
+		brine_client_shut_deferred(client);
+}
+
+void brine_client_handle(struct brine_client *client)
+{
+	struct brine_request *request = take_arrived(client);
+	struct brine_handling handling = {.next = client->handlings, .thread = pthread_self()};
+	bool blocks = client->options.mode == BRINE_CLIENT_BLOCKING;
+	if (nested(client) >= BRINE_CLIENT_NESTED_MAX) {
+		brine_dispatch_refuse(request, BRINE_CODE_OVERLOADED, "calls are nested too deep (16), not started");
+		brine_client_push(client);
+		return;
+	}
+	if (blocks)
+		client->handlings = &handling;
+	int state = brine_client_leave(client);
+	brine_dispatch_job(request);
+	brine_client_return(client, state);
+	if (blocks)
+		end_handling(client, &handling);
+}
+
+/* The first of the requests that wants its on_ready called. */
+static struct brine_request *find_woken(const struct brine_request_list *list)
+{
+	struct brine_request *request = list->first;
+	while (request && !request->woken)
+		request = request->next;
+	return request;
+}
+
+struct brine_request *brine_client_next_woken(struct brine_client *client)
+{
+	struct brine_request *request = client->has_woken ? find_woken(&client->home.orphans) : NULL;
+	for (const struct brine_client_link *node = client->links; client->has_woken && node && !request;
+	     node = node->next)
+		request = find_woken(&node->line.requests);
+	client->has_woken = request != NULL;
+	if (request)
+		request->woken = false;
+	return request;
+}
+
+/* ---- the end of a connection ---- */
+
+/* Those of the connection that were not begun. */
+static void drop_arrived(struct brine_client *client, const struct brine_client_link *node)
+{
+	struct brine_request **at = &client->arrived, *request;
+	client->arrived_last = NULL;
+	while ((request = *at)) {
+		if (request->line == &node->line) {
+			*at = request->job_next;
+			client->arrived_count--;
+			brine_request_end(request);
+		} else {
+			client->arrived_last = request;
+			at = &request->job_next;
+		}
+	}
+}
+
+void brine_client_leave_requests(struct brine_client *client, struct brine_client_link *node)
+{
+	drop_arrived(client, node);
+	while (node->line.requests.first)
+		brine_request_orphan(node->line.requests.first);
+}
+
+/* ---- the client as a home ---- */
+
+static bool is_mine(const struct brine_home *home)
+{
+	(void)home; /* whoever answers does not hold the lock */
+	return false;
+}
+
+static void post(struct brine_request *request, unsigned posts)
+{
+	struct brine_client *client = (struct brine_client *)request->home;
+	brine_client_hold(client);
+	brine_client_lock(client);
+	brine_request_heed(request, posts);
+	brine_client_push(client);
+	brine_client_unlock(client);
+	brine_client_drop(client);
+}
+
+static void touch(struct brine_line *line)
+{
+	(void)line; /* who delivers pushes */
+}
+
+static void wake(struct brine_request *request)
+{
+	request->woken = true;
+	((struct brine_client *)request->home)->has_woken = true;
+}
+
+static void ended(struct brine_home *home)
+{
+	brine_client_drop((struct brine_client *)home);
+}
+
+static struct brine_client *caller(struct brine_request *request)
+{
+	struct brine_client *client = (struct brine_client *)request->home;
+	brine_client_hold(client);
+	return client;
+}
+
+const struct brine_home_ops brine_client_home_ops = {
+        .is_mine = is_mine, .post = post, .touch = touch, .wake = wake, .ended = ended, .caller = caller};
