@@ -124,7 +124,8 @@ struct brine_call {
 	struct brine_arena item_arena;
 	struct brine_buf upload;
 	uint64_t order;
-	void *reserved_[3];
+	void *place;
+	void *reserved_[2];
 };
 #define BRINE_CALL_INIT                                                                                                \
 	{                                                                                                              \

@@ -22,7 +22,8 @@
 	X(CREDIT_UNTOLD)    /* a sender is not told that credit came */                                                \
 	X(WELCOME_CREDIT)   /* the welcome's credit does not count for uploads opened before */                        \
 	X(UNTAKEN_LEAK)     /* items of an ended call still count as not taken */                                      \
-	X(DRAIN_CUTS)       /* a drain does not wait for the peer's calls */
+	X(DRAIN_CUTS)       /* a drain does not wait for the peer's calls */                                           \
+	X(ABANDON_TOLD)     /* an event tells of the end of a call that was abandoned */
 
 #define PLANT_ENUM(name) PLANT_##name,
 enum plant { PLANT_NONE, PLANT_MAP(PLANT_ENUM) };

@@ -246,6 +246,12 @@ typedef bool brine_condition_fn(struct brine_client *client, const struct brine_
 int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
                       bool for_connection, uint64_t deadline_ms);
 
+/* A worker of a server takes a place among those that may wait for a peer: before it sends anything, where it can. 0,
+ * or what brine_workers_wait() says, which then stands in call->error. Clients that are not driven have room for all.
+ */
+int brine_call_take_place(struct brine_client *client, struct brine_call *call);
+void brine_call_leave_place(struct brine_call *call);
+
 /* The end of the call. */
 bool brine_call_is_over(struct brine_client *client, const struct brine_call *call);
 

@@ -221,12 +221,16 @@ static int begin(struct brine_client *client, struct brine_call *call, struct in
 	return status;
 }
 
-/* Says where a call may not wait. */
-static int refuse_to_wait(struct brine_client *client, struct brine_call *call)
+/* Whether a call may wait, which is settled before anything is sent. An error has ended it. */
+static int prepare_to_wait(struct brine_client *client, struct brine_call *call)
 {
-	brine_fail(&call->error, BRINE_ERR_WOULD_BLOCK, 0, "%s", would_block);
+	int status = brine_client_may_wait(client)
+	                     ? brine_call_take_place(client, call)
+	                     : brine_fail(&call->error, BRINE_ERR_WOULD_BLOCK, 0, "%s", would_block);
+	if (status == 0)
+		return 0;
 	brine_client_push(client);
-	return brine_call_end(client, call, BRINE_ERR_WOULD_BLOCK);
+	return brine_call_end(client, call, status);
 }
 
 /* Decodes the answer of a call that went well; response NULL: dropped. */
@@ -248,12 +252,12 @@ static int call_and_wait(struct brine_client *client, struct brine_call *call, s
 	if (status < 0)
 		return status;
 	call->awaited = true;
-	if (!brine_client_may_wait(client))
-		status = refuse_to_wait(client, call);
-	else
+	status = prepare_to_wait(client, call);
+	if (status == 0)
 		status = begin(client, call, what);
 	if (status == 0)
-		status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
+		(void)brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
+	brine_call_leave_place(call);
 	brine_client_call_back(client);
 	brine_client_unlock(client);
 	brine_call_tell(client, call);

@@ -494,6 +494,24 @@ static void pass_on(struct brine_client *client)
 		pthread_cond_signal(&client->waiters->changed);
 }
 
+int brine_call_take_place(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_workers *workers = brine_caller_workers(client);
+	int status = workers ? brine_workers_wait(workers) : 0;
+	if (status > 0)
+		call->place = workers;
+	return status < 0 ? brine_fail(&call->error, status, 0, "no worker is left to be called back: %s",
+	                               brine_error_text(status))
+	                  : 0;
+}
+
+void brine_call_leave_place(struct brine_call *call)
+{
+	if (call->place)
+		brine_workers_go_on(call->place);
+	call->place = NULL;
+}
+
 /* Does the next thing that a thread which waits can do. */
 static int wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
 {
@@ -512,9 +530,8 @@ int brine_client_wait(struct brine_client *client, struct brine_call *call, brin
 	bool is_over = condition(client, call);
 	if (!brine_client_may_wait(client))
 		return is_over ? 0 : BRINE_ERR_WOULD_BLOCK;
-	struct brine_workers *workers = is_over ? NULL : brine_caller_workers(client);
-	int status = workers ? brine_workers_wait(workers) : 0;
-	bool is_counted = status > 0;
+	bool takes_place = !is_over && !call->place;
+	int status = takes_place ? brine_call_take_place(client, call) : 0;
 	while (status >= 0) {
 		if (handler_is_due(client, call, is_over)) {
 			pass_on(client);
@@ -526,10 +543,10 @@ int brine_client_wait(struct brine_client *client, struct brine_call *call, brin
 		}
 		is_over = condition(client, call);
 	}
-	if (is_counted)
-		brine_workers_go_on(workers);
+	if (takes_place)
+		brine_call_leave_place(call);
 	pass_on(client);
-	return status < 0 ? status : 0;
+	return status;
 }
 
 /* ---- the program's loop ---- */

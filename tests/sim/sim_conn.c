@@ -10,8 +10,19 @@
 enum { PAIRS = 3, STEPS = 160, HELD_MAX = 4 << 20, ROUNDS_MAX = 5000 };
 
 static const char *const injected_names[INJECTED_COUNT] = {
-        "cuts",     "delays",    "half-closes",  "resets", "drains",        "closes",
-        "cancels",  "deadlines", "late answers", "stalls", "early answers", "uploads cut by an end",
+        "cuts",
+        "delays",
+        "half-closes",
+        "resets",
+        "drains",
+        "closes",
+        "cancels",
+        "abandons",
+        "deadlines",
+        "late answers",
+        "stalls",
+        "early answers",
+        "uploads cut by an end",
         "overruns",
 };
 static const char *const outcome_names[OUTCOME_COUNT] = {
@@ -101,12 +112,24 @@ static void reset_pair(struct pair *pair)
 	}
 }
 
+/* Cancels a call, or forgets it: then nothing may be heard of it any more. */
+static void give_up(struct side *side, struct sim_call *call)
+{
+	if (chance(70) || !call->started || call->ended) {
+		injected[INJECTED_CANCEL]++;
+		brine_conn_cancel(side->conn, call->serial, now_ms);
+		return;
+	}
+	injected[INJECTED_ABANDON]++;
+	brine_conn_abandon(side->conn, call->serial, now_ms);
+	call->ended = true;
+	forget_items(side, &call->answers);
+}
+
 static void disturb(struct pair *pair, struct side *side)
 {
 	if (chance(4) && side->call_count) {
-		injected[INJECTED_CANCEL]++;
-		brine_conn_cancel(side->conn, side->calls[random_below(&random_state, side->call_count)].serial,
-		                  now_ms);
+		give_up(side, &side->calls[random_below(&random_state, side->call_count)]);
 	} else if (random_below(&random_state, 600) == 0) {
 		injected[INJECTED_DRAIN]++;
 		uint64_t grace_ms = random_below(&random_state, 100);
