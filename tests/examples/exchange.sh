@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: the example clients are content with the example server over a Unix socket and TCP: calls, a stream, a loop of the
-# program's own; and the server ends in order.
+# program's own, calls back to the client; and the server ends in order.
 # exchange.sh FOLDER-OF-THE-PROGRAMS
 set -euo pipefail
 work=$(mktemp -d)
@@ -26,6 +26,13 @@ for address in $(sed -n 's/^listening on //p' "$work/out"); do
 	printf 'ACME 10\nGHERKIN 1000\nACME 1001\n' | "$1/exchange_poll" "$address" >"$work/poll.out" || status=$?
 	[ $status = 1 ] && [ "$(grep -cE '^(ACME 10|GHERKIN 1000): order [0-9]+$' "$work/poll.out")" = 2 ] &&
 		grep -q '^ACME 1001: .*1 to 1000' "$work/poll.out" || die "exchange_poll said: $(cat "$work/poll.out")"
+
+	# The exchange asks back: one order is confirmed, the other is not.
+	"$1/exchange_trader" "$address" ACME 7 12050 >"$work/trader.out" || die 'exchange_trader failed'
+	[[ "$(cat "$work/trader.out")" =~ ^'7 at 12050: yes'.'order '[0-9]+$ ]] || die "it said: $(cat "$work/trader.out")"
+	status=0
+	"$1/exchange_trader" "$address" ACME 7 12049 >"$work/trader.out" 2>&1 || status=$?
+	[ $status = 1 ] && grep -q '^place: declined' "$work/trader.out" || die "it said: $(cat "$work/trader.out")"
 
 	# Whoever watches sees what others trade from then on.
 	"$1/exchange_watch" "$address" GHERKIN 2 >"$work/watch.out" &

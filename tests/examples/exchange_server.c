@@ -116,6 +116,52 @@ static int place(struct brine_request *request, const struct exchange_order *ord
 	return 0;
 }
 
+/* An order that waits for what its trader says, in the memory of its request. */
+struct offer {
+	struct exchange *exchange;
+	struct brine_request *request;
+	const struct exchange_order *order;
+	struct brine_call call;
+};
+
+/* Called on the loop, as the handlers are. */
+static void on_decision(struct brine_call *call, void *user)
+{
+	struct offer *offer = user;
+	struct brine_request *request = offer->request;
+	struct exchange_decision decision;
+	struct exchange_receipt receipt = {0};
+	bool answered = exchange_trader_confirm_finish(call, &decision) == 0;
+	brine_call_done(call);
+	if (!answered || !decision.accepted)
+		brine_request_fail(request, BRINE_CODE_APPLICATION,
+		                   answered ? "declined" : "the trader does not answer");
+	else if (place(request, offer->order, &receipt, offer->exchange) == 0)
+		exchange_place_confirmed_reply(request, &receipt);
+}
+
+/* Calls the caller back, and answers when it has said what it thinks. */
+static int place_confirmed(struct brine_request *request, const struct exchange_order *order,
+                           struct exchange_receipt *receipt, void *user)
+{
+	struct offer *offer = brine_request_alloc(request, sizeof *offer);
+	struct brine_client *trader = brine_request_client(request);
+	int index = find(order->symbol);
+	(void)receipt;
+	if (index < 0)
+		return reject(request, order, EXCHANGE_REASON_UNKNOWN_SYMBOL, "nobody trades this here");
+	if (!offer || !trader)
+		return BRINE_ERR_NOMEM;
+	*offer = (struct offer){.exchange = user, .request = request, .order = order};
+	offer->call = (struct brine_call){
+	        .timeout_ms = brine_request_remaining_ms(request), .on_done = on_decision, .user = offer};
+	struct exchange_offer question = {order->symbol, order->quantity, listed[index].price};
+	if (exchange_trader_confirm_begin(trader, &offer->call, &question) == 0)
+		return BRINE_PENDING;
+	brine_call_done(&offer->call);
+	return brine_request_fail(request, BRINE_CODE_APPLICATION, "the trader cannot be asked");
+}
+
 static int quote(struct brine_request *request, const struct exchange_quote_request *in,
                  struct exchange_quote_reply *reply, void *user)
 {
@@ -198,8 +244,12 @@ static int watch(struct brine_request *request, const struct exchange_watch_requ
 
 int main(int argc, char **argv)
 {
-	static const struct exchange_handlers handlers = {
-	        .place = place, .quote = quote, .note = note, .settle = settle, .watch = watch};
+	static const struct exchange_handlers handlers = {.place = place,
+	                                                  .place_confirmed = place_confirmed,
+	                                                  .quote = quote,
+	                                                  .note = note,
+	                                                  .settle = settle,
+	                                                  .watch = watch};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct exchange exchange = {0};
 	struct brine_error error = BRINE_ERROR_INIT;

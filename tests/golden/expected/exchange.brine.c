@@ -216,11 +216,38 @@ const struct brine_type exchange_trade_type =
 	BRINE_TYPE(struct exchange_trade, "exchange.Trade",
 	           BRINE_LAYOUT_ARRAY, exchange_trade_fields);
 
+static const struct brine_field exchange_offer_fields[] = {
+	{.name = "symbol", .number = 1, .kind = BRINE_KIND_STRING,
+	 .offset = offsetof(struct exchange_offer, symbol)},
+	{.name = "quantity", .number = 2, .kind = BRINE_KIND_INT64,
+	 .offset = offsetof(struct exchange_offer, quantity)},
+	{.name = "price", .number = 3, .kind = BRINE_KIND_INT64,
+	 .offset = offsetof(struct exchange_offer, price)},
+};
+const struct brine_type exchange_offer_type =
+	BRINE_TYPE(struct exchange_offer, "exchange.Offer",
+	           BRINE_LAYOUT_ARRAY, exchange_offer_fields);
+
+static const struct brine_field exchange_decision_fields[] = {
+	{.name = "accepted", .number = 1, .kind = BRINE_KIND_BOOL,
+	 .offset = offsetof(struct exchange_decision, accepted)},
+};
+const struct brine_type exchange_decision_type =
+	BRINE_TYPE(struct exchange_decision, "exchange.Decision",
+	           BRINE_LAYOUT_ARRAY, exchange_decision_fields);
+
 static int invoke_exchange_place(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
 	return table->place ? table->place(request, message, response, user) : BRINE_ERR_NO_METHOD;
+}
+
+static int invoke_exchange_place_confirmed(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct exchange_handlers *table = handlers;
+	return table->place_confirmed ? table->place_confirmed(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_quote(const void *handlers, struct brine_request *request, const void *message,
@@ -262,6 +289,8 @@ static int invoke_exchange_watch(const void *handlers, struct brine_request *req
 static const struct brine_method exchange_methods[] = {
 	{"exchange.Exchange/Place", &exchange_order_type, &exchange_receipt_type,
 	 0, invoke_exchange_place},
+	{"exchange.Exchange/PlaceConfirmed", &exchange_order_type, &exchange_receipt_type,
+	 0, invoke_exchange_place_confirmed},
 	{"exchange.Exchange/Quote", &exchange_quote_request_type, &exchange_quote_reply_type,
 	 BRINE_METHOD_IDEMPOTENT, invoke_exchange_quote},
 	{"exchange.Exchange/Cancel", &exchange_cancel_request_type, &exchange_cancel_reply_type,
@@ -273,7 +302,7 @@ static const struct brine_method exchange_methods[] = {
 	{"exchange.Exchange/Watch", &exchange_watch_request_type, &exchange_trade_type,
 	 BRINE_METHOD_DOWNLOAD, invoke_exchange_watch},
 };
-const struct brine_service exchange_service = {BRINE_ABI, "exchange.Exchange", exchange_methods, 6};
+const struct brine_service exchange_service = {BRINE_ABI, "exchange.Exchange", exchange_methods, 7};
 
 int exchange_place(struct brine_client *client, struct brine_call *call,
 	const struct exchange_order *request, struct exchange_receipt *response)
@@ -297,16 +326,38 @@ int exchange_place_reply(struct brine_request *request, const struct exchange_re
 	return brine_request_reply(request, response);
 }
 
+int exchange_place_confirmed(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request, struct exchange_receipt *response)
+{
+	return brine_client_call(client, call, &exchange_methods[1], request, response);
+}
+
+int exchange_place_confirmed_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request)
+{
+	return brine_client_begin(client, call, &exchange_methods[1], request);
+}
+
+int exchange_place_confirmed_finish(struct brine_call *call, struct exchange_receipt *response)
+{
+	return brine_call_finish(call, response);
+}
+
+int exchange_place_confirmed_reply(struct brine_request *request, const struct exchange_receipt *response)
+{
+	return brine_request_reply(request, response);
+}
+
 int exchange_quote(struct brine_client *client, struct brine_call *call,
 	const struct exchange_quote_request *request, struct exchange_quote_reply *response)
 {
-	return brine_client_call(client, call, &exchange_methods[1], request, response);
+	return brine_client_call(client, call, &exchange_methods[2], request, response);
 }
 
 int exchange_quote_begin(struct brine_client *client, struct brine_call *call,
 	const struct exchange_quote_request *request)
 {
-	return brine_client_begin(client, call, &exchange_methods[1], request);
+	return brine_client_begin(client, call, &exchange_methods[2], request);
 }
 
 int exchange_quote_finish(struct brine_call *call, struct exchange_quote_reply *response)
@@ -322,13 +373,13 @@ int exchange_quote_reply(struct brine_request *request, const struct exchange_qu
 int exchange_cancel(struct brine_client *client, struct brine_call *call,
 	const struct exchange_cancel_request *request, struct exchange_cancel_reply *response)
 {
-	return brine_client_call(client, call, &exchange_methods[2], request, response);
+	return brine_client_call(client, call, &exchange_methods[3], request, response);
 }
 
 int exchange_cancel_begin(struct brine_client *client, struct brine_call *call,
 	const struct exchange_cancel_request *request)
 {
-	return brine_client_begin(client, call, &exchange_methods[2], request);
+	return brine_client_begin(client, call, &exchange_methods[3], request);
 }
 
 int exchange_cancel_finish(struct brine_call *call, struct exchange_cancel_reply *response)
@@ -344,13 +395,13 @@ int exchange_cancel_reply(struct brine_request *request, const struct exchange_c
 int exchange_note(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request, struct exchange_note_reply *response)
 {
-	return brine_client_call(client, call, &exchange_methods[3], request, response);
+	return brine_client_call(client, call, &exchange_methods[4], request, response);
 }
 
 int exchange_note_begin(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request)
 {
-	return brine_client_begin(client, call, &exchange_methods[3], request);
+	return brine_client_begin(client, call, &exchange_methods[4], request);
 }
 
 int exchange_note_finish(struct brine_call *call, struct exchange_note_reply *response)
@@ -361,7 +412,7 @@ int exchange_note_finish(struct brine_call *call, struct exchange_note_reply *re
 int exchange_note_notify(struct brine_client *client, struct brine_call *call,
 	const struct exchange_note_request *request)
 {
-	return brine_client_notify(client, call, &exchange_methods[3], request);
+	return brine_client_notify(client, call, &exchange_methods[4], request);
 }
 
 int exchange_note_reply(struct brine_request *request, const struct exchange_note_reply *response)
@@ -372,13 +423,13 @@ int exchange_note_reply(struct brine_request *request, const struct exchange_not
 int exchange_settle(struct brine_client *client, struct brine_call *call,
 	const struct exchange_settle_request *request, struct exchange_settle_reply *response)
 {
-	return brine_client_call(client, call, &exchange_methods[4], request, response);
+	return brine_client_call(client, call, &exchange_methods[5], request, response);
 }
 
 int exchange_settle_begin(struct brine_client *client, struct brine_call *call,
 	const struct exchange_settle_request *request)
 {
-	return brine_client_begin(client, call, &exchange_methods[4], request);
+	return brine_client_begin(client, call, &exchange_methods[5], request);
 }
 
 int exchange_settle_finish(struct brine_call *call, struct exchange_settle_reply *response)
@@ -394,7 +445,7 @@ int exchange_settle_reply(struct brine_request *request, const struct exchange_s
 int exchange_watch_open(struct brine_client *client, struct brine_call *call,
 	const struct exchange_watch_request *request)
 {
-	return brine_client_begin(client, call, &exchange_methods[5], request);
+	return brine_client_begin(client, call, &exchange_methods[6], request);
 }
 
 int exchange_watch_next(struct brine_call *call, struct exchange_trade *item)
@@ -421,4 +472,51 @@ int exchange_serve(struct brine_server *server, const struct exchange_handlers *
 	struct brine_error *error)
 {
 	return brine_server_serve(server, &exchange_service, handlers, user, error);
+}
+
+static int invoke_exchange_trader_confirm(const void *handlers, struct brine_request *request, const void *message,
+	void *response, void *user)
+{
+	const struct exchange_trader_handlers *table = handlers;
+	return table->confirm ? table->confirm(request, message, response, user) : BRINE_ERR_NO_METHOD;
+}
+
+static const struct brine_method exchange_trader_methods[] = {
+	{"exchange.Trader/Confirm", &exchange_offer_type, &exchange_decision_type,
+	 0, invoke_exchange_trader_confirm},
+};
+const struct brine_service exchange_trader_service = {BRINE_ABI, "exchange.Trader", exchange_trader_methods, 1};
+
+int exchange_trader_confirm(struct brine_client *client, struct brine_call *call,
+	const struct exchange_offer *request, struct exchange_decision *response)
+{
+	return brine_client_call(client, call, &exchange_trader_methods[0], request, response);
+}
+
+int exchange_trader_confirm_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_offer *request)
+{
+	return brine_client_begin(client, call, &exchange_trader_methods[0], request);
+}
+
+int exchange_trader_confirm_finish(struct brine_call *call, struct exchange_decision *response)
+{
+	return brine_call_finish(call, response);
+}
+
+int exchange_trader_confirm_reply(struct brine_request *request, const struct exchange_decision *response)
+{
+	return brine_request_reply(request, response);
+}
+
+int exchange_trader_serve(struct brine_server *server, const struct exchange_trader_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_server_serve(server, &exchange_trader_service, handlers, user, error);
+}
+
+int exchange_trader_client_serve(struct brine_client *client, const struct exchange_trader_handlers *handlers, void *user,
+	struct brine_error *error)
+{
+	return brine_client_serve(client, &exchange_trader_service, handlers, user, error);
 }

@@ -151,6 +151,17 @@ struct exchange_trade {
 	struct brine_timestamp at;
 };
 
+/* What an order would cost. */
+struct exchange_offer {
+	struct brine_str symbol;
+	int64_t quantity;
+	int64_t price;
+};
+
+struct exchange_decision {
+	bool accepted;
+};
+
 /* One pair of tags of struct exchange_order. */
 struct exchange_order_tags_entry {
 	struct brine_str key;
@@ -378,6 +389,32 @@ static inline int exchange_trade_loads(struct exchange_trade *ret_message,
 	return brine_loads(ret_message, &exchange_trade_type, bytes, arena, error);
 }
 
+/* exchange.Offer, as brine_dumps() and brine_loads(). */
+extern const struct brine_type exchange_offer_type;
+static inline int exchange_offer_dumps(struct brine_bytes *ret_bytes,
+	const struct exchange_offer *message, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_dumps(ret_bytes, &exchange_offer_type, message, arena, error);
+}
+static inline int exchange_offer_loads(struct exchange_offer *ret_message,
+	struct brine_bytes bytes, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_loads(ret_message, &exchange_offer_type, bytes, arena, error);
+}
+
+/* exchange.Decision, as brine_dumps() and brine_loads(). */
+extern const struct brine_type exchange_decision_type;
+static inline int exchange_decision_dumps(struct brine_bytes *ret_bytes,
+	const struct exchange_decision *message, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_dumps(ret_bytes, &exchange_decision_type, message, arena, error);
+}
+static inline int exchange_decision_loads(struct exchange_decision *ret_message,
+	struct brine_bytes bytes, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_loads(ret_message, &exchange_decision_type, bytes, arena, error);
+}
+
 /* Service exchange.Exchange. */
 extern const struct brine_service exchange_service;
 
@@ -390,6 +427,16 @@ int exchange_place_begin(struct brine_client *client, struct brine_call *call,
 int exchange_place_finish(struct brine_call *call, struct exchange_receipt *response);
 /* Answers a call whose handler returned BRINE_PENDING. */
 int exchange_place_reply(struct brine_request *request, const struct exchange_receipt *response);
+
+/* The same, but asks the caller first, who serves Trader. */
+int exchange_place_confirmed(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request, struct exchange_receipt *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_place_confirmed_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_order *request);
+int exchange_place_confirmed_finish(struct brine_call *call, struct exchange_receipt *response);
+/* Answers a call whose handler returned BRINE_PENDING. */
+int exchange_place_confirmed_reply(struct brine_request *request, const struct exchange_receipt *response);
 
 /* The best offers of some symbols now. */
 int exchange_quote(struct brine_client *client, struct brine_call *call,
@@ -449,6 +496,8 @@ int exchange_watch_reply(struct brine_request *request);
 struct exchange_handlers {
 	int (*place)(struct brine_request *request, const struct exchange_order *message, struct exchange_receipt *response,
 		void *user);
+	int (*place_confirmed)(struct brine_request *request, const struct exchange_order *message, struct exchange_receipt *response,
+		void *user);
 	int (*quote)(struct brine_request *request, const struct exchange_quote_request *message, struct exchange_quote_reply *response,
 		void *user);
 	int (*cancel)(struct brine_request *request, const struct exchange_cancel_request *message, struct exchange_cancel_reply *response,
@@ -462,6 +511,32 @@ struct exchange_handlers {
 
 /* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */
 int exchange_serve(struct brine_server *server, const struct exchange_handlers *handlers, void *user,
+	struct brine_error *error);
+
+/* Service exchange.Trader. */
+extern const struct brine_service exchange_trader_service;
+
+int exchange_trader_confirm(struct brine_client *client, struct brine_call *call,
+	const struct exchange_offer *request, struct exchange_decision *response);
+/* The same in two steps, as brine_client_begin() and brine_call_finish(). */
+int exchange_trader_confirm_begin(struct brine_client *client, struct brine_call *call,
+	const struct exchange_offer *request);
+int exchange_trader_confirm_finish(struct brine_call *call, struct exchange_decision *response);
+/* Answers a call whose handler returned BRINE_PENDING. */
+int exchange_trader_confirm_reply(struct brine_request *request, const struct exchange_decision *response);
+
+/* What the exchange asks its clients, over the connections that they made. */
+struct exchange_trader_handlers {
+	int (*confirm)(struct brine_request *request, const struct exchange_offer *message, struct exchange_decision *response,
+		void *user);
+};
+
+/* Registers the handlers, as brine_server_serve(): NULL ones answer "no such method". */
+int exchange_trader_serve(struct brine_server *server, const struct exchange_trader_handlers *handlers, void *user,
+	struct brine_error *error);
+
+/* The same for calls that the server makes to a client, as brine_client_serve(). */
+int exchange_trader_client_serve(struct brine_client *client, const struct exchange_trader_handlers *handlers, void *user,
 	struct brine_error *error);
 
 BRINE_END
