@@ -119,6 +119,44 @@ static int64_t ask(struct brine_client *client, const char *method, struct brine
 	return number;
 }
 
+/* What a client can serve of the calc service: nothing that streams. */
+static const struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
+
+/* A server, a client that serves calc in the given mode, and the way back to it. */
+struct pair {
+	struct host host;
+	struct kept kept;
+	struct calc calc; /* of the client */
+	struct brine_client *client;
+};
+
+static void pair_start(struct pair *pair, void **state, enum over kind, int mode)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	memset(pair, 0, sizeof *pair);
+	host_prepare(&pair->host, state, kind, NULL);
+	serve_all(&pair->host, NULL, &pair->kept);
+	host_launch(&pair->host);
+	options.mode = mode;
+	pair->client = client_of(pair->host.address, &options);
+	assert_int_equal(brine_client_serve(pair->client, &unary, NULL, &pair->calc, NULL), 0);
+}
+
+/* The same with a reader of its own, and the way back is known. */
+static void pair_start_kept(struct pair *pair, void **state, enum over kind)
+{
+	pair_start(pair, state, kind, BRINE_CLIENT_BACKGROUND);
+	ask(pair->client, "keep", NO_PARAMS);
+}
+
+/* Begins a call to the client that it holds. */
+static void begin_hold(struct pair *pair, struct brine_call *call, int held)
+{
+	struct calc_nothing nothing = {0};
+	assert_int_equal(brine_client_begin(pair->kept.client, call, &calc_methods[CALC_HOLD], &nothing), 0);
+	wait_for_count(&pair->calc.held_count, held);
+}
+
 /* ---- tests ---- */
 
 static void typed_and_loops_over(void **state, enum over kind)
@@ -133,7 +171,6 @@ static void typed_and_loops_over(void **state, enum over kind)
 	host_launch(&host);
 	struct brine_client *client = client_of(host.address, NULL);
 	assert_int_equal(brine_client_serve(client, &calc_service, &calc, &calc, NULL), BRINE_ERR_UNSUPPORTED);
-	struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
 	assert_int_equal(brine_client_serve(client, &unary, &calc, &calc, NULL), 0);
 	assert_int_equal(brine_client_serve(client, &unary, &calc, &calc, NULL), BRINE_ERR_EXISTS);
 	assert_int_equal(ask(client, "typed", NO_PARAMS), 5);
@@ -221,45 +258,33 @@ DEFINE_BOTH(notes_come_first)
  * once it has gone. */
 static void kept_over(void **state, enum over kind)
 {
-	struct host host;
-	struct kept kept = {0};
-	struct calc calc = {0};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct pair pair;
 	struct brine_call call = BRINE_CALL_INIT;
-	struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
 	int64_t sum;
-	host_prepare(&host, state, kind, NULL);
-	serve_all(&host, NULL, &kept);
-	host_launch(&host);
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	struct brine_client *client = client_of(host.address, &options);
-	assert_int_equal(brine_client_serve(client, &unary, NULL, &calc, NULL), 0);
-	ask(client, "keep", NO_PARAMS);
+	int status;
+	pair_start_kept(&pair, state, kind);
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(calc_call_add(kept.client, &call, i, 1, &sum), 0);
+		assert_int_equal(calc_call_add(pair.kept.client, &call, i, 1, &sum), 0);
 		assert_int_equal(sum, i + 1);
 	}
-	/* A call under way when the peer goes is lost, what comes after is not sent. */
-	assert_int_equal(brine_client_begin(kept.client, &call, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}),
-	                 0);
-	wait_for_count(&calc.held_count, 1);
-	brine_client_free(client);
+	/* The client ends in order: a call under way is cancelled, what comes after is not sent. */
+	begin_hold(&pair, &call, 1);
+	brine_client_free(pair.client);
 	assert_int_equal(brine_call_finish(&call, NULL), BRINE_ERR_CANCELLED);
 	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
-	int status;
-	while ((status = calc_call_add(kept.client, &call, 1, 1, &sum)) != BRINE_ERR_NOT_SENT &&
+	while ((status = calc_call_add(pair.kept.client, &call, 1, 1, &sum)) != BRINE_ERR_NOT_SENT &&
 	       brine_clock_ms() < deadline_ms)
 		sched_yield();
 	assert_int_equal(status, BRINE_ERR_NOT_SENT);
 	assert_non_null(strstr(brine_call_error_text(&call), "has ended"));
-	assert_int_equal(brine_client_connect(kept.client, 0, NULL), BRINE_ERR_NOT_SENT);
-	calc_let_go(&calc);
+	assert_int_equal(brine_client_connect(pair.kept.client, 0, NULL), BRINE_ERR_NOT_SENT);
+	calc_let_go(&pair.calc);
 	brine_call_done(&call);
-	host_stop(&host);
+	host_stop(&pair.host);
 	/* It outlives its server. */
-	assert_int_equal(calc_call_add(kept.client, &call, 1, 1, &sum), BRINE_ERR_NOT_SENT);
+	assert_int_equal(calc_call_add(pair.kept.client, &call, 1, 1, &sum), BRINE_ERR_NOT_SENT);
 	brine_call_done(&call);
-	brine_client_free(kept.client);
+	brine_client_free(pair.kept.client);
 }
 DEFINE_BOTH(kept)
 
@@ -290,40 +315,29 @@ DEFINE_BOTH(without_hello)
 /* A call to the client that its server gives up is cancelled there, and counts until its handler has ended. */
 static void cancelled_over(void **state, enum over kind)
 {
-	struct host host;
-	struct kept kept = {0};
-	struct calc calc = {0};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct pair pair;
 	struct brine_call call = BRINE_CALL_INIT;
-	struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
-	host_prepare(&host, state, kind, NULL);
-	serve_all(&host, NULL, &kept);
-	host_launch(&host);
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	struct brine_client *client = client_of(host.address, &options);
-	assert_int_equal(brine_client_serve(client, &unary, NULL, &calc, NULL), 0);
-	ask(client, "keep", NO_PARAMS);
+	pair_start_kept(&pair, state, kind);
 	for (int round = 1; round <= 20; round++) {
-		assert_int_equal(
-		        brine_client_begin(kept.client, &call, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}), 0);
-		wait_for_count(&calc.held_count, round);
+		begin_hold(&pair, &call, round);
 		if (round % 2)
 			brine_call_cancel(&call);
 		else
 			brine_call_done(&call); /* which may not leave anything of it to the loop */
+		const struct brine_request *held = pair.calc.held[pair.calc.held_now - 1];
 		uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
-		while (!brine_request_cancelled(calc.held[calc.held_now - 1]) && brine_clock_ms() < deadline_ms)
+		while (!brine_request_cancelled(held) && brine_clock_ms() < deadline_ms)
 			sched_yield();
-		assert_true(brine_request_cancelled(calc.held[calc.held_now - 1]));
-		calc_let_go(&calc);
-		assert_int_equal(calc.release_status, BRINE_ERR_CANCELLED);
+		assert_true(brine_request_cancelled(held));
+		calc_let_go(&pair.calc);
+		assert_int_equal(pair.calc.release_status, BRINE_ERR_CANCELLED);
 		if (round % 2)
 			assert_int_equal(brine_call_finish(&call, NULL), BRINE_ERR_CANCELLED);
 	}
 	brine_call_done(&call);
-	brine_client_free(client);
-	brine_client_free(kept.client);
-	host_stop(&host);
+	brine_client_free(pair.client);
+	brine_client_free(pair.kept.client);
+	host_stop(&pair.host);
 }
 DEFINE_BOTH(cancelled)
 
@@ -393,34 +407,20 @@ DEFINE_BOTH(many_threads)
 
 /* ---- ends ---- */
 
-/* The server stops at once while a worker waits for a client that does not answer. */
+/* The server stops at once while a call to a client that does not answer is under way. */
 static void server_ends_over(void **state, enum over kind)
 {
-	struct host host;
-	struct kept kept = {0};
+	struct pair pair;
 	struct brine_call call = BRINE_CALL_INIT;
-	struct brine_call inner = BRINE_CALL_INIT;
-	struct calc calc = {0};
-	struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-	host_prepare(&host, state, kind, NULL);
-	serve_all(&host, NULL, &kept);
-	host_launch(&host);
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	struct brine_client *client = client_of(host.address, &options);
-	assert_int_equal(brine_client_serve(client, &unary, NULL, &calc, NULL), 0);
-	ask(client, "keep", NO_PARAMS);
-	assert_int_equal(brine_client_begin(kept.client, &inner, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}),
-	                 0);
-	wait_for_count(&calc.held_count, 1);
-	brine_server_stop(host.server);
-	host_stop(&host);
-	assert_int_equal(brine_call_finish(&inner, NULL), BRINE_ERR_LOST);
-	calc_let_go(&calc);
-	brine_call_done(&inner);
+	pair_start_kept(&pair, state, kind);
+	begin_hold(&pair, &call, 1);
+	brine_server_stop(pair.host.server);
+	host_stop(&pair.host);
+	assert_int_equal(brine_call_finish(&call, NULL), BRINE_ERR_LOST);
+	calc_let_go(&pair.calc);
 	brine_call_done(&call);
-	brine_client_free(kept.client);
-	brine_client_free(client);
+	brine_client_free(pair.kept.client);
+	brine_client_free(pair.client);
 }
 DEFINE_BOTH(server_ends)
 
@@ -526,42 +526,33 @@ static void count_done(struct brine_call *call, void *user)
 
 static void in_a_loop_over(void **state, enum over kind)
 {
-	struct host host;
-	struct kept kept = {0};
+	struct pair pair;
 	struct looping looping = {0};
-	struct calc calc = {0};
 	atomic_int done = 0;
-	struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 	struct brine_call call = BRINE_CALL_INIT, back = BRINE_CALL_INIT;
-	host_prepare(&host, state, kind, NULL);
-	serve_all(&host, NULL, &kept);
-	host_launch(&host);
-	options.mode = BRINE_CLIENT_LOOP;
-	struct brine_client *client = client_of(host.address, &options);
-	assert_int_equal(brine_client_serve(client, &unary, NULL, &calc, NULL), 0);
-	assert_int_equal(brine_client_serve_raw(client, "hold", hold_in_loop, &looping, NULL), 0);
+	pair_start(&pair, state, kind, BRINE_CLIENT_LOOP);
+	assert_int_equal(brine_client_serve_raw(pair.client, "hold", hold_in_loop, &looping, NULL), 0);
 	call.on_done = count_done;
 	call.user = &done;
-	assert_int_equal(brine_client_begin_raw(client, &call, "typed", NO_PARAMS), 0);
-	process_until(client, &done);
+	assert_int_equal(brine_client_begin_raw(pair.client, &call, "typed", NO_PARAMS), 0);
+	process_until(pair.client, &done);
 	assert_int_equal(brine_call_status(&call), 0);
 	assert_int_equal(nest_number(brine_call_result(&call)), 5);
 	atomic_store(&done, 0);
-	assert_int_equal(brine_client_begin_raw(client, &call, "keep", NO_PARAMS), 0);
-	process_until(client, &done);
-	assert_int_equal(brine_client_begin_raw(kept.client, &back, "hold", NO_PARAMS), 0);
+	assert_int_equal(brine_client_begin_raw(pair.client, &call, "keep", NO_PARAMS), 0);
+	process_until(pair.client, &done);
+	assert_int_equal(brine_client_begin_raw(pair.kept.client, &back, "hold", NO_PARAMS), 0);
 	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
 	while (!looping.held && brine_clock_ms() < deadline_ms)
-		brine_client_process(client);
+		brine_client_process(pair.client);
 	brine_call_cancel(&back);
-	process_until(client, &looping.told);
+	process_until(pair.client, &looping.told);
 	assert_int_equal(nest_reply(looping.held, 1), BRINE_ERR_CANCELLED);
 	brine_call_done(&back);
 	brine_call_done(&call);
-	brine_client_free(kept.client);
-	brine_client_free(client);
-	host_stop(&host);
+	brine_client_free(pair.kept.client);
+	brine_client_free(pair.client);
+	host_stop(&pair.host);
 }
 DEFINE_BOTH(in_a_loop)
 
