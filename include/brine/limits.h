@@ -22,11 +22,13 @@ struct brine_limits {
 	uint64_t linger_ms;            /* after our last frame: read and discard at most so long */
 	size_t linger_size;            /* and so many bytes */
 	uint64_t stall_timeout_ms;     /* the peer gave a stream that has items to send no credit: it ends; 0: never */
+	uint32_t output_progress_size; /* bytes that the peer must take in each progress_interval_ms while output waits,
+	                                  or it is cut; 0: any at all, in stuck_output_ms */
 };
 #define BRINE_LIMITS_INIT                                                                                              \
 	{                                                                                                              \
 		16u << 20, 32, 256, 255, 64, 8192, 1024, 1000, (size_t)8 << 20, 10000, 10000, 16384, 30000, 0, 1000,   \
-		        (size_t)16 << 20, 60000                                                                        \
+		        (size_t)16 << 20, 60000, 0                                                                     \
 	}
 
 #endif

@@ -70,7 +70,8 @@ static void init(struct brine_conn *conn, const struct brine_conn_options *optio
 	if (conn->wire == BRINE_WIRE_PLAIN)
 		conn->peer.calls_max = options->limits.calls_max;
 	conn->now_ms = conn->began_ms = conn->heard_ms = conn->took_ms = conn->used_ms = now_ms;
-	conn->progress_at_ms = conn->grace_at_ms = conn->quiet_at_ms = conn->linger_at_ms = BRINE_FOREVER;
+	conn->progress_at_ms = conn->pace_at_ms = BRINE_FOREVER;
+	conn->grace_at_ms = conn->quiet_at_ms = conn->linger_at_ms = BRINE_FOREVER;
 	conn->input_idle = true;
 	brine_buf_init(&conn->input, options->allocator);
 	brine_buf_init(&conn->output, options->allocator);
@@ -278,6 +279,7 @@ void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms)
 	if (size) {
 		conn->took_ms = conn->used_ms = conn->now_ms;
 		conn->counters.bytes_sent += size;
+		conn->pace_size += size;
 	}
 	conn_output_sent(conn, size);
 	conn_settle(conn);

@@ -68,6 +68,8 @@ struct brine_conn {
 	uint64_t progress_at_ms; /* next look at an unfinished message; BRINE_FOREVER: there is none */
 	bool progress_counts;    /* its first interval is over */
 	uint64_t progress_size;  /* bytes since the last look */
+	uint64_t pace_at_ms;     /* next look at how fast waiting output is taken; BRINE_FOREVER: none waits */
+	uint64_t pace_size;      /* bytes taken since the last look */
 	uint64_t grace_at_ms;    /* the drain ends */
 	uint64_t quiet_at_ms;    /* the drain waits for nothing more but requests that cross it */
 	uint64_t linger_at_ms;   /* reading and discarding ends */
@@ -177,6 +179,9 @@ void conn_fault_nomem(struct brine_conn *conn);
 
 /* The transport is beyond hope: nothing is written any more. */
 void conn_cut(struct brine_conn *conn, int code, const char *text);
+
+/* Output began to wait: watches how fast the peer takes it. */
+void conn_watch_pace(struct brine_conn *conn);
 
 /* Takes the steps that became possible: end of the peer's side, of a drain, of closing. */
 void conn_settle(struct brine_conn *conn);

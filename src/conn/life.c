@@ -249,6 +249,12 @@ void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
 	conn_settle(conn);
 }
 
+/* since + interval; BRINE_FOREVER for an interval of 0, which stands for "never". */
+static uint64_t after(uint64_t since_ms, uint64_t interval_ms)
+{
+	return interval_ms == 0 || interval_ms > BRINE_FOREVER - since_ms ? BRINE_FOREVER : since_ms + interval_ms;
+}
+
 /* Looks at a message that is not whole yet: it has to bring so many bytes in each interval after its first. */
 static void tick_progress(struct brine_conn *conn)
 {
@@ -268,12 +274,36 @@ static void tick_progress(struct brine_conn *conn)
 	conn->progress_at_ms = conn->now_ms + limits->progress_interval_ms;
 }
 
-/* When each of the connection's own timers fires; BRINE_FOREVER: it does not run. */
-static uint64_t after(uint64_t since_ms, uint64_t interval_ms)
+static uint64_t pace_at(const struct brine_conn *conn)
 {
-	return interval_ms == 0 || interval_ms > BRINE_FOREVER - since_ms ? BRINE_FOREVER : since_ms + interval_ms;
+	return brine_buf_size(&conn->output) ? conn->pace_at_ms : BRINE_FOREVER;
 }
 
+void conn_watch_pace(struct brine_conn *conn)
+{
+	const struct brine_limits *limits = &conn->options.limits;
+	conn->pace_size = 0;
+	conn->pace_at_ms =
+	        limits->output_progress_size ? after(conn->now_ms, limits->progress_interval_ms) : BRINE_FOREVER;
+}
+
+static void tick_pace(struct brine_conn *conn)
+{
+	const struct brine_limits *limits = &conn->options.limits;
+	char text[sizeof conn->fault.text];
+	if (conn->now_ms < pace_at(conn))
+		return;
+	if (conn->pace_size >= limits->output_progress_size) {
+		conn_watch_pace(conn);
+		return;
+	}
+	snprintf(text, sizeof text, "the peer took %llu bytes of output in %llu ms, at least %u",
+	         (unsigned long long)conn->pace_size, (unsigned long long)limits->progress_interval_ms,
+	         limits->output_progress_size);
+	conn_cut(conn, BRINE_ERR_NO_PROGRESS, text);
+}
+
+/* When each of the connection's own timers fires; BRINE_FOREVER: it does not run. */
 static uint64_t head_at(const struct brine_conn *conn)
 {
 	bool waits = conn->options.role == BRINE_ACCEPTING && !conn->recognised && conn->state < BRINE_CONN_CLOSING;
@@ -330,6 +360,7 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 	tick_progress(conn);
 	if (conn->now_ms >= stuck_at(conn))
 		conn_cut(conn, BRINE_ERR_NO_PROGRESS, "the peer took no output for too long");
+	tick_pace(conn);
 	if (conn->now_ms >= idle_at(conn))
 		brine_conn_drain(conn, conn->options.limits.linger_ms, now_ms);
 	if (conn->now_ms >= conn->grace_at_ms && conn->state < BRINE_CONN_CLOSING)
@@ -350,6 +381,7 @@ uint64_t brine_conn_deadline(const struct brine_conn *conn)
 	                    head_at(conn),
 	                    conn->progress_at_ms,
 	                    stuck_at(conn),
+	                    pace_at(conn),
 	                    idle_at(conn),
 	                    conn->grace_at_ms,
 	                    conn->quiet_at_ms,

@@ -39,8 +39,10 @@ int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
 	int rc = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));
 	if (rc < 0)
 		return rc;
-	if (before == 0)
+	if (before == 0) {
 		conn->took_ms = conn->now_ms;
+		conn_watch_pace(conn);
+	}
 	conn->used_ms = conn->now_ms;
 	conn->counters.frames_sent++;
 	show(conn, brine_buf_size(&conn->output) - before);
