@@ -52,12 +52,13 @@ struct brine_server_options {
 	size_t struct_size;
 	const char *name; /* told in welcome; NULL: none. Copied. */
 	struct brine_limits limits;
-	uint32_t connections_max;       /* more are closed without a byte */
-	uint32_t loops;                 /* 1 to 4,096 threads; that of brine_server_run() is the first */
-	uint32_t workers;               /* at most so many for methods marked blocking, started when needed */
-	uint32_t worker_queue_max;      /* such calls waiting for a worker; more are answered error 5 */
-	uint64_t connection_age_max_ms; /* they are drained then, up to a tenth earlier by chance; 0: never */
-	brine_accept_fn *accept;        /* NULL: everybody */
+	uint32_t connections_max;          /* more are closed without a byte */
+	uint32_t connections_per_peer_max; /* the same for an address (IPv6: a /64 prefix) or a Unix user; 0: off */
+	uint32_t loops;                    /* 1 to 4,096 threads; that of brine_server_run() is the first */
+	uint32_t workers;                  /* at most so many for methods marked blocking, started when needed */
+	uint32_t worker_queue_max;         /* such calls waiting for a worker; more are answered error 5 */
+	uint64_t connection_age_max_ms;    /* they are drained then, up to a tenth earlier by chance; 0: never */
+	brine_accept_fn *accept;           /* NULL: everybody */
 	void *accept_user;
 	/* Called in order before, in reverse order after. Borrowed. */
 	const struct brine_server_interceptor *interceptors;
@@ -76,14 +77,14 @@ struct brine_server_options {
 };
 #define BRINE_SERVER_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
-		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 1, 4, 1024, 0, NULL, NULL, NULL,  \
-		        0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL                   \
+		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 0, 1, 4, 1024, 0, NULL, NULL,     \
+		        NULL, 0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL             \
 	}
 
 /* What happened since the server was made. Never wrap within 64 bits. */
 struct brine_server_counters {
 	uint64_t connections_accepted;
-	uint64_t connections_refused;   /* over connections_max, or no descriptor or memory left for them */
+	uint64_t connections_refused;   /* over a limit, or no descriptor or memory left for them */
 	uint64_t connections_open;      /* now */
 	uint64_t requests;              /* calls that reached a handler */
 	uint64_t notifications;         /* notifications that reached a handler */

@@ -29,26 +29,66 @@ static struct brine_lane *choose_lane(struct brine_server *server)
 	return total < server->options.connections_max ? best : NULL;
 }
 
-static void accept_one(struct brine_port *port, int fd, const struct brine_sockaddr *from)
+/* Closes the descriptor, where there still is one, without a byte. */
+static void refuse(struct brine_port *port, int fd, const char *why)
 {
 	struct brine_server *server = port->server;
-	struct brine_lane *own = server->lanes[0], *lane = choose_lane(server);
-	if (!lane) {
-		brine_lane_count(own, BRINE_COUNT_REFUSED, 1);
-		brine_socket_close(fd);
-		brine_log_print(&server->log, brine_clock_ms(), "connection refused: %u are open, the most allowed",
-		                server->options.connections_max);
+	brine_lane_count(server->lanes[0], BRINE_COUNT_REFUSED, 1);
+	brine_socket_close(fd);
+	brine_log_print(&server->log, brine_clock_ms(), "%s: connection refused: %s", port->address, why);
+}
+
+static void refuse_over_limit(struct brine_port *port, int fd, uint32_t most, const char *whose)
+{
+	char why[BRINE_ADDR_TEXT_SIZE + 64];
+	snprintf(why, sizeof why, "%u%s are open, the most allowed", most, whose);
+	refuse(port, fd, why);
+}
+
+/* Unix peers have no name of their own. */
+static void refuse_over_quota(struct brine_port *port, int fd, const struct brine_sockaddr *from)
+{
+	char address[BRINE_ADDR_TEXT_SIZE], whose[BRINE_ADDR_TEXT_SIZE + 16];
+	bool is_unix = from->u.any.sa_family == AF_UNIX;
+	snprintf(whose, sizeof whose, " of %s",
+	         is_unix ? "one user" : brine_sockaddr_format(address, sizeof address, from));
+	refuse_over_limit(port, fd, port->server->quota.each_max, whose);
+}
+
+/* Makes a session that counts as a connection of its peer. */
+static void admit(struct brine_port *port, struct brine_lane *lane, int fd, const struct brine_sockaddr *from)
+{
+	struct brine_server *server = port->server;
+	uint64_t key;
+	int status = brine_quota_enter(&server->quota, fd, from, &key);
+	if (status == BRINE_ERR_LIMIT) {
+		refuse_over_quota(port, fd, from);
+		return;
+	}
+	if (status < 0) {
+		refuse(port, fd, "out of memory");
 		return;
 	}
 	struct brine_session *session = brine_session_new(lane, fd, from, port->address);
 	if (!session) {
-		brine_lane_count(own, BRINE_COUNT_REFUSED, 1);
-		brine_log_print(&server->log, brine_clock_ms(), "connection refused: out of memory");
-	} else if (lane == own) {
-		brine_session_start(session);
-	} else {
-		brine_lane_hand(lane, session);
+		brine_quota_leave(&server->quota, key);
+		refuse(port, -1, "out of memory");
+		return;
 	}
+	session->quota_key = key;
+	if (lane == server->lanes[0])
+		brine_session_start(session);
+	else
+		brine_lane_hand(lane, session);
+}
+
+static void accept_one(struct brine_port *port, int fd, const struct brine_sockaddr *from)
+{
+	struct brine_lane *lane = choose_lane(port->server);
+	if (lane)
+		admit(port, lane, fd, from);
+	else
+		refuse_over_limit(port, fd, port->server->options.connections_max, "");
 }
 
 /* Closes the listener, so that peers are refused instead of waiting for nobody. */

@@ -160,6 +160,7 @@ static int equip(struct brine_server *server, const char *name)
 		status = make_lanes(server);
 	if (status < 0)
 		return status;
+	brine_quota_init(&server->quota, options->connections_per_peer_max, options->allocator, server->seed);
 	brine_methods_init(&server->methods, options->allocator, server->seed);
 	/* Limits that every connection would refuse are refused now. */
 	return brine_session_check(server);
@@ -194,12 +195,16 @@ void brine_server_free(struct brine_server *server)
 		return;
 	const struct brine_allocator *allocator = server->options.allocator;
 	bool forked = server->owner.page && brine_owner_forked(&server->owner);
+	/* The locks of a forked child are as its parent's threads had them: nothing is counted there. */
+	if (forked)
+		server->quota.each_max = 0;
 	brine_ports_free(server, forked);
 	for (uint32_t i = 0; server->lanes && i < server->options.loops; i++)
 		brine_lane_free(server->lanes[i], forked);
 	brine_release(allocator, server->lanes, server->options.loops * sizeof *server->lanes);
 	brine_workers_done(&server->workers);
 	brine_methods_done(&server->methods);
+	brine_quota_done(&server->quota);
 	if (server->options.name)
 		brine_release(allocator, (char *)(uintptr_t)server->options.name, strlen(server->options.name) + 1);
 	brine_owner_done(&server->owner);

@@ -6,6 +6,7 @@
 #include "rpc/log.h"
 #include "rpc/methods.h"
 #include "rpc/owner.h"
+#include "rpc/quota.h"
 #include "rpc/workers.h"
 
 struct brine_server {
@@ -13,6 +14,7 @@ struct brine_server {
 	struct brine_owner owner;
 	struct brine_methods methods; /* not changed while the server runs */
 	struct brine_log log;
+	struct brine_quota quota;
 	struct brine_port *ports;  /* in the order they were made; served by the first lane */
 	struct brine_lane **lanes; /* options.loops; the first runs in the thread of brine_server_run() */
 	struct brine_workers workers;

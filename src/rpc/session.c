@@ -256,6 +256,7 @@ struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const s
 void brine_session_discard(struct brine_session *session)
 {
 	struct brine_lane *lane = session->lane;
+	brine_quota_leave(&lane->server->quota, session->quota_key);
 	brine_link_done(&session->link);
 	brine_socket_close(session->fd);
 	brine_lane_count(lane, BRINE_COUNT_OPEN, UINT64_MAX);

@@ -16,6 +16,7 @@ struct brine_session {
 	struct brine_watch watch;
 	struct brine_timer timer;
 	uint64_t retire_ms; /* when it is drained for its age; BRINE_FOREVER: never */
+	uint64_t quota_key; /* as whose it counts in server->quota, until its end */
 	bool touched;       /* is queued in lane->touched, or has its turn */
 	bool behind;        /* has events left over from its last turn: reads nothing new before */
 

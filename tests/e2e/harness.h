@@ -212,6 +212,22 @@ static inline int raw_connect(const char *address)
 	return fd;
 }
 
+/* The same to a TCP address, from another address of this machine: 127.0.0.n. */
+static inline int raw_connect_from(const char *address, uint8_t n)
+{
+	struct brine_addr addr;
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xffffff00) | n)};
+	assert_int_equal(brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_CONNECT, NULL), 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	/* Ports are chosen by connect(): the same one serves several peers. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+	if (connect(fd, &addr.sockaddr.u.any, addr.sockaddr.size) < 0)
+		fail_msg("connect from 127.0.0.%u: %s", n, strerror(errno));
+	return fd;
+}
+
 /* Writes everything; a peer that closes meanwhile is no failure. */
 static inline void raw_send(int fd, const void *data, size_t size)
 {
