@@ -64,8 +64,8 @@ struct brine_server_options {
 	const struct brine_server_interceptor *interceptors;
 	size_t interceptor_count;
 	uint64_t drain_ms;  /* brine_server_stop(): how long running calls may take */
-	int plain_errors;   /* enum brine_plain_errors */
-	bool plain_refused; /* framed peers only */
+	int plain_errors;   /* enum brine_plain_errors; brine_server_listen_as() chooses by listener */
+	bool plain_refused; /* framed peers only; likewise */
 	int unix_mode;      /* permissions of Unix sockets, set before listen */
 	brine_log_fn *log;  /* NULL: none */
 	void *log_user;
@@ -79,6 +79,17 @@ struct brine_server_options {
 	{                                                                                                              \
 		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 0, 1, 4, 1024, 0, NULL, NULL,     \
 		        NULL, 0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL             \
+	}
+
+/* How one listener treats programs that speak plain MessagePack-RPC (WIRE.md section 6). */
+struct brine_listen_options {
+	size_t struct_size;
+	int plain_errors;   /* enum brine_plain_errors: PAIR for Neovim's own clients, TEXT for everybody else */
+	bool plain_refused; /* framed peers only: plain ones are closed without a byte */
+};
+#define BRINE_LISTEN_OPTIONS_INIT                                                                                      \
+	{                                                                                                              \
+		sizeof(struct brine_listen_options), BRINE_PLAIN_ERRORS_TEXT, false                                    \
 	}
 
 /* What happened since the server was made. Never wrap within 64 bits. */
@@ -121,6 +132,10 @@ BRINE_API int brine_server_serve_raw_as(struct brine_server *server, const char 
  * "unix:///run/x.sock", "unix://@abstract". A Unix path left over from a dead server is replaced, a live one never.
  * Errors: BRINE_ERR_ADDRESS, ADDRESS_IN_USE, NOT_SOCKET, RESOLVE, SYSTEM, NOMEM; the text says what to do. */
 BRINE_API int brine_server_listen(struct brine_server *server, const char *address, struct brine_error *error);
+/* The same with options of its own, which are copied; NULL: those of the server. Errors: also BRINE_ERR_INVALID (the
+ * text names the option). */
+BRINE_API int brine_server_listen_as(struct brine_server *server, const char *address,
+                                     const struct brine_listen_options *options, struct brine_error *error);
 
 /* The address of the listener of that number (0 first), with the port the kernel chose; NULL beyond the last. Borrowed
  * until brine_server_free(). */

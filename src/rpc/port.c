@@ -69,7 +69,7 @@ static void admit(struct brine_port *port, struct brine_lane *lane, int fd, cons
 		refuse(port, fd, "out of memory");
 		return;
 	}
-	struct brine_session *session = brine_session_new(lane, fd, from, port->address);
+	struct brine_session *session = brine_session_new(lane, fd, from, port->address, &port->options);
 	if (!session) {
 		brine_quota_leave(&server->quota, key);
 		refuse(port, -1, "out of memory");
@@ -168,7 +168,7 @@ void brine_ports_free(struct brine_server *server, bool forked)
 
 /* Watches one listener, which it owns from then on, also on error. */
 static int add_port(struct brine_server *server, struct brine_port **at, struct brine_listener *listener,
-                    struct brine_error *error)
+                    const struct brine_listen_options *options, struct brine_error *error)
 {
 	struct brine_port *port = brine_alloc_zero(server->options.allocator, sizeof *port);
 	if (!port) {
@@ -177,6 +177,7 @@ static int add_port(struct brine_server *server, struct brine_port **at, struct 
 	}
 	port->server = server;
 	port->listener = listener;
+	port->options = *options;
 	snprintf(port->address, sizeof port->address, "%s", brine_listener_address(listener));
 	port->watch = (struct brine_watch){.on_ready = on_waiting, .user = port};
 	port->pause = (struct brine_timer){.on_due = on_pause_over, .user = port};
@@ -193,7 +194,7 @@ static int add_port(struct brine_server *server, struct brine_port **at, struct 
 
 /* Watches all of them, or none: those that remain are closed. */
 static int add_ports(struct brine_server *server, struct brine_listener *const *list, size_t count,
-                     struct brine_error *error)
+                     const struct brine_listen_options *options, struct brine_error *error)
 {
 	struct brine_port **end = &server->ports;
 	while (*end)
@@ -201,7 +202,7 @@ static int add_ports(struct brine_server *server, struct brine_listener *const *
 	int status = 0;
 	size_t added = 0;
 	for (struct brine_port **at = end; added < count && status == 0; added++) {
-		status = add_port(server, at, list[added], error);
+		status = add_port(server, at, list[added], options, error);
 		if (status == 0)
 			at = &(*at)->next;
 	}
@@ -217,20 +218,48 @@ static int add_ports(struct brine_server *server, struct brine_listener *const *
 	return status;
 }
 
-int brine_server_listen(struct brine_server *server, const char *address, struct brine_error *error)
+struct brine_listen_options brine_port_defaults(const struct brine_server *server)
+{
+	struct brine_listen_options options = BRINE_LISTEN_OPTIONS_INIT;
+	options.plain_errors = server->options.plain_errors;
+	options.plain_refused = server->options.plain_refused;
+	return options;
+}
+
+static int check_options(const struct brine_listen_options *options, struct brine_error *error)
+{
+	if (options->struct_size != sizeof *options)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "struct_size: start from BRINE_LISTEN_OPTIONS_INIT");
+	if (options->plain_errors != BRINE_PLAIN_ERRORS_TEXT && options->plain_errors != BRINE_PLAIN_ERRORS_PAIR)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "plain_errors: one of enum brine_plain_errors");
+	return 0;
+}
+
+int brine_server_listen_as(struct brine_server *server, const char *address, const struct brine_listen_options *options,
+                           struct brine_error *error)
 {
 	struct brine_addr addr;
 	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_listen_options defaults = brine_port_defaults(server);
 	size_t count;
+	if (!options)
+		options = &defaults;
 	if (brine_owner_forked(&server->owner))
 		return brine_owner_refuse("server", error);
 	if (server->ran)
 		return brine_fail(error, BRINE_ERR_STATE, 0, "listen before the server runs");
-	int status = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, error);
+	int status = check_options(options, error);
+	if (status == 0)
+		status = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, error);
 	if (status == 0)
 		status = brine_listener_open_all(list, &count, &addr, (unsigned)server->options.unix_mode,
 		                                 server->options.allocator, error);
-	return status < 0 ? status : add_ports(server, list, count, error);
+	return status < 0 ? status : add_ports(server, list, count, options, error);
+}
+
+int brine_server_listen(struct brine_server *server, const char *address, struct brine_error *error)
+{
+	return brine_server_listen_as(server, address, NULL, error);
 }
 
 const char *brine_server_address(const struct brine_server *server, unsigned number)

@@ -11,8 +11,12 @@ struct brine_port {
 	struct brine_listener *listener; /* NULL once it was closed */
 	struct brine_watch watch;
 	struct brine_timer pause; /* runs while there are no descriptors left for peers */
+	struct brine_listen_options options;
 	char address[BRINE_ADDR_TEXT_SIZE];
 };
+
+/* How a port treats its peers where nothing else was said: as the server's options do. */
+struct brine_listen_options brine_port_defaults(const struct brine_server *server);
 
 /* Takes no new peers any more. What the ports are called stays readable. */
 void brine_ports_close(struct brine_server *server);

@@ -6,6 +6,7 @@
 #include "rpc/caller.h"
 #include "rpc/dispatch.h"
 #include "rpc/flow.h"
+#include "rpc/port.h"
 #include "rpc/server.h"
 
 #include <errno.h>
@@ -198,14 +199,15 @@ static void describe_peer(struct brine_peer *peer, int fd, const struct brine_so
 	peer->pid = credentials.pid;
 }
 
-static struct brine_conn_options conn_options(const struct brine_server *server)
+static struct brine_conn_options conn_options(const struct brine_server *server,
+                                              const struct brine_listen_options *listen)
 {
 	const struct brine_server_options *given = &server->options;
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	options.role = BRINE_ACCEPTING;
 	options.wire = BRINE_WIRE_UNKNOWN;
-	options.plain_errors = given->plain_errors;
-	options.plain_refused = given->plain_refused;
+	options.plain_errors = listen->plain_errors;
+	options.plain_refused = listen->plain_refused;
 	options.live = true;
 	options.name = given->name;
 	options.seed = server->seed;
@@ -218,13 +220,14 @@ static struct brine_conn_options conn_options(const struct brine_server *server)
 
 int brine_session_check(const struct brine_server *server)
 {
-	struct brine_conn_options options = conn_options(server);
+	struct brine_listen_options listen = brine_port_defaults(server);
+	struct brine_conn_options options = conn_options(server, &listen);
 	return brine_link_check(&options, NULL);
 }
 
 static int open_link(struct brine_session *session, struct brine_error *error)
 {
-	struct brine_conn_options options = conn_options(session->lane->server);
+	struct brine_conn_options options = conn_options(session->lane->server, &session->listen);
 	int status = brine_stream_new_socket(&session->link.stream, session->fd, options.allocator, error);
 	if (status < 0)
 		return status;
@@ -235,7 +238,7 @@ static int open_link(struct brine_session *session, struct brine_error *error)
 }
 
 struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const struct brine_sockaddr *from,
-                                        const char *listener)
+                                        const char *listener, const struct brine_listen_options *listen)
 {
 	struct brine_session *session = brine_alloc_zero(lane->home.allocator, sizeof *session);
 	if (!session) {
@@ -248,6 +251,7 @@ struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const s
 	session->retire_ms = BRINE_FOREVER;
 	session->watch = (struct brine_watch){.on_ready = on_ready, .user = session};
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
+	session->listen = *listen;
 	describe_peer(&session->line.peer, fd, from, listener);
 	brine_lane_count(lane, BRINE_COUNT_OPEN, 1);
 	return session;

@@ -15,10 +15,11 @@ struct brine_session {
 	struct brine_link link;
 	struct brine_watch watch;
 	struct brine_timer timer;
-	uint64_t retire_ms; /* when it is drained for its age; BRINE_FOREVER: never */
-	uint64_t quota_key; /* as whose it counts in server->quota, until its end */
-	bool touched;       /* is queued in lane->touched, or has its turn */
-	bool behind;        /* has events left over from its last turn: reads nothing new before */
+	uint64_t retire_ms;                 /* when it is drained for its age; BRINE_FOREVER: never */
+	struct brine_listen_options listen; /* of where it came to */
+	uint64_t quota_key;                 /* as whose it counts in server->quota, until its end */
+	bool touched;                       /* is queued in lane->touched, or has its turn */
+	bool behind;                        /* has events left over from its last turn: reads nothing new before */
 
 	/* Guarded by the lane's lock: */
 	struct brine_client *caller;           /* calls this peer; NULL: nobody does yet */
@@ -31,9 +32,10 @@ struct brine_session {
 int brine_session_check(const struct brine_server *server);
 
 /* Makes a session of an accepted socket, which it owns from then on, also on error. listener: the address that it came
- * to. It counts as an open connection of the lane. NULL when out of memory. Any thread. */
+ * to; listen: what was said about it. It counts as an open connection of the lane. NULL when out of memory. Any thread.
+ */
 struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const struct brine_sockaddr *from,
-                                        const char *listener);
+                                        const char *listener, const struct brine_listen_options *listen);
 
 /* Lets a new session begin. Where that fails, or the program does not want it, it is closed and counted as refused. */
 void brine_session_start(struct brine_session *session);
