@@ -1,6 +1,6 @@
 /* Proves: every line of tests/vectors/hostile-inputs.txt gets the verdict it says from a live server, whole and byte by
  * byte, memory does not grow, and a well-behaved client goes on meanwhile. */
-#include "harness.h"
+#include "e2e/probe.h"
 
 #include <netinet/tcp.h>
 
@@ -169,31 +169,6 @@ static const char *expected(const struct input *input)
 	return NULL;
 }
 
-struct probe {
-	const char *address;
-	atomic_bool stop;
-	int calls, failures;
-	pthread_t thread;
-};
-
-static void *probe_run(void *argument)
-{
-	struct probe *probe = argument;
-	struct brine_client *client;
-	struct brine_call call = BRINE_CALL_INIT;
-	if (brine_client_open(&client, probe->address, NULL, NULL) < 0)
-		return NULL;
-	while (!atomic_load(&probe->stop) || probe->calls < 100) {
-		int64_t sum;
-		if (calc_call_add(client, &call, probe->calls, 1, &sum) < 0 || sum != probe->calls + 1)
-			probe->failures++;
-		probe->calls++;
-	}
-	brine_call_done(&call);
-	brine_client_free(client);
-	return NULL;
-}
-
 static void verdicts_over(void **state, enum over kind)
 {
 	enum { ROUNDS = 4 };
@@ -204,8 +179,8 @@ static void verdicts_over(void **state, enum over kind)
 	options.allocator = &allocator.base;
 	options.limits.progress_interval_ms = WAIT_MS;
 	host_start(&host, state, kind, &options);
-	struct probe probe = {.address = host.address};
-	assert_int_equal(pthread_create(&probe.thread, NULL, probe_run, &probe), 0);
+	struct probe probe;
+	probe_begin(&probe, host.address);
 	int wrong = 0;
 	for (size_t i = 0; i < input_count * ROUNDS; i++) {
 		const struct input *input = &inputs[i % input_count];
@@ -223,10 +198,7 @@ static void verdicts_over(void **state, enum over kind)
 		brine_buf_done(&outcome.bytes);
 	}
 	assert_int_equal(wrong, 0);
-	atomic_store(&probe.stop, true);
-	pthread_join(probe.thread, NULL);
-	assert_int_equal(probe.failures, 0);
-	assert_true(probe.calls >= 100);
+	probe_end(&probe);
 	host_end(&host);
 	/* A12: the log says what a stranger looked like. */
 	assert_non_null(strstr(host.log, "HTTP"));
