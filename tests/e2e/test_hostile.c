@@ -208,8 +208,50 @@ static void verdicts_over(void **state, enum over kind)
 }
 DEFINE_BOTH(verdicts)
 
+/* Five bytes: an array of 268 million elements, of which none follows. A Neovim 0.7.2 asks for gigabytes then, and
+ * aborts where it cannot have them; so does an rpclib server. A Brine server closes the connection and has asked for
+ * nothing, also where they are an argument. */
+static void five_bytes_that_end_others_over(void **state, enum over kind)
+{
+	static const struct {
+		const char *before, *answer;
+	} rows[] = {
+	        {"", ""},
+	        {"9400 01 a3616464 92 02 03", "9401 01 c0 05"},
+	        {"9400 01 a3616464 92 02", ""},
+	        {"9302 a3616464 91", ""},
+	        {"0a 9400 05 a3616464 92 02 03 0b 9400 06 a3616464", "05 9401 05 c0 05"},
+	};
+	enum { ROUNDS = 20, HELD_FEW = 256 << 10 };
+	struct host host;
+	struct shared_allocator allocator;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct probe probe;
+	shared_allocator_init(&allocator, 0, false);
+	options.allocator = &allocator.base;
+	host_start(&host, state, kind, &options);
+	probe_begin(&probe, host.address);
+	for (size_t i = 0; i < ROUNDS * sizeof rows / sizeof rows[0]; i++) {
+		struct brine_buf got = BRINE_BUF_INIT;
+		int fd = raw_connect(host.address);
+		raw_send_hex(fd, rows[i / ROUNDS].before);
+		raw_expect_hex(fd, rows[i / ROUNDS].answer);
+		raw_send_hex(fd, "dd 0f ff ff ff");
+		raw_read_to_end(fd, &got);
+		/* A framed peer is told why, a plain one is not. */
+		assert_true(!brine_buf_size(&got) == (i / ROUNDS < 4));
+		brine_buf_done(&got);
+		close(fd);
+	}
+	probe_end(&probe);
+	host_stop(&host);
+	assert_in_range(allocator.fail.held_most, 1, HELD_FEW);
+	assert_int_equal(allocator.fail.held, 0);
+}
+DEFINE_BOTH(five_bytes_that_end_others)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(verdicts)};
+	const struct CMUnitTest tests[] = {BOTH(verdicts), BOTH(five_bytes_that_end_others)};
 	return cmocka_run_group_tests(tests, load, NULL);
 }
