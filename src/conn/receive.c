@@ -357,8 +357,9 @@ static bool recognise(struct brine_conn *conn)
 	bool expected = conn->wire == BRINE_WIRE_UNKNOWN ? wire == BRINE_WIRE_FRAMED || !conn->options.plain_refused
 	                                                 : wire == conn->wire;
 	if (!expected) {
-		conn_fault(conn, CONN_NO_GOAWAY, BRINE_ERR_NOT_BRINE, 0, "the peer speaks %s, which was not asked for",
-		           wire == BRINE_WIRE_PLAIN ? "plain MessagePack-RPC" : "frames");
+		conn_fault(conn, CONN_NO_GOAWAY, BRINE_ERR_NOT_BRINE, 0, "the peer speaks %s, which %s",
+		           wire == BRINE_WIRE_PLAIN ? "plain MessagePack-RPC" : "frames",
+		           conn->wire == BRINE_WIRE_UNKNOWN ? "is refused here (plain_refused)" : "was not asked for");
 		return false;
 	}
 	conn->wire = wire;

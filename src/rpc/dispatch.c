@@ -33,6 +33,9 @@ static void refuse_unknown(struct brine_line *line, const struct brine_event *ev
 /* WIRE.md section 7: what streams a method takes. NULL: all is well. */
 static const char *check_streams(const struct brine_event *event, uint32_t flags, int64_t *ret_code)
 {
+	*ret_code = BRINE_CODE_UNSUPPORTED;
+	if (event->plain && (flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD)))
+		return "this method has a stream, which plain MessagePack-RPC has not: call it with a Brine client";
 	*ret_code = BRINE_CODE_INVALID;
 	if (event->has_upload && !(flags & BRINE_METHOD_UPLOAD))
 		return "this method takes no upload stream ('up' must not be set)";

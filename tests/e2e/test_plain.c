@@ -115,7 +115,7 @@ static void each_listener_has_its_options_over(void **state, enum over kind)
 		brine_client_free(framed);
 	}
 	host_end(&host);
-	assert_non_null(strstr(host.log, "plain MessagePack-RPC, which was not asked for"));
+	assert_non_null(strstr(host.log, "plain MessagePack-RPC, which is refused here (plain_refused)"));
 	host_free(&host);
 }
 DEFINE_BOTH(each_listener_has_its_options)
@@ -275,6 +275,87 @@ static void typed_methods_serve_plain_callers_over(void **state, enum over kind)
 }
 DEFINE_BOTH(typed_methods_serve_plain_callers)
 
+/* ---- limits ---- */
+
+static void calls_over_the_limit_are_answered_over(void **state, enum over kind)
+{
+	enum { RUNNING = 4, SENT = 1000 };
+	static const char hold[] = "9400 07 ae63616c632e43616c632f486f6c64 90";
+	struct host host;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	options.limits.calls_max = RUNNING;
+	options.drain_ms = 100;
+	host_start(&host, state, kind, &options);
+	int fd = raw_connect(host.address);
+	for (int i = 0; i < RUNNING; i++)
+		raw_send_hex(fd, hold);
+	wait_for_count(&host.calc.held_count, RUNNING);
+	for (int i = RUNNING; i < SENT; i++)
+		exchange(fd, hold, "[1, 7, 'too many calls in flight, not started', None]");
+	close(fd);
+	host_stop(&host);
+	assert_int_equal(atomic_load(&host.calc.held_count), RUNNING);
+}
+DEFINE_BOTH(calls_over_the_limit_are_answered)
+
+/* The size of a message is refused as soon as its heads say that it must be too big, not when it is. */
+static void sizes_over_the_limit_end_it_over(void **state, enum over kind)
+{
+	enum { MAX = 4096, LEVELS = 32 };
+	static const char *const claims[] = {
+	        "9400 01 a3616464 91 da1000",     /* a text of 4,096 bytes, as the message may have in all */
+	        "9400 01 a3616464 91 dbffffffff", /* of 4 GiB */
+	        "9400 01 a3616464 dc1000",        /* 4,096 values, a byte each at least */
+	        "9400 01 a3616464 91 de0800",     /* 2,048 pairs */
+	        "9400 01 a3616464 91 c90000100001", "9400 01 da1000",
+	};
+	struct host host;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct brine_buf message = BRINE_BUF_INIT, text = BRINE_BUF_INIT;
+	options.limits.message_size_max = MAX;
+	host_start(&host, state, kind, &options);
+	for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+		int fd = raw_connect(host.address);
+		exchange(fd, call_add, added);
+		exchange(fd, claims[i], NULL);
+		close(fd);
+	}
+	/* calc.Calc/Measure of as many bytes as fit. */
+	hex_append(&message, "9400 01 b163616c632e43616c632f4d656173757265 91 c5");
+	size_t left = MAX - brine_buf_size(&message) - 2;
+	uint8_t size[] = {(uint8_t)(left >> 8), (uint8_t)left};
+	brine_buf_append(&message, size, sizeof size);
+	void *rest = brine_buf_reserve(&message, left);
+	assert_non_null(rest);
+	memset(rest, 'x', left);
+	int fd = raw_connect(host.address);
+	raw_send(fd, message.data + message.start, brine_buf_size(&message) + left);
+	char expected[32];
+	snprintf(expected, sizeof expected, "[1, 1, None, %zu]", left);
+	assert_string_equal(read_message(fd, &text), expected);
+	close(fd);
+	brine_buf_done(&message);
+	brine_buf_done(&text);
+	host_stop(&host);
+}
+DEFINE_BOTH(sizes_over_the_limit_end_it)
+
+/* Streams are what plain peers have not; they hear so. */
+static void methods_with_streams_say_so_over(void **state, enum over kind)
+{
+#define STREAM_TEXT                                                                                                    \
+	"'this method has a stream, which plain MessagePack-RPC has not: call it with a Brine client', None]"
+	struct host host;
+	host_start(&host, state, kind, NULL);
+	int fd = raw_connect(host.address);
+	exchange(fd, "9400 01 af63616c632e43616c632f5761746368 90", "[1, 1, " STREAM_TEXT);
+	exchange(fd, "9400 02 b063616c632e43616c632f55706c6f6164 90", "[1, 2, " STREAM_TEXT);
+	close(fd);
+	host_stop(&host);
+#undef STREAM_TEXT
+}
+DEFINE_BOTH(methods_with_streams_say_so)
+
 /* ---- silence ---- */
 
 /* Nothing unasked: not on connecting, not beside an answer, not after a fault of the peer, not when the server ends. */
@@ -313,7 +394,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        BOTH(each_listener_has_its_options),     e2e_test(wrong_listen_options_are_named),
 	        BOTH(ids_come_back_as_they_came),        BOTH(shapes_are_strict),
-	        BOTH(typed_methods_serve_plain_callers), BOTH(nothing_unasked_is_sent),
+	        BOTH(typed_methods_serve_plain_callers), BOTH(calls_over_the_limit_are_answered),
+	        BOTH(sizes_over_the_limit_end_it),       BOTH(methods_with_streams_say_so),
+	        BOTH(nothing_unasked_is_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

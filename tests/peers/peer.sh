@@ -30,13 +30,14 @@ install_npm() {
 	mkdir -p "$folder"
 	exec 9>"$folder/npm.lock"
 	flock 9
-	cp "$here"/npm/* "$folder/"
-	if ! cmp -s "$folder/package-lock.json" "$folder/installed"; then
+	if ! cmp -s "$here/npm/package-lock.json" "$folder/installed"; then
+		cp "$here"/npm/package*.json "$folder/"
 		(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 ||
 			skip "npm could not install its packages: $(tail -n 1 "$log")"
 		cp "$folder/package-lock.json" "$folder/installed"
 	fi
 	exec 9>&-
+	export NODE_PATH=$folder/node_modules
 }
 
 case $name in
@@ -55,11 +56,11 @@ neovim)
 	;;
 npm-neovim)
 	install_npm
-	exec "$server" pairs node "$folder/neovim.js"
+	exec "$server" pairs node "$here/npm/neovim.js"
 	;;
 npm-*)
 	install_npm
-	exec "$server" text node "$folder/${name#npm-}.js"
+	exec "$server" text node "$here/npm/${name#npm-}.js"
 	;;
 go-ugorji)
 	command -v go >/dev/null || skip 'no go (apt-get install golang-go)'
