@@ -66,6 +66,7 @@ static const struct limit limits[] = {
         LIMIT(limits.linger_size, 0, HARMLESS, HARMLESS),
         LIMIT(limits.stall_timeout_ms, 0, HARMLESS, NARROW),
         LIMIT(limits.stall_timeout_ms, 1, NARROW, NARROW),
+        LIMIT(limits.output_progress_size, 0, HARMLESS, ENDS),
 };
 enum { LIMITS = sizeof limits / sizeof limits[0] };
 
@@ -561,8 +562,8 @@ static void G04_below_the_least_is_refused(void **state)
 /* A limit that is added to the struct has to be added here (compilers warn of one left out), and to the table. */
 static void G04_the_table_has_every_limit(void **state)
 {
-	static const struct brine_limits numbered = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-	bool seen[17] = {false};
+	static const struct brine_limits numbered = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17};
+	bool seen[18] = {false};
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	(void)state;
 	options.limits = numbered;
