@@ -397,10 +397,11 @@ void brine_client_push(struct brine_client *client)
 	}
 	/* Another thread is at the lock to queue something: it sends all of it at once. In a callback the mover does.
 	 */
-	if (client->current && atomic_load_explicit(&client->entering, memory_order_relaxed) == 0 &&
+	if (client->links && atomic_load_explicit(&client->entering, memory_order_relaxed) == 0 &&
 	    !brine_client_in_callback(client)) {
 		uint64_t now_ms = brine_clock_ms();
-		write_link(client, client->current, now_ms);
+		for (struct brine_client_link *node = client->links; node; node = node->next)
+			write_link(client, node, now_ms);
 	}
 	tell_mover(client);
 }
