@@ -51,8 +51,9 @@ struct brine_client_link {
 	bool greeted;           /* the peer's welcome came */
 	bool useful;            /* it brought a welcome or an answer */
 	bool gone;              /* its last event was handled */
-	bool pinged;            /* and no sign of life since */
+	bool pinged;            /* at pinged_ms, and no sign of life since */
 	uint64_t heard_ms;      /* the last sign of life */
+	uint64_t pinged_ms;
 };
 
 /* Calls in order. A call is in one list at most. */

@@ -77,18 +77,20 @@ static uint64_t keepalive_due(const struct brine_client *client, const struct br
 	uint64_t interval_ms = client->options.keepalive_ms;
 	if (interval_ms == 0 || node->calls == 0 || brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
 		return BRINE_FOREVER;
-	return node->heard_ms + (node->pinged ? 2 * interval_ms : interval_ms);
+	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;
 }
 
-static void keep_alive(const struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+static void keep_alive(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	if (now_ms < keepalive_due(client, node))
+	/* A process that was stopped for a while finds first what came meanwhile. */
+	if (now_ms < keepalive_due(client, node) || read_link(client, node, now_ms))
 		return;
 	if (node->pinged)
 		brine_link_fail(&node->link, ETIMEDOUT, now_ms);
 	else
 		(void)brine_conn_ping(node->link.conn, now_ms);
 	node->pinged = true;
+	node->pinged_ms = now_ms;
 }
 
 static void write_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
