@@ -74,6 +74,20 @@ struct brine_client_options {
 		        5000, 0, true, NULL, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                                    \
 	}
 
+/* The program of brine_client_open_command(). */
+struct brine_command_options {
+	size_t struct_size;
+	bool framed;             /* it speaks frames; false: plain MessagePack-RPC */
+	bool quiet;              /* its stderr goes to /dev/null; false: to that of this process */
+	uint64_t end_timeout_ms; /* once its stdin ended it has so long to end, then SIGTERM comes, after as long again
+	                            SIGKILL; BRINE_FOREVER: neither */
+	const char *const *environment; /* "NAME=value", ends with NULL, copied; NULL: that of this process */
+};
+#define BRINE_COMMAND_OPTIONS_INIT                                                                                     \
+	{                                                                                                              \
+		sizeof(struct brine_command_options), false, false, 2000, NULL                                         \
+	}
+
 enum brine_call_state {
 	BRINE_CALL_IDLE = 0,
 	BRINE_CALL_RUNNING,
@@ -135,10 +149,10 @@ struct brine_call {
 BRINE_BEGIN
 
 /* Creates a client for an address: "tcp://host:port", "tcp://[::1]:port", "unix:///path", "unix://@abstract",
- * "msgpack-rpc://host:port", "msgpack-rpc+unix:///path" (plain MessagePack-RPC peers). Several, separated by commas,
- * are tried in turn. Parses, but does not connect. *ret_client is owned by the caller until brine_client_free().
- * Options are copied; NULL: the defaults. Errors: BRINE_ERR_ADDRESS with the position of the fault, INVALID, NOMEM;
- * *ret_client is then untouched. */
+ * "msgpack-rpc://host:port", "msgpack-rpc+unix:///path" (plain MessagePack-RPC peers: Neovim, rpclib ...). Several,
+ * separated by commas, are tried in turn. Parses, but does not connect. *ret_client is owned by the caller until
+ * brine_client_free(). Options are copied; NULL: the defaults. Errors: BRINE_ERR_ADDRESS with the position of the
+ * fault, INVALID, NOMEM; *ret_client is then untouched. */
 BRINE_API int brine_client_open(struct brine_client **ret_client, const char *address,
                                 const struct brine_client_options *options, struct brine_error *error);
 
@@ -146,6 +160,19 @@ BRINE_API int brine_client_open(struct brine_client **ret_client, const char *ad
  * ended, calls return BRINE_ERR_NOT_SENT. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
 BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct brine_client_options *options,
                                    struct brine_error *error);
+
+/* The same for a program that is started and then spoken to over its stdin and stdout, which are a socket: an editor
+ * (nvim --embed), a language server, a helper of one's own. argv ends with NULL and is copied; argv[0] without a slash
+ * is looked up in PATH, no shell is involved. command NULL: the defaults. The program is started when the client
+ * connects, and started anew when it has ended and is needed: how it ended is told in the error text of the calls that
+ * were lost ("the program ended with status 3"). One that cannot be executed is BRINE_ERR_CONNECT of the first call, or
+ * of brine_client_connect(). It begins with an empty signal mask, SIGPIPE and SIGCHLD at their defaults, and none of
+ * this process's close-on-exec descriptors. It should end when its stdin does; brine_client_free() waits for it, in
+ * mode LOOP too, and makes sure: see end_timeout_ms. One that ends by itself is collected when that is noticed, which
+ * an idle client in mode BLOCKING does at its next call. Errors as brine_client_open() but ADDRESS. */
+BRINE_API int brine_client_open_command(struct brine_client **ret_client, const char *const argv[],
+                                        const struct brine_command_options *command,
+                                        const struct brine_client_options *options, struct brine_error *error);
 
 /* Registers handlers for the calls and notifications that the peer makes to this client, as brine_server_serve() does:
  * the same handlers, with the same requests. They are called
@@ -170,7 +197,8 @@ BRINE_API int brine_client_connect(struct brine_client *client, uint64_t timeout
 /* Closes in order, which takes limits.linger_ms at most, and releases everything. NULL is allowed. Running calls end
  * with BRINE_ERR_CANCELLED, callbacks due are called, one that runs in another thread is waited for; no other thread
  * may use the client any more, but to finish its calls: calls and what they hold outlive it. Inside a callback of the
- * client it happens when that has returned. In mode LOOP it never waits for the peer. In a forked child: only closes
+ * client it happens when that has returned. In mode LOOP it never waits for the peer, but
+ * for the end of a program. In a forked child: only closes
  * descriptors and releases memory. */
 BRINE_API void brine_client_free(struct brine_client *client);
 

@@ -27,6 +27,7 @@ struct brine_stream_ops {
 	void (*close)(struct brine_stream *stream);
 	int (*fd)(const struct brine_stream *stream);
 	unsigned (*want)(const struct brine_stream *stream, unsigned ready);
+	const char *(*ending)(struct brine_stream *stream); /* NULL: there is nothing to tell */
 };
 
 /* The head of every stream; implementations put theirs behind it. */
@@ -84,6 +85,13 @@ static inline int brine_stream_fd(const struct brine_stream *stream)
 static inline unsigned brine_stream_want(const struct brine_stream *stream, unsigned ready)
 {
 	return stream->ops->want(stream, ready);
+}
+
+/* How the other side ended, where that can be told ("the program ended with status 3"), else NULL. Ask once a read or
+ * write has found the end. Lives until the next call. */
+static inline const char *brine_stream_ending(struct brine_stream *stream)
+{
+	return stream->ops->ending ? stream->ops->ending(stream) : NULL;
 }
 
 /* Waits until the stream is ready for one of the operations or brine_clock_ms() reaches deadline_ms (BRINE_FOREVER: no

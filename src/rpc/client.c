@@ -5,6 +5,7 @@
 #include "net/fail.h"
 #include "net/random.h"
 #include "net/socket.h"
+#include "rpc/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -256,6 +257,7 @@ void brine_client_drop(struct brine_client *client)
 	}
 	brine_home_done(&client->home);
 	brine_methods_done(&client->methods);
+	brine_command_free(client);
 	brine_buf_done(&client->scratch);
 	brine_release(allocator, client->input, client->input ? (size_t)BRINE_LINK_INPUT_SIZE : 0);
 	brine_release(allocator, connector->addrs, connector->addr_count * sizeof *connector->addrs);
@@ -307,6 +309,7 @@ void brine_client_shut(struct brine_client *client)
 		brine_client_events(client, node, brine_clock_ms());
 	}
 	close_links(client);
+	brine_command_end(client);
 	client->moving = false;
 	brine_client_call_back(client);
 	if (client->has_thread && pthread_equal(client->thread, pthread_self())) {
@@ -326,6 +329,7 @@ static void end_requests(struct brine_request_list *list)
 static void free_in_child(struct brine_client *client)
 {
 	client->watcher.now.count = 0;
+	brine_command_abandon(client);
 	brine_connector_stop(client);
 	client->arrived = NULL;
 	for (struct brine_client_link *node = client->links; node; node = node->next)

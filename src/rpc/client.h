@@ -6,6 +6,7 @@
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has
  *   items.c       their streams
+ *   command.c     a peer that is a program to start (command.h)
  *   invoke.c      the public functions that make calls
  *   serve.c       calls of the peer, and their handlers
  *
@@ -118,8 +119,9 @@ struct brine_client {
 	struct brine_client_link *current; /* takes new calls; NULL: there is none */
 	uint64_t links_made;
 	struct brine_connector connector;
-	void *input;              /* BRINE_LINK_INPUT_SIZE bytes for reading */
-	struct brine_buf scratch; /* encoded params */
+	struct brine_command *command; /* the program to start; NULL: the client has addresses */
+	void *input;                   /* BRINE_LINK_INPUT_SIZE bytes for reading */
+	struct brine_buf scratch;      /* encoded params */
 
 	struct brine_call_list queued;    /* begun, but not given to a connection */
 	uint64_t queued_due_ms;           /* none of their deadlines is earlier */

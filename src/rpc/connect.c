@@ -10,6 +10,7 @@
 #include "net/clock.h"
 #include "net/random.h"
 #include "net/socket.h"
+#include "rpc/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -119,8 +120,9 @@ int brine_connector_explain(const struct brine_client *client, struct brine_erro
 {
 	const struct brine_error *last = &client->connector.last;
 	if (last->code == 0)
-		return brine_fail(error, BRINE_ERR_NOT_SENT, 0, "the last connection of %s ended before it was of use",
-		                  client->peer_text);
+		return brine_fail(error, BRINE_ERR_NOT_SENT, 0,
+		                  "the last connection of %.100s ended before it was of use%s", client->peer_text,
+		                  brine_command_ending(client));
 	*error = *last;
 	return last->code;
 }
@@ -162,7 +164,7 @@ static void address_failed(struct brine_client *client, const struct brine_error
 	struct brine_connector *connector = &client->connector;
 	bool named = connector->addrs[connector->addr_index].host[0] != '\0';
 	brine_fail(&connector->last, why->code, 0, "%s%s%s%s", named ? client->peer_text : "", named ? ": " : "",
-	           why->text, connect_hint(why->system_errno));
+	           why->text, client->command ? "" : connect_hint(why->system_errno));
 	connector->last.system_errno = why->system_errno;
 	brine_connector_stop(client);
 	if (++connector->addr_index >= connector->addr_count)
@@ -184,7 +186,10 @@ static void begin_address(struct brine_client *client, uint64_t now_ms)
 	const struct brine_addr *addr = &connector->addrs[connector->addr_index];
 	struct brine_error why = BRINE_ERROR_INIT;
 	connector->give_up_ms = brine_deadline_after(client->options.connect_timeout_ms);
-	if (addr->host[0] == '\0')
+	if (client->command) {
+		if (brine_command_start(client, addr, &why) < 0)
+			address_failed(client, &why, now_ms);
+	} else if (addr->host[0] == '\0')
 		begin_dial(client, &addr->sockaddr, 1, now_ms);
 	else if (brine_lookup_start(&connector->lookup, addr, &why) < 0)
 		address_failed(client, &why, now_ms);

@@ -116,13 +116,15 @@ static int take_loss(const struct brine_client *client, const struct brine_link 
                      int status)
 {
 	const struct brine_error *fault = brine_conn_fault(link->conn);
-	const char *why = link->system_errno ? strerror(link->system_errno) : "the peer closed";
-	if (fault->code)
+	const char *ending = link->ended ? brine_stream_ending(link->stream) : NULL;
+	const char *why = ending ? ending : link->system_errno ? strerror(link->system_errno) : "the peer closed";
+	bool told = fault->code && fault->code != BRINE_ERR_LOST; /* which is all the connection knows of its end */
+	if (told)
 		why = fault->text;
 	if (fault->code == BRINE_ERR_NOT_BRINE)
 		status = BRINE_ERR_NOT_BRINE;
-	return brine_fail(&call->error, status, fault->offset, "%s: %s: %s", brine_error_text(status),
-	                  client->peer_text, why);
+	return brine_fail(&call->error, status, fault->offset, "%s: %.100s: %s%s", brine_error_text(status),
+	                  client->peer_text, why, ending && !told ? "; the next call starts it anew" : "");
 }
 
 static int take_deadline(const struct brine_client *client, struct brine_call *call)

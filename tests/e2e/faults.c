@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +61,9 @@ static const int errnos[FAULT_COUNT][16] = {
         [FAULT_renameat2] = {EACCES, EPERM, EROFS, ENOSPC, EINVAL, EEXIST},
         [FAULT_unlinkat] = {EACCES, EROFS, ENOENT},
         [FAULT_getrandom] = {EINTR, ENOSYS, EAGAIN},
+        [FAULT_socketpair] = {EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT},
+        [FAULT_posix_spawnp] = {EAGAIN, ENOMEM, ENOENT, EACCES, ENOEXEC, E2BIG, ETXTBSY},
+        [FAULT_waitid] = {EINTR, EINVAL},
         [FAULT_pthread_create] = {EAGAIN, EPERM},
 };
 
@@ -272,6 +277,8 @@ PLAIN(setsockopt, int, (int fd, int level, int option, const void *value, sockle
 PLAIN(getsockopt, int, (int fd, int level, int option, void *value, socklen_t *size), (fd, level, option, value, size))
 PLAIN(getsockname, int, (int fd, struct sockaddr *name, socklen_t *size), (fd, name, size))
 PLAIN(getpeername, int, (int fd, struct sockaddr *name, socklen_t *size), (fd, name, size))
+PLAIN(socketpair, int, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+PLAIN(waitid, int, (idtype_t type, id_t id, siginfo_t *info, int flags), (type, id, info, flags))
 PLAIN(epoll_create1, int, (int flags), (flags))
 PLAIN(epoll_ctl, int, (int epoll, int operation, int fd, struct epoll_event *event), (epoll, operation, fd, event))
 PLAIN(eventfd, int, (unsigned count, int flags), (count, flags))
@@ -351,6 +358,18 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 }
 
 /* Variadic with one integer or pointer at most, which is passed on as a word. */
+int __real_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *files,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]);
+int __wrap_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *files,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]);
+int __wrap_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *files,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const environment[])
+{
+	if (fails(FAULT_posix_spawnp))
+		return faults.system_errno;
+	return __real_posix_spawnp(pid, file, files, attributes, argv, environment);
+}
+
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...)

@@ -50,6 +50,9 @@
 	X(renameat2)                                                                                                   \
 	X(unlinkat)                                                                                                    \
 	X(getrandom)                                                                                                   \
+	X(socketpair)                                                                                                  \
+	X(posix_spawnp)                                                                                                \
+	X(waitid)                                                                                                      \
 	X(pthread_create)                                                                                              \
 	X(clock_gettime)
 
@@ -63,9 +66,9 @@ enum fault_function {
 /* Nothing fails any more; all counters are zero; the clock is right again. */
 void fault_reset(void);
 
-/* The n-th call from now on (1 is the next) fails with that errno (getaddrinfo: that EAI code; pthread_create returns
- * it), once; repeat: so do all after it. A failing close has closed; every other failing call has done nothing. One
- * plan at a time. */
+/* The n-th call from now on (1 is the next) fails with that errno (getaddrinfo: that EAI code; pthread_create and
+ * posix_spawnp return it), once; repeat: so do all after it. A failing close has closed; every other failing call has
+ * done nothing. One plan at a time. */
 void fault_fail_at(enum fault_function function, uint64_t n, int system_errno);
 void fault_fail_from(enum fault_function function, uint64_t n, int system_errno);
 
