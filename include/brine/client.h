@@ -162,7 +162,7 @@ BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, con
                                    struct brine_error *error);
 
 /* The same for a program that is started and then spoken to over its stdin and stdout, which are a socket: an editor
- * (nvim --embed), a language server, a helper of one's own. argv ends with NULL and is copied; argv[0] without a slash
+ * (nvim --embed), a plugin host, a helper of one's own. argv ends with NULL and is copied; argv[0] without a slash
  * is looked up in PATH, no shell is involved. command NULL: the defaults. The program is started when the client
  * connects, and started anew when it has ended and is needed: how it ended is told in the error text of the calls that
  * were lost ("the program ended with status 3"). One that cannot be executed is BRINE_ERR_CONNECT of the first call, or

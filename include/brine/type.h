@@ -62,8 +62,9 @@ enum brine_shape {
 
 enum brine_field_flags {
 	BRINE_FIELD_EXT = 1, /* integer travels as MessagePack ext of type field.ext; a bare integer is accepted too */
-	BRINE_FIELD_FINITE = 2, /* float and double: NaN and infinities are range errors */
-	BRINE_FIELD_CLOSED = 4, /* enum: numbers not named in field.enumeration are range errors */
+	BRINE_FIELD_FINITE = 2,    /* float and double: NaN and infinities are range errors */
+	BRINE_FIELD_CLOSED = 4,    /* enum: numbers not named in field.enumeration are range errors */
+	BRINE_FIELD_ANY_BYTES = 8, /* text: travels as str, and need not be UTF-8 */
 };
 
 struct brine_enum_value {

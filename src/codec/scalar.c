@@ -210,7 +210,8 @@ static int check_text(const struct brine_reader *reader, const struct brine_path
 	if (nul)
 		return brine_reader_fail(reader, BRINE_ERR_RANGE, path, "embedded NUL at byte %zu, at offset %zu",
 		                         (size_t)((const uint8_t *)nul - (const uint8_t *)text.data), reader->at);
-	if (field->kind == BRINE_KIND_BYTES || (reader->flags & BRINE_DECODE_ANY_UTF8))
+	if (field->kind == BRINE_KIND_BYTES || (field->flags & BRINE_FIELD_ANY_BYTES) ||
+	    (reader->flags & BRINE_DECODE_ANY_UTF8))
 		return 0;
 	size_t valid = brine_utf8_check(text.data, text.size);
 	if (valid < text.size)

@@ -65,6 +65,11 @@ static const char *check_entry(const struct brine_type *entry)
 	return NULL;
 }
 
+static bool is_text(const struct brine_field *field)
+{
+	return field->kind == BRINE_KIND_STRING || field->kind == BRINE_KIND_CSTRING || field->kind == BRINE_KIND_CHARS;
+}
+
 static const char *check_flags(const struct brine_field *field)
 {
 	bool real = field->kind == BRINE_KIND_FLOAT || field->kind == BRINE_KIND_DOUBLE;
@@ -74,6 +79,8 @@ static const char *check_flags(const struct brine_field *field)
 		return "only float and double can be finite";
 	if ((field->flags & BRINE_FIELD_CLOSED) && (field->kind != BRINE_KIND_ENUM || !field->enumeration))
 		return "only an enum with its names can be closed";
+	if ((field->flags & BRINE_FIELD_ANY_BYTES) && !is_text(field))
+		return "only text can hold any bytes";
 	if (field->enumeration && field->enumeration->abi != BRINE_ABI)
 		return "its enum was made for another ABI";
 	return NULL;

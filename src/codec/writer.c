@@ -65,7 +65,8 @@ static int write_content(struct writer *writer, const struct brine_path *path, c
 	size_t limit = field->limit ? field->limit : UINT32_MAX;
 	if (size > limit)
 		return fail(writer, BRINE_ERR_LIMIT, path, "%zu bytes, at most %zu", size, limit);
-	size_t valid = binary ? size : brine_utf8_check(data, size);
+	bool any = binary || (field->flags & BRINE_FIELD_ANY_BYTES);
+	size_t valid = any ? size : brine_utf8_check(data, size);
 	if (valid < size)
 		return fail(writer, BRINE_ERR_UTF8, path, "invalid UTF-8 at byte %zu", valid);
 	uint8_t *to = room(writer, BRINE_PUT_MOST + size);

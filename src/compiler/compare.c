@@ -87,6 +87,9 @@ static void compare_options(struct comparison *comparison, const struct schema_f
 	if (older->closed != newer->closed)
 		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "(brine.field).closed of \"%s\" changed",
 		       name);
+	if (older->any_bytes != newer->any_bytes)
+		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		       "(brine.field).any_bytes of \"%s\" changed", name);
 }
 
 static const struct schema_enum_value *find_value(const struct schema_enum *enumeration, int32_t number)

@@ -64,8 +64,9 @@ static const struct schema_field *options_of(const struct schema_field *field)
 static void emit_options(struct text *text, const struct schema_field *field)
 {
 	const struct schema_field *options = options_of(field);
-	static const char *const names[] = {"BRINE_FIELD_EXT", "BRINE_FIELD_FINITE", "BRINE_FIELD_CLOSED"};
-	bool set[] = {options->has_ext, options->finite, options->closed};
+	static const char *const names[] = {"BRINE_FIELD_EXT", "BRINE_FIELD_FINITE", "BRINE_FIELD_CLOSED",
+	                                    "BRINE_FIELD_ANY_BYTES"};
+	bool set[] = {options->has_ext, options->finite, options->closed, options->any_bytes};
 	const char *before = ",\n\t .flags = ";
 	if (field->shape != BRINE_SHAPE_MAP) {
 		for (size_t i = 0; i < sizeof set / sizeof set[0]; i++) {

@@ -132,6 +132,8 @@ void options_field(struct schema *schema, struct schema_field *field, struct bri
 	        {3, OPTION_FLAG, offsetof(struct schema_field, finite), 0},
 	        {4, OPTION_FLAG, offsetof(struct schema_field, closed), 0},
 	        {5, OPTION_NAME, offsetof(struct schema_field, decl.c_option), 0},
+	        {6, OPTION_FLAG, offsetof(struct schema_field, any_bytes), 0},
+	        {7, OPTION_FLAG, offsetof(struct schema_field, embed), 0},
 	};
 	static const struct option_set set = {"(brine.field)", own, COUNT(own), {0}};
 	read_set(schema, &field->decl, &set, bytes, field);

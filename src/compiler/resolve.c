@@ -163,7 +163,7 @@ static enum brine_shape singular_shape(const struct schema_field *field)
 	if (field->message->is_entry || field->kind == BRINE_KIND_VALUE)
 		return BRINE_SHAPE_SINGLE;
 	if (field->kind == BRINE_KIND_MESSAGE)
-		return BRINE_SHAPE_POINTER;
+		return field->embed ? BRINE_SHAPE_SINGLE : BRINE_SHAPE_POINTER;
 	return field->kind == BRINE_KIND_TIMESTAMP || field->proto3_optional ? BRINE_SHAPE_OPTIONAL
 	                                                                     : BRINE_SHAPE_SINGLE;
 }

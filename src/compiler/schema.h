@@ -59,7 +59,7 @@ struct schema_field {
 	int64_t oneof_index;   /* -1: none */
 	bool proto3_optional;
 	bool has_default;
-	bool has_ext, finite, closed;
+	bool has_ext, finite, closed, any_bytes, embed;
 	int64_t ext;
 	uint64_t max;
 	/* Set by resolve: */

@@ -52,6 +52,9 @@ breaks 'options' '(brine.field).ext of "a" changed
 	'message M { int32 a = 1; string b = 2 [(brine.field).max = 3]; float c = 3; }' \
 	'message M { int32 a = 1 [(brine.field).ext = 0]; string b = 2 [(brine.field).max = 4];
 	 float c = 3 [(brine.field).finite = true]; }'
+breaks 'any bytes' '(brine.field).any_bytes of "c" changed' \
+	'message M { string c = 3 [(brine.field).any_bytes = true]; }' \
+	'message M { string c = 3; }'
 breaks 'a closed enum' '"Y" was removed from an enum that field "e" uses as a closed one
 "Z" was added to an enum that field "e" uses as a closed one' \
 	'enum E { X = 0; Y = 1; } message M { E e = 1 [(brine.field).closed = true]; }' \

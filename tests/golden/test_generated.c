@@ -16,7 +16,8 @@ static const struct brine_type *const types[] = {
         &everything_bare_map_type,     &everything_bare_value_type,
         &everything_far_type,          &everything_moved_type,
         &everything_empty_type,        &everything_from_elsewhere_type,
-        &everything_limits_type,       &parts_v1_part_type,
+        &everything_limits_type,       &everything_lines_type,
+        &parts_v1_part_type,
 };
 enum { TYPES = sizeof types / sizeof types[0] };
 
@@ -109,6 +110,40 @@ static void limits_hold(void **state)
 	assert_int_equal(everything_limits_dumps(&bytes, &long_name, &arena, &error), 0);
 	assert_int_equal(everything_limits_loads(&back, bytes, &arena, &error), 0);
 	assert_true(brine_str_equal(back.name, long_name.name));
+	brine_arena_done(&arena);
+}
+
+/* Text that need not be UTF-8 travels as str; an embedded message is always written. */
+static void lines_are_any_bytes_and_embed(void **state)
+{
+	(void)state;
+	static const char latin[] = "caf\xe9";
+	struct brine_str line = {latin, 4};
+	struct everything_lines_marks_entry mark = {BRINE_STR("m"), line};
+	struct everything_lines lines = {.lines = {&line, 1}, .name = line, .marks = {&mark, 1}, .part = {.serial = 7}};
+	assert_dumps(
+	        &everything_lines_type, &lines,
+	        "95 91 a4 63 61 66 e9 a4 63 61 66 e9 81 a1 6d a4 63 61 66 e9 82 a3 6c 6f 77 00 a6 69 6e 73 69 64 65 90 "
+	        "92 07 c4 00");
+	lines = (struct everything_lines){0};
+	assert_dumps(&everything_lines_type, &lines,
+	             "95 90 a0 80 82 a3 6c 6f 77 00 a6 69 6e 73 69 64 65 90 92 00 c4 00");
+	struct brine_arena arena = BRINE_ARENA_INIT;
+	struct brine_error error = BRINE_ERROR_INIT;
+	struct everything_lines back;
+	/* Text that is not marked so stays strict, also beside it: a key. */
+	mark.key = line;
+	lines.marks.items = &mark;
+	lines.marks.count = 1;
+	struct brine_bytes bytes;
+	assert_int_equal(everything_lines_dumps(&bytes, &lines, &arena, &error), BRINE_ERR_UTF8);
+	/* What is missing or nil is empty. */
+	assert_int_equal(everything_lines_loads(&back, BRINE_BYTES("\x95\x90\xa1\xff\x80\xc0\xc0", 7), &arena, &error),
+	                 0);
+	assert_int_equal(back.name.size, 1);
+	assert_int_equal(back.part.serial, 0);
+	assert_int_equal(everything_lines_loads(&back, BRINE_BYTES("\x91\x90", 2), &arena, &error), 0);
+	assert_int_equal(back.part.serial, 0);
 	brine_arena_done(&arena);
 }
 
@@ -419,6 +454,7 @@ int main(void)
 	        cmocka_unit_test(random_messages_come_back),
 	        cmocka_unit_test(layouts_are_those_of_the_schema),
 	        cmocka_unit_test(limits_hold),
+	        cmocka_unit_test(lines_are_any_bytes_and_embed),
 	        cmocka_unit_test(find_takes_the_last_entry),
 	        cmocka_unit_test(enums_keep_their_names),
 	        cmocka_unit_test(unary_stubs_hand_on_what_they_get),

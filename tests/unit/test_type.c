@@ -91,6 +91,8 @@ static void each_fault_of_a_field_is_named(void **state)
 	         "only float and double can be finite"},
 	        {{.name = "f", .number = 1, .kind = BRINE_KIND_ENUM, .flags = BRINE_FIELD_CLOSED, AT(number)},
 	         "only an enum with its names can be closed"},
+	        {{.name = "f", .number = 1, .kind = BRINE_KIND_INT32, .flags = BRINE_FIELD_ANY_BYTES, AT(number)},
+	         "only text can hold any bytes"},
 	        {{.name = "f", .number = 1, .kind = BRINE_KIND_ENUM, AT(number), .enumeration = &other_enum},
 	         "its enum was made for another ABI"},
 	        {{.name = "f", .number = 1, .kind = BRINE_KIND_INT32, .offset = sizeof(struct small)},

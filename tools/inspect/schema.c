@@ -187,7 +187,8 @@ static struct brine_field make_field(const struct set *set, const struct schema_
 	if (from->shape == BRINE_SHAPE_MAP)
 		return field;
 	field.flags = (uint8_t)((options->has_ext ? BRINE_FIELD_EXT : 0) | (options->finite ? BRINE_FIELD_FINITE : 0) |
-	                        (options->closed ? BRINE_FIELD_CLOSED : 0));
+	                        (options->closed ? BRINE_FIELD_CLOSED : 0) |
+	                        (options->any_bytes ? BRINE_FIELD_ANY_BYTES : 0));
 	field.ext = options->has_ext ? (int8_t)options->ext : 0;
 	return field;
 }

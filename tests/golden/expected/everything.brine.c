@@ -169,6 +169,17 @@ static const struct brine_type everything_limits_colours_entry_type =
 	BRINE_TYPE(struct everything_limits_colours_entry, "everything.Limits.ColoursEntry",
 	           BRINE_LAYOUT_ARRAY, everything_limits_colours_entry_fields);
 
+static const struct brine_field everything_lines_marks_entry_fields[] = {
+	{.name = "key", .number = 1, .kind = BRINE_KIND_STRING,
+	 .offset = offsetof(struct everything_lines_marks_entry, key)},
+	{.name = "value", .number = 2, .kind = BRINE_KIND_STRING,
+	 .offset = offsetof(struct everything_lines_marks_entry, value),
+	 .flags = BRINE_FIELD_ANY_BYTES},
+};
+static const struct brine_type everything_lines_marks_entry_type =
+	BRINE_TYPE(struct everything_lines_marks_entry, "everything.Lines.MarksEntry",
+	           BRINE_LAYOUT_ARRAY, everything_lines_marks_entry_fields);
+
 static const struct brine_field everything_scalars_fields[] = {
 	{.name = "d", .number = 1, .kind = BRINE_KIND_DOUBLE,
 	 .offset = offsetof(struct everything_scalars, d)},
@@ -543,6 +554,29 @@ static const struct brine_field everything_limits_fields[] = {
 const struct brine_type everything_limits_type =
 	BRINE_TYPE(struct everything_limits, "everything.Limits",
 	           BRINE_LAYOUT_ARRAY, everything_limits_fields);
+
+static const struct brine_field everything_lines_fields[] = {
+	{.name = "lines", .number = 1, .kind = BRINE_KIND_STRING, .shape = BRINE_SHAPE_REPEATED,
+	 .offset = offsetof(struct everything_lines, lines.items),
+	 .aux = offsetof(struct everything_lines, lines.count),
+	 .flags = BRINE_FIELD_ANY_BYTES},
+	{.name = "name", .number = 2, .kind = BRINE_KIND_STRING,
+	 .offset = offsetof(struct everything_lines, name),
+	 .flags = BRINE_FIELD_ANY_BYTES},
+	{.name = "marks", .number = 3, .kind = BRINE_KIND_MESSAGE, .shape = BRINE_SHAPE_MAP,
+	 .offset = offsetof(struct everything_lines, marks.items),
+	 .aux = offsetof(struct everything_lines, marks.count),
+	 .type = &everything_lines_marks_entry_type},
+	{.name = "dictionary", .number = 4, .kind = BRINE_KIND_MESSAGE,
+	 .offset = offsetof(struct everything_lines, dictionary),
+	 .type = &everything_dictionary_type},
+	{.name = "part", .number = 5, .kind = BRINE_KIND_MESSAGE,
+	 .offset = offsetof(struct everything_lines, part),
+	 .type = &parts_v1_part_type},
+};
+const struct brine_type everything_lines_type =
+	BRINE_TYPE(struct everything_lines, "everything.Lines",
+	           BRINE_LAYOUT_ARRAY, everything_lines_fields);
 
 static const struct brine_field everything_moved_fields[] = {
 	{.name = "int", .number = 1, .kind = BRINE_KIND_INT32,

@@ -321,6 +321,20 @@ struct everything_limits {
 	} handle;
 };
 
+struct everything_lines {
+	struct {
+		const struct brine_str *items;
+		size_t count;
+	} lines;
+	struct brine_str name;
+	struct {
+		const struct everything_lines_marks_entry *items;
+		size_t count;
+	} marks;
+	struct everything_dictionary dictionary;
+	struct parts_v1_part part;
+};
+
 /* which_either of struct everything_moved */
 enum {
 	EVERYTHING_MOVED_FIRST = 2,
@@ -431,6 +445,12 @@ struct everything_limits_tabs_entry {
 struct everything_limits_colours_entry {
 	struct brine_str key;
 	int32_t value; /* enum everything_colour */
+};
+
+/* One pair of marks of struct everything_lines. */
+struct everything_lines_marks_entry {
+	struct brine_str key;
+	struct brine_str value;
 };
 
 /* everything.Scalars, as brine_dumps() and brine_loads(). */
@@ -765,6 +785,29 @@ everything_limits_colours_find(const struct everything_limits *message, struct b
 	for (size_t i = message->colours.count; i > 0; i--)
 		if (brine_str_equal(message->colours.items[i - 1].key, key))
 			return &message->colours.items[i - 1];
+	return NULL;
+}
+
+/* everything.Lines, as brine_dumps() and brine_loads(). */
+extern const struct brine_type everything_lines_type;
+static inline int everything_lines_dumps(struct brine_bytes *ret_bytes,
+	const struct everything_lines *message, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_dumps(ret_bytes, &everything_lines_type, message, arena, error);
+}
+static inline int everything_lines_loads(struct everything_lines *ret_message,
+	struct brine_bytes bytes, struct brine_arena *arena, struct brine_error *error)
+{
+	return brine_loads(ret_message, &everything_lines_type, bytes, arena, error);
+}
+
+/* The entry of a key, the last one where there are several; NULL: none. */
+static inline const struct everything_lines_marks_entry *
+everything_lines_marks_find(const struct everything_lines *message, struct brine_str key)
+{
+	for (size_t i = message->marks.count; i > 0; i--)
+		if (brine_str_equal(message->marks.items[i - 1].key, key))
+			return &message->marks.items[i - 1];
 	return NULL;
 }
 
