@@ -75,7 +75,9 @@ static bool read_link(struct brine_client *client, struct brine_client_link *nod
 static uint64_t keepalive_due(const struct brine_client *client, const struct brine_client_link *node)
 {
 	uint64_t interval_ms = client->options.keepalive_ms;
-	if (interval_ms == 0 || node->calls == 0 || brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
+	/* Nothing is heard of a peer that is not read from. */
+	if (interval_ms == 0 || node->calls == 0 || client->arrived_count >= ARRIVED_MARK ||
+	    brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
 		return BRINE_FOREVER;
 	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;
 }
