@@ -49,6 +49,14 @@ pynvim)
 	python=$(python_with pynvim) || skip 'no python3 that can import pynvim (apt-get install python3-pynvim)'
 	exec "$server" pairs "$python" -B "$here/pynvim_client.py"
 	;;
+ruby-neovim)
+	ruby -e 'require "neovim"' 2>/dev/null || skip 'no ruby that has neovim (apt-get install ruby-neovim)'
+	exec "$server" pairs ruby "$here/ruby_client.rb"
+	;;
+lua-nvim)
+	lua5.1 -e 'require("nvim.session")' 2>/dev/null || skip 'no lua5.1 that has nvim (apt-get install lua5.1 lua-nvim)'
+	exec "$server" pairs lua5.1 "$here/lua_client.lua"
+	;;
 neovim)
 	command -v nvim >/dev/null || skip 'no nvim (apt-get install neovim)'
 	export XDG_RUNTIME_DIR=$folder XDG_CONFIG_HOME=$folder XDG_DATA_HOME=$folder XDG_STATE_HOME=$folder
