@@ -63,6 +63,7 @@ struct brine_client_options {
 	const struct brine_client_interceptor
 	        *interceptors; /* called in order before, in reverse order after. Borrowed */
 	size_t interceptor_count;
+	size_t thread_stack_size; /* mode BACKGROUND: of the client's thread; 0: 256 KiB, see limits.h */
 	struct brine_limits limits;
 	brine_tap_fn *tap; /* sees every message, from the thread that moves it; must not use the client; NULL: none */
 	void *tap_user;
@@ -71,7 +72,7 @@ struct brine_client_options {
 #define BRINE_CLIENT_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
 		sizeof(struct brine_client_options), 30000, NULL, true, BRINE_CLIENT_BLOCKING, 0, 1024, 10000, 50,     \
-		        5000, 0, true, NULL, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                                    \
+		        5000, 0, true, NULL, 0, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                                 \
 	}
 
 /* The program of brine_client_open_command(). */

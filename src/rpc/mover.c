@@ -377,7 +377,8 @@ static void tell_mover(struct brine_client *client)
 {
 	if (client->options.mode == BRINE_CLIENT_BACKGROUND && !client->has_thread && !client->closing) {
 		brine_client_hold(client);
-		client->has_thread = brine_thread_start(&client->thread, background, client) == 0;
+		client->has_thread =
+		        brine_thread_start(&client->thread, client->options.thread_stack_size, background, client) == 0;
 		if (!client->has_thread)
 			brine_client_drop(client);
 	}

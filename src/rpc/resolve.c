@@ -4,12 +4,14 @@
 #include "net/fail.h"
 #include "net/poller.h"
 #include "net/socket.h"
+#include "rpc/thread.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+
+/* Modules of the system's resolver run on it, which nobody has measured. */
+#define STACK_SIZE (2 * BRINE_THREAD_STACK_SIZE)
 
 /* One lookup, held by the caller and by its thread; the last one releases it. It lives in memory of the default
  * allocator, because the thread may outlive the client and the allocator that the client was given. */
@@ -45,24 +47,6 @@ static void *look_up(void *argument)
 	return NULL;
 }
 
-/* Starts the thread, detached and with every signal blocked: the program's handlers run on the program's threads. */
-static int start_thread(struct brine_lookup *lookup)
-{
-	pthread_attr_t attributes;
-	int failure = pthread_attr_init(&attributes);
-	if (failure)
-		return failure;
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_t thread;
-	failure = pthread_create(&thread, &attributes, look_up, lookup);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return failure;
-}
-
 int brine_lookup_start(struct brine_lookup **ret_lookup, const struct brine_addr *addr, struct brine_error *error)
 {
 	struct brine_lookup *lookup = brine_alloc_zero(NULL, sizeof *lookup);
@@ -71,7 +55,7 @@ int brine_lookup_start(struct brine_lookup **ret_lookup, const struct brine_addr
 	lookup->addr = *addr;
 	atomic_init(&lookup->holders, 2);
 	lookup->done_fd = brine_bell_new();
-	int reason = lookup->done_fd < 0 ? errno : start_thread(lookup);
+	int reason = lookup->done_fd < 0 ? errno : brine_thread_start(NULL, STACK_SIZE, look_up, lookup);
 	if (reason) {
 		brine_socket_close(lookup->done_fd);
 		brine_release(NULL, lookup, sizeof *lookup);

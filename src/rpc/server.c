@@ -65,7 +65,7 @@ static int run_lanes(struct brine_server *server, struct brine_error *error)
 	server->lanes[0]->thread = pthread_self();
 	while (started < server->options.loops && failure == 0) {
 		struct brine_lane *lane = server->lanes[started];
-		failure = brine_thread_start(&lane->thread, run_lane, lane);
+		failure = brine_thread_start(&lane->thread, server->options.thread_stack_size, run_lane, lane);
 		started += failure == 0;
 	}
 	if (failure)
@@ -179,7 +179,7 @@ int brine_server_new(struct brine_server **ret_server, const struct brine_server
 		return BRINE_ERR_NOMEM;
 	server->options = *options;
 	brine_log_init(&server->log, options->log, options->log_user);
-	brine_workers_init(&server->workers, options->workers, options->worker_queue_max, options->allocator);
+	brine_workers_init(&server->workers, options);
 	int status = equip(server, options->name);
 	if (status < 0) {
 		brine_server_free(server);

@@ -2,11 +2,15 @@
 #ifndef BRINE_RPC_THREAD_H
 #define BRINE_RPC_THREAD_H
 
+#include <brine/limits.h>
+
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Starts a thread with every signal blocked: the program's handlers run on the program's threads. 0 or an errno. */
-int brine_thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argument);
+/* Starts a thread with every signal blocked: the program's handlers run on the program's threads. ret_thread NULL: it
+ * is detached. stack_size: an option of that meaning (limits.h), 0: the default. The process's own default may be 8
+ * MiB, which counts against memory limits, or 128 KiB. 0 or an errno. */
+int brine_thread_start(pthread_t *ret_thread, size_t stack_size, void *(*run)(void *argument), void *argument);
 
 /* Marks the calling thread as one that runs a loop, on which nothing may wait, or no longer. It is the one thing that
  * is kept per thread: a client in a handler has no other way to know on whose thread it was called. */

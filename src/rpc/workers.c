@@ -8,12 +8,12 @@
 
 #include <time.h>
 
-void brine_workers_init(struct brine_workers *workers, uint32_t most, uint32_t queue_max,
-                        const struct brine_allocator *allocator)
+void brine_workers_init(struct brine_workers *workers, const struct brine_server_options *options)
 {
-	*workers = (struct brine_workers){.most = most,
-	                                  .queue_max = queue_max,
-	                                  .allocator = allocator,
+	*workers = (struct brine_workers){.most = options->workers,
+	                                  .queue_max = options->worker_queue_max,
+	                                  .stack_size = options->thread_stack_size,
+	                                  .allocator = options->allocator,
 	                                  .lock = PTHREAD_MUTEX_INITIALIZER,
 	                                  .wanted = PTHREAD_COND_INITIALIZER};
 	/* The time to wait for is told on the clock that everything here goes by. */
@@ -67,7 +67,7 @@ static int start_worker(struct brine_workers *workers)
 		workers->threads = brine_alloc_zero(workers->allocator, threads_size(workers));
 	if (!workers->threads)
 		return BRINE_ERR_NOMEM;
-	if (brine_thread_start(&workers->threads[workers->started], run_worker, workers) != 0)
+	if (brine_thread_start(&workers->threads[workers->started], workers->stack_size, run_worker, workers) != 0)
 		return BRINE_ERR_SYSTEM;
 	workers->started++;
 	workers->idle++;

@@ -3,7 +3,7 @@
 #ifndef BRINE_RPC_WORKERS_H
 #define BRINE_RPC_WORKERS_H
 
-#include <brine/allocator.h>
+#include <brine/server.h>
 
 #include <pthread.h>
 
@@ -16,6 +16,7 @@ enum {
 struct brine_workers {
 	uint32_t most;      /* threads that do not wait for a peer */
 	uint32_t queue_max; /* jobs that wait beyond those a free thread is there for */
+	size_t stack_size;  /* as the option */
 	const struct brine_allocator *allocator;
 	pthread_t *threads; /* NULL until the first job; those started */
 	pthread_mutex_t lock;
@@ -30,8 +31,7 @@ struct brine_workers {
 	bool stopping;
 };
 
-void brine_workers_init(struct brine_workers *workers, uint32_t most, uint32_t queue_max,
-                        const struct brine_allocator *allocator);
+void brine_workers_init(struct brine_workers *workers, const struct brine_server_options *options);
 
 /* Lets a worker handle the request. Errors, it will then not be touched: BRINE_ERR_OVERLOADED (too many wait), SYSTEM
  * (there is no thread and none could be started), NOMEM. */

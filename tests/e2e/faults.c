@@ -1,4 +1,5 @@
 #include "faults.h"
+#include "stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -348,13 +349,12 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 	return __real_getaddrinfo(node, service, hints, ret_list);
 }
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
 	if (fails(FAULT_pthread_create))
 		return faults.system_errno;
-	return __real_pthread_create(thread, attributes, run, argument);
+	return stacks_create(thread, attributes, run, argument);
 }
 
 /* Variadic with one integer or pointer at most, which is passed on as a word. */

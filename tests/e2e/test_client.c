@@ -56,7 +56,7 @@ static int finish_add(struct brine_call *call, int64_t *sum)
 static void in_any_order(void **state, enum over kind, int mode)
 {
 	struct host host;
-	struct brine_call calls[MANY];
+	static struct brine_call calls[MANY];
 	uint64_t seed = 7;
 	host_start(&host, state, kind, NULL);
 	struct brine_client *client = client_in_mode(host.address, mode);
@@ -103,7 +103,7 @@ static void limits_over(void **state, enum over kind)
 	struct host host;
 	struct brine_server_options server = BRINE_SERVER_OPTIONS_INIT;
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-	struct brine_call calls[MANY];
+	static struct brine_call calls[MANY];
 	server.limits.calls_max = 4;
 	host_start(&host, state, kind, &server);
 	for (int own = 0; own < 2; own++) {
@@ -534,7 +534,8 @@ DEFINE_BOTH(callbacks)
 static void completions_over(void **state, enum over kind)
 {
 	struct host host;
-	struct brine_call calls[MANY], *call;
+	static struct brine_call calls[MANY];
+	struct brine_call *call;
 	bool seen[MANY] = {false};
 	int64_t sum;
 	host_start(&host, state, kind, NULL);
@@ -590,7 +591,7 @@ static void on_loop_done(struct brine_call *call, void *user)
 static void loop_over(void **state, enum over kind)
 {
 	struct host host;
-	struct brine_call calls[MANY];
+	static struct brine_call calls[MANY];
 	atomic_int total = 0;
 	char address[ADDRESS_SIZE];
 	host_start(&host, state, kind, NULL);

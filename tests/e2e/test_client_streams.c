@@ -19,7 +19,6 @@ struct peer {
 	bool upload_ended, cancelled;
 	atomic_int items_sent, items_taken, cancels;
 	int reset_at; /* close the connection after so many items; 0: never */
-	uint8_t input[BRINE_LINK_INPUT_SIZE];
 };
 
 static int64_t read_int(struct brine_bytes bytes)
@@ -124,6 +123,7 @@ static void *peer_run(void *argument)
 	struct peer *peer = argument;
 	struct brine_event event;
 	bool closed = false;
+	static uint8_t input[BRINE_LINK_INPUT_SIZE]; /* one peer at a time */
 	while (!closed) {
 		unsigned ready = brine_link_wants(&peer->link);
 		uint64_t due_ms = brine_conn_deadline(peer->link.conn);
@@ -132,7 +132,7 @@ static void *peer_run(void *argument)
 		else if (!peer->link.dead)
 			brine_link_fail(&peer->link, 0, brine_clock_ms());
 		uint64_t now_ms = brine_clock_ms();
-		brine_link_read(&peer->link, peer->input, now_ms);
+		brine_link_read(&peer->link, input, now_ms);
 		brine_conn_tick(peer->link.conn, now_ms);
 		while (brine_conn_next(peer->link.conn, &event, now_ms) > 0) {
 			closed |= event.type == BRINE_EVENT_CLOSED;
@@ -141,7 +141,7 @@ static void *peer_run(void *argument)
 		peer_work(peer);
 		if (peer->reset_at && atomic_load(&peer->items_sent) >= peer->reset_at)
 			break;
-		brine_link_write(&peer->link, peer->input, now_ms);
+		brine_link_write(&peer->link, input, now_ms);
 	}
 	brine_link_done(&peer->link);
 	return NULL;
