@@ -63,7 +63,7 @@ struct brine_client_options {
 	const struct brine_client_interceptor
 	        *interceptors; /* called in order before, in reverse order after. Borrowed */
 	size_t interceptor_count;
-	size_t thread_stack_size; /* mode BACKGROUND: of the client's thread; 0: 256 KiB, see limits.h */
+	size_t thread_stack_size; /* mode BACKGROUND: of the client's thread; 0: 1 MiB, see limits.h */
 	struct brine_limits limits;
 	brine_tap_fn *tap; /* sees every message, from the thread that moves it; must not use the client; NULL: none */
 	void *tap_user;

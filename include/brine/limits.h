@@ -34,7 +34,7 @@ struct brine_limits {
 /* The stack of a thread that the library starts, for the program's handlers and callbacks as for the library itself,
  * which needs less than 24 KiB of it. What the system takes of a stack (thread-local variables, signals) comes on top.
  * Options called thread_stack_size choose another size: 0 is this one, less than the least counts as the least. */
-#define BRINE_THREAD_STACK_SIZE  ((size_t)256 << 10)
+#define BRINE_THREAD_STACK_SIZE  ((size_t)1 << 20)
 #define BRINE_THREAD_STACK_LEAST ((size_t)64 << 10)
 
 #endif

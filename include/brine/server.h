@@ -57,7 +57,7 @@ struct brine_server_options {
 	uint32_t loops;                    /* 1 to 4,096 threads; that of brine_server_run() is the first */
 	uint32_t workers;                  /* at most so many for methods marked blocking, started when needed */
 	uint32_t worker_queue_max;         /* such calls waiting for a worker; more are answered error 5 */
-	size_t thread_stack_size;          /* of workers and of loop threads but the first; 0: 256 KiB, see limits.h */
+	size_t thread_stack_size;          /* of workers and of loop threads but the first; 0: 1 MiB, see limits.h */
 	uint64_t connection_age_max_ms;    /* they are drained then, up to a tenth earlier by chance; 0: never */
 	brine_accept_fn *accept;           /* NULL: everybody */
 	void *accept_user;

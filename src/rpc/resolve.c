@@ -10,9 +10,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Modules of the system's resolver run on it, which nobody has measured. */
-#define STACK_SIZE (2 * BRINE_THREAD_STACK_SIZE)
-
 /* One lookup, held by the caller and by its thread; the last one releases it. It lives in memory of the default
  * allocator, because the thread may outlive the client and the allocator that the client was given. */
 struct brine_lookup {
@@ -55,7 +52,7 @@ int brine_lookup_start(struct brine_lookup **ret_lookup, const struct brine_addr
 	lookup->addr = *addr;
 	atomic_init(&lookup->holders, 2);
 	lookup->done_fd = brine_bell_new();
-	int reason = lookup->done_fd < 0 ? errno : brine_thread_start(NULL, STACK_SIZE, look_up, lookup);
+	int reason = lookup->done_fd < 0 ? errno : brine_thread_start(NULL, BRINE_THREAD_STACK_SIZE, look_up, lookup);
 	if (reason) {
 		brine_socket_close(lookup->done_fd);
 		brine_release(NULL, lookup, sizeof *lookup);

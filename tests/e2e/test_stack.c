@@ -223,11 +223,11 @@ static void options_choose_the_size(void **state)
 	size_t least = stacks_last_size();
 	serve_once(state, BRINE_THREAD_STACK_LEAST);
 	assert_int_equal(stacks_last_size(), least);
-	serve_once(state, (size_t)1 << 20);
+	serve_once(state, (size_t)4 << 20);
 	size_t big = stacks_last_size();
 	assert_true(usual >= BRINE_THREAD_STACK_SIZE && usual < 6 * BRINE_THREAD_STACK_SIZE);
 	assert_true(least >= BRINE_THREAD_STACK_LEAST && least < usual);
-	assert_true(big >= (size_t)1 << 20 && big > usual);
+	assert_true(big >= (size_t)4 << 20 && big > usual);
 }
 
 /* More than there is: as if there were no threads, but nothing wraps around. */
