@@ -1,6 +1,6 @@
 /* Proves: programs that speak plain MessagePack-RPC and have never heard of Brine are answered by typed methods, each
  * listener as its options say; ids come back as they came, and nothing unasked is ever sent. */
-#include "harness.h"
+#include "e2e/probe.h"
 #include "unit/pyrepr.h"
 
 #include "codec/scan.h"
@@ -356,7 +356,89 @@ static void methods_with_streams_say_so_over(void **state, enum over kind)
 }
 DEFINE_BOTH(methods_with_streams_say_so)
 
+/* Requests without end and answers that are never read, unknown methods included: the server stops reading at its mark
+ * and cuts the connection in the end; what it holds is bounded, and others are served. */
+static void never_reading_is_bounded_over(void **state, enum over kind)
+{
+	enum { MARK = 64 << 10, ROUNDS = 2000, HELD_MOST = 1 << 20 };
+	static const char round[] =
+	        "9400 01 a3616464 92 02 03 9400 02 a178 90 9400 03 b063616c632e43616c632f526566757365 91 07";
+	struct host host;
+	struct shared_allocator allocator;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct brine_buf burst = BRINE_BUF_INIT, got = BRINE_BUF_INIT;
+	struct probe probe;
+	shared_allocator_init(&allocator, 0, false);
+	options.allocator = &allocator.base;
+	options.limits.output_mark = MARK;
+	options.limits.stuck_output_ms = 150;
+	host_start(&host, state, kind, &options);
+	probe_begin(&probe, host.address);
+	for (int i = 0; i < ROUNDS; i++)
+		hex_append(&burst, round);
+	int fd = raw_connect(host.address);
+	/* Until the server takes no more, and has cut the connection. */
+	for (size_t at = 0; atomic_load(&host.log_lines) == 0;) {
+		ssize_t sent = send(fd, burst.data + burst.start + at, brine_buf_size(&burst) - at,
+		                    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent > 0)
+			at = (at + (size_t)sent) % brine_buf_size(&burst);
+		else
+			poll(NULL, 0, 1);
+	}
+	probe_end(&probe);
+	raw_read_to_end(fd, &got);
+	close(fd);
+	host_end(&host);
+	/* By our own patience, or the kernel's. */
+	assert_true(strstr(host.log, "took no output") || strstr(host.log, "the peer has vanished"));
+	host_free(&host);
+	brine_buf_done(&burst);
+	brine_buf_done(&got);
+	assert_in_range(allocator.fail.held_most, 1, HELD_MOST);
+	assert_int_equal(allocator.fail.held, 0);
+}
+DEFINE_BOTH(never_reading_is_bounded)
+
 /* ---- silence ---- */
+
+/* What became of a handler's call to its own caller, and of its notification. */
+struct asked {
+	int called, notified;
+};
+
+static int ask_the_caller(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct asked *asked = user;
+	struct brine_client *caller = brine_request_client(request);
+	(void)params;
+	asked->called = brine_client_call_raw(caller, NULL, "sum", BRINE_BYTES("\x90", 1));
+	asked->notified = brine_client_notify_raw(caller, NULL, "note", BRINE_BYTES("\x90", 1));
+	return 0;
+}
+
+/* A handler that calls its caller is refused where that is plain: it would hear what it did not ask for. */
+static void plain_callers_are_not_called_over(void **state, enum over kind)
+{
+	struct host host;
+	struct asked asked = {0, 0};
+	struct brine_buf got = BRINE_BUF_INIT;
+	host_prepare(&host, state, kind, NULL);
+	assert_int_equal(
+	        brine_server_serve_raw_as(host.server, "ask", BRINE_METHOD_BLOCKING, ask_the_caller, &asked, NULL), 0);
+	host_launch(&host);
+	int fd = raw_connect(host.address);
+	exchange(fd, "9400 01 a361736b 90", "[1, 1, None, None]");
+	shutdown(fd, SHUT_WR);
+	raw_read_to_end(fd, &got);
+	assert_int_equal(brine_buf_size(&got), 0);
+	brine_buf_done(&got);
+	close(fd);
+	host_stop(&host);
+	assert_int_equal(asked.called, BRINE_ERR_STATE);
+	assert_int_equal(asked.notified, BRINE_ERR_STATE);
+}
+DEFINE_BOTH(plain_callers_are_not_called)
 
 /* Nothing unasked: not on connecting, not beside an answer, not after a fault of the peer, not when the server ends. */
 static void nothing_unasked_is_sent_over(void **state, enum over kind)
@@ -396,6 +478,7 @@ int main(void)
 	        BOTH(ids_come_back_as_they_came),        BOTH(shapes_are_strict),
 	        BOTH(typed_methods_serve_plain_callers), BOTH(calls_over_the_limit_are_answered),
 	        BOTH(sizes_over_the_limit_end_it),       BOTH(methods_with_streams_say_so),
+	        BOTH(never_reading_is_bounded),          BOTH(plain_callers_are_not_called),
 	        BOTH(nothing_unasked_is_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
