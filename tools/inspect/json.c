@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "inspect/hex.h"
+#include "inspect/json_text.h"
 #include "inspect/json_value.h"
 #include "inspect/typed.h"
 #include "inspect/walk.h"
@@ -176,23 +177,6 @@ static void put_message(struct writer *writer)
 		put(writer, "mismatch", error_text(&writer->mismatch));
 }
 
-/* jansson writes DEL as it is; within ASCII it can only stand in a string, where it may be escaped. */
-static int add_json(const char *text, size_t size, void *user)
-{
-	struct inspect_line *line = user;
-	while (size) {
-		const char *del = memchr(text, 0x7f, size);
-		size_t part = del ? (size_t)(del - text) : size;
-		inspect_line_add(line, text, part);
-		if (del)
-			inspect_line_text(line, "\\u007f");
-		part += del != NULL;
-		text += part;
-		size -= part;
-	}
-	return line->status;
-}
-
 void inspect_json_record(struct inspect_line *line, const struct inspect_record *record,
                          const struct inspect_view *view, struct brine_arena *arena, bool *ret_mismatch)
 {
@@ -202,9 +186,10 @@ void inspect_json_record(struct inspect_line *line, const struct inspect_record 
 		put_undecoded(&writer);
 	else
 		put_message(&writer);
-	if (writer.failed || json_dump_callback(writer.object, add_json, line,
-	                                        JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17)) < 0)
+	if (writer.failed)
 		line->status = BRINE_ERR_NOMEM;
+	else
+		inspect_json_print(line, writer.object, false);
 	json_decref(writer.object);
 	if (ret_mismatch && writer.mismatch.code)
 		*ret_mismatch = true;

@@ -18,7 +18,7 @@
 static json_t *wrap(const char *name, json_t *value)
 {
 	json_t *object = json_object();
-	if (!object || json_object_set_new(object, name, value) < 0) {
+	if (json_object_set_new(object, name, value) < 0) { /* without an object too, value is released */
 		json_decref(object);
 		return NULL;
 	}

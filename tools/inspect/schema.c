@@ -29,8 +29,10 @@ struct set {
 	struct brine_arena tables;
 	struct made *made; /* ordered by address of from */
 	size_t made_count;
-	const struct brine_method **methods; /* ordered by name */
+	struct inspect_method *methods; /* ordered by wire name */
 	size_t method_count;
+	const struct brine_type **types;
+	size_t type_count;
 };
 
 struct inspect_schema {
@@ -236,9 +238,8 @@ static void fill_tables(struct set *set)
 
 static int compare_methods(const void *left, const void *right)
 {
-	const struct brine_method *a = *(const struct brine_method *const *)left;
-	const struct brine_method *b = *(const struct brine_method *const *)right;
-	return strcmp(a->name, b->name);
+	const struct inspect_method *a = left, *b = right;
+	return strcmp(a->method->name, b->method->name);
 }
 
 static void make_methods(struct set *set)
@@ -257,12 +258,25 @@ static void make_methods(struct set *set)
 				struct brine_method *method = &tables[set->method_count];
 				*method = (struct brine_method){from->wire_name, table_of(set, from->input),
 				                                table_of(set, from->output), from->flags, NULL};
-				set->methods[set->method_count++] = method;
+				set->methods[set->method_count++] = (struct inspect_method){
+				        method, file->services[j].decl.full_name, from->decl.name};
 			}
 		}
 	}
 	if (set->model.status == 0)
 		qsort(set->methods, set->method_count, sizeof *set->methods, compare_methods);
+}
+
+static void list_types(struct set *set)
+{
+	set->types = table_alloc(set, set->made_count, sizeof *set->types);
+	for (size_t i = 0; i < set->model.file_count && set->model.status == 0; i++) {
+		const struct schema_file *file = &set->model.files[i];
+		for (size_t j = 0; file->usable && j < file->message_count; j++) {
+			if (!file->messages[j]->is_entry)
+				set->types[set->type_count++] = table_of(set, file->messages[j]);
+		}
+	}
 }
 
 /* The same files as the schema compiler's passes want them. */
@@ -311,6 +325,8 @@ static int fill_set(struct set *set, struct brine_bytes request)
 		fill_tables(set);
 	if (model->status == 0)
 		make_methods(set);
+	if (model->status == 0)
+		list_types(set);
 	return model->status;
 }
 
@@ -355,14 +371,35 @@ const struct brine_method *inspect_schema_method(const struct inspect_schema *sc
 		size_t low = 0, high = set->method_count;
 		while (low < high) {
 			size_t middle = low + (high - low) / 2;
-			int order = compare_name(name, set->methods[middle]->name);
+			const struct brine_method *method = set->methods[middle].method;
+			int order = compare_name(name, method->name);
 			if (order == 0)
-				return set->methods[middle];
+				return method;
 			if (order < 0)
 				high = middle;
 			else
 				low = middle + 1;
 		}
+	}
+	return NULL;
+}
+
+const struct inspect_method *inspect_schema_method_at(const struct inspect_schema *schema, size_t index)
+{
+	for (const struct set *set = schema->sets; set; set = set->next) {
+		if (index < set->method_count)
+			return &set->methods[index];
+		index -= set->method_count;
+	}
+	return NULL;
+}
+
+const struct brine_type *inspect_schema_type_at(const struct inspect_schema *schema, size_t index)
+{
+	for (const struct set *set = schema->sets; set; set = set->next) {
+		if (index < set->type_count)
+			return set->types[index];
+		index -= set->type_count;
 	}
 	return NULL;
 }
