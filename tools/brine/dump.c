@@ -2,7 +2,6 @@
 #include "command.h"
 #include "dump_options.h"
 #include "inspect/json.h"
-#include "inspect/protoc.h"
 #include "inspect/text.h"
 
 #include <errno.h>
@@ -173,23 +172,6 @@ static int conclude(const struct dump *dump)
 	return EXIT_UNSOUND;
 }
 
-static int load_schemas(struct dump *dump)
-{
-	const struct dump_options *options = dump->options;
-	struct brine_error error = BRINE_ERROR_INIT;
-	if (options->schema_count == 0)
-		return 0;
-	dump->schema = inspect_schema_new(NULL);
-	if (!dump->schema)
-		return out_of_memory();
-	for (size_t i = 0; i < options->schema_count; i++) {
-		if (inspect_schema_load(dump->schema, options->schemas[i], options->import_dirs,
-		                        options->import_dir_count, &error) < 0)
-			return command_fail("dump", "%s", error.text);
-	}
-	return 0;
-}
-
 static int open_sources(struct dump *dump)
 {
 	const struct dump_options *options = dump->options;
@@ -228,7 +210,7 @@ static int run(int argc, char **argv)
 	dump.line.colour = wants_colour(&options);
 	dump.line.text_max = options.text_max;
 	dump.chunk = malloc(READ_SIZE);
-	status = dump.chunk ? load_schemas(&dump) : out_of_memory();
+	status = dump.chunk ? schema_option_load(&options.schema, &dump.schema) : out_of_memory();
 	inspect_session_init(&dump.session, &options.stream.limits, dump.schema, NULL);
 	if (!status)
 		status = open_sources(&dump);

@@ -71,14 +71,6 @@ static int bad_value(const char *option, const char *wanted)
 	                     brine_escape(shown, sizeof shown, optarg, strlen(optarg)));
 }
 
-static int add_path(const char **paths, size_t *count)
-{
-	if (*count == DUMP_PATHS_MOST)
-		return command_usage("dump", "more than %d schemas or import directories", DUMP_PATHS_MOST);
-	paths[(*count)++] = optarg;
-	return 0;
-}
-
 /* A number that may end in K, M or G. */
 static int read_size(const char *option, uint64_t least, uint64_t most, uint64_t *ret_size)
 {
@@ -120,8 +112,8 @@ static int read_option(struct dump_options *options, int id, const char *as_writ
 	char shown[128];
 	int rc;
 	switch (id) {
-	case OPTION_SCHEMA: return add_path(options->schemas, &options->schema_count);
-	case 'I': return add_path(options->import_dirs, &options->import_dir_count);
+	case OPTION_SCHEMA: return schema_option_add_file(&options->schema, optarg);
+	case 'I': return schema_option_add_import_dir(&options->schema, optarg);
 	case OPTION_JSON: options->json = true; return 0;
 	case OPTION_HEX: options->view.hex = true; return 0;
 	case OPTION_SHOW_SECRETS: options->view.show_secrets = true; return 0;
@@ -152,7 +144,11 @@ static int read_option(struct dump_options *options, int id, const char *as_writ
 int dump_options_read(struct dump_options *ret_options, int argc, char **argv)
 {
 	struct dump_options options = {
-	        .stream = {BRINE_WIRE_UNKNOWN, false, BRINE_LIMITS_INIT}, .text_max = TEXT_MAX, .colour = -1};
+	        .schema = {.command = "dump"},
+	        .stream = {BRINE_WIRE_UNKNOWN, false, BRINE_LIMITS_INIT},
+	        .text_max = TEXT_MAX,
+	        .colour = -1,
+	};
 	int id;
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, ":I:h", long_options, NULL)) != -1) {

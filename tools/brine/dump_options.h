@@ -3,13 +3,10 @@
 #define BRINE_DUMP_OPTIONS_H
 
 #include "inspect/session.h"
-
-enum { DUMP_PATHS_MOST = 32 };
+#include "schema_option.h"
 
 struct dump_options {
-	const char *schemas[DUMP_PATHS_MOST];
-	const char *import_dirs[DUMP_PATHS_MOST];
-	size_t schema_count, import_dir_count;
+	struct schema_option schema;
 	const char *files[2]; /* "-": standard input */
 	int file_count;
 	struct inspect_stream_options stream;
