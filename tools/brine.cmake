@@ -2,7 +2,7 @@
 file(GLOB sources CONFIGURE_DEPENDS brine/*.c)
 add_executable(brine_command ${sources})
 set_target_properties(brine_command PROPERTIES OUTPUT_NAME brine)
-target_link_libraries(brine_command PRIVATE brine_inspect brine_build)
+target_link_libraries(brine_command PRIVATE brine_inspect brine_rpc brine_build)
 install(TARGETS brine_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 # Its manual page, where scdoc is there to make it.

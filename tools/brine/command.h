@@ -4,10 +4,10 @@
 
 #include <brine/error.h>
 
-/* Exit statuses of every subcommand (brine(1)). */
+/* Exit statuses (brine(1)); a subcommand may have more. */
 enum {
 	EXIT_SOUND = 0,
-	EXIT_UNSOUND = 1,  /* the traffic was read and something in it is wrong */
+	EXIT_UNSOUND = 1,  /* dump: the traffic was read and something in it is wrong */
 	EXIT_FAILED = 2,   /* usage, files, memory: the answer is not known */
 	EXIT_CLOSED = 141, /* whoever read our output has closed it, as the shell reports SIGPIPE */
 };
@@ -20,6 +20,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct command call_command;
 extern const struct command dump_command;
 
 /* Prints "brine NAME: text" to standard error (usage: and where to find help); returns EXIT_FAILED. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&dump_command};
+static const struct command *const commands[] = {&call_command, &dump_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void BRINE_PRINTF(2, 0) say(const char *name, const char *format, va_list arguments)
@@ -62,14 +62,14 @@ static int unknown(const char *what, const char *name)
 
 static int print_help(void)
 {
-	printf("brine - look inside Brine and MessagePack-RPC traffic\n\n"
+	printf("brine - call Brine and MessagePack-RPC servers, look inside their traffic\n\n"
 	       "Usage: brine SUBCOMMAND [OPTION]... [ARGUMENT]...\n"
 	       "       brine --help | --version | help SUBCOMMAND\n\n"
 	       "Subcommands:\n");
 	for (int i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	printf("\nExit status: 0 all is well, 1 the traffic is not sound, 2 usage, files or\n"
-	       "memory, 141 the reader of the output has gone. brine(1) has the details.\n");
+	printf("\nExit status: 0 all is well, 2 usage, files or memory, 141 the reader of the\n"
+	       "output has gone; each subcommand has more. brine(1) has the details.\n");
 	return command_flush("");
 }
 
