@@ -16,6 +16,7 @@
 #include <brine/limits.h>
 #include <brine/pack.h>
 #include <brine/server.h>
+#include <brine/text.h>
 #include <brine/type.h>
 
 #endif

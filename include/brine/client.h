@@ -244,6 +244,15 @@ BRINE_API int brine_client_begin_raw(struct brine_client *client, struct brine_c
  * ended is cancelled first, an upload is ended. */
 BRINE_API int brine_call_finish(struct brine_call *call, void *response);
 
+/* Waits until all that was sent of the call is in the kernel: the end of the process does not lose it any more. Takes
+ * in what had come meanwhile, so a peer that has gone is noticed. 0; how the call ended; BRINE_ERR_WOULD_BLOCK on a
+ * loop and in callbacks, where something is left. */
+BRINE_API int brine_call_flush(struct brine_call *call);
+
+/* Waits until a call that was begun has ended, at most timeout_ms (BRINE_FOREVER: no end): 0, and brine_call_finish()
+ * does not wait; BRINE_ERR_DEADLINE: it runs on; WOULD_BLOCK, STATE (not begun). */
+BRINE_API int brine_call_wait(struct brine_call *call, uint64_t timeout_ms);
+
 /* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. */
 BRINE_API void brine_call_cancel(struct brine_call *call);
 

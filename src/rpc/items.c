@@ -263,3 +263,47 @@ int brine_call_end_upload(struct brine_call *call)
 	brine_client_unlock(client);
 	return status;
 }
+
+/* ---- waiting for what was sent ---- */
+
+static bool is_flushed(struct brine_client *client, const struct brine_call *call)
+{
+	const struct brine_client_link *node = call->link;
+	if (brine_call_is_over(client, call))
+		return true;
+	return node && (node->gone || brine_conn_pending(node->link.conn).size == 0);
+}
+
+int brine_call_flush(struct brine_call *call)
+{
+	struct brine_client *client = call->client;
+	int status = enter(call, BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
+	if (status < 0)
+		return status;
+	if (!client->moving && !client->has_thread)
+		brine_client_look(client);
+	if (!is_flushed(client, call))
+		status = brine_client_wait(client, call, is_flushed, true, BRINE_FOREVER);
+	if (status == 0 && brine_call_is_over(client, call))
+		status = call->status;
+	brine_client_push(client);
+	brine_client_call_back(client);
+	brine_client_unlock(client);
+	return status;
+}
+
+int brine_call_wait(struct brine_call *call, uint64_t timeout_ms)
+{
+	struct brine_client *client = call->client;
+	if (!client || brine_call_state_of(call) == BRINE_CALL_IDLE)
+		return BRINE_ERR_STATE;
+	int status = brine_client_check(client, NULL);
+	if (status < 0)
+		return status;
+	brine_client_lock(client);
+	brine_client_push(client);
+	status = brine_client_wait(client, call, brine_call_is_over, false, brine_deadline_after(timeout_ms));
+	brine_client_call_back(client);
+	brine_client_unlock(client);
+	return status;
+}

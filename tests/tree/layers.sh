@@ -3,7 +3,7 @@
 # in rpc, memory comes from the allocator seam; the top level holds what it may hold.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-layers=(base codec frame conn net rpc)
+layers=(base codec frame conn net rpc text)
 bad=0
 checked=0
 complain() { echo "$*"; bad=1; }
@@ -32,7 +32,8 @@ only() {
 }
 only 'sockets belong to src/net' '#include <(sys/socket|sys/un|netinet/|sys/epoll|poll|arpa/)' src/net/ src/rpc/resolve
 only 'clocks belong to src/net/clock.c' '\b(clock_gettime|gettimeofday|time)\(' src/net/clock
-only 'threads begin in src/rpc' '\bpthread_(create|mutex|cond)' src/rpc/ src/compiler/reserved
+only 'threads begin in src/rpc' '\bpthread_create' src/rpc/ src/compiler/reserved
+only 'locks belong to src/rpc and src/text' '\bpthread_(mutex|cond)' src/rpc/ src/text/ src/compiler/reserved
 only 'memory comes from the allocator seam' '\b(malloc|calloc|realloc|free|strdup|asprintf)\(' src/base/alloc.c
 only 'the library does not print or exit' '\b(printf|puts|fputs|perror|exit|abort)\(' 'src/none'
 

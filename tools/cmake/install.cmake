@@ -9,7 +9,8 @@ endif()
 install(TARGETS ${installed_targets} EXPORT brineTargets)
 install(EXPORT brineTargets NAMESPACE brine:: DESTINATION ${BRINE_INSTALL_CMAKE_DIR})
 install(DIRECTORY include/brine DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(FILES proto/brine/options.proto proto/brine/value.proto DESTINATION ${BRINE_INSTALL_PROTO_DIR}/brine)
+install(FILES proto/brine/options.proto proto/brine/value.proto proto/brine/text.proto
+  DESTINATION ${BRINE_INSTALL_PROTO_DIR}/brine)
 install(FILES proto/neovim.proto DESTINATION ${BRINE_INSTALL_PROTO_DIR})
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/brineConfig.cmake.in ${PROJECT_BINARY_DIR}/brineConfig.cmake

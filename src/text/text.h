@@ -1,0 +1,113 @@
+/* text/text.h - inside a conversation, and what its files share:
+ *
+ *   schema.c      the messages as tables
+ *   out.c, in.c   one direction each
+ *   connect.c     the side that connects; closing either
+ *   service.c     the side that is connected to, in the event form
+ *   listener.c    the same with a thread that serves and others that wait
+ *   file.c        FILEs; flusher.c: their flush interval
+ *   pump.c        between descriptors and conversations
+ *   redirect.c    the standard streams
+ *
+ * Each direction is one call and has one lock, which is held while it waits for the peer: so one thread at a time uses
+ * a call or request, as they ask for. Neither direction ever takes the lock of the other. */
+#ifndef BRINE_TEXT_TEXT_H
+#define BRINE_TEXT_TEXT_H
+
+#include <brine/text.h>
+
+#include "text/schema.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum {
+	TEXT_PIECE_SIZE_MAX = 64 * 1024, /* bytes of text in one frame */
+};
+
+/* Our text. */
+struct text_out {
+	pthread_mutex_t lock;
+	pthread_cond_t joined; /* the peer's Read came, or never will */
+	bool is_open;          /* such a direction there is, or may come */
+	bool has_ended;
+	int status;                       /* why nothing can be sent any more; 0: it can */
+	uint64_t pieces, size;            /* sent */
+	char stream[TEXT_STREAM_MAX + 1]; /* the one named last */
+	struct brine_call call;           /* connecting side: Write */
+	struct brine_request *request;    /* other side: Read; NULL: not there yet, or answered */
+};
+
+/* The peer's text. */
+struct text_in {
+	pthread_mutex_t lock;
+	pthread_cond_t joined; /* the peer's Write came, or never will */
+	bool is_open;
+	bool is_over;
+	int status; /* with is_over: 0 or why it was cut */
+	struct brine_text_end end;
+	uint64_t pieces, size; /* received */
+	char stream[TEXT_STREAM_MAX + 1];
+	struct brine_call call;        /* connecting side: Read */
+	struct brine_request *request; /* other side: Write */
+	struct brine_wire_piece held;  /* received, not handed out */
+	bool has_held;
+};
+
+struct brine_text {
+	atomic_uint holders; /* the program, FILEs, the service while calls run */
+	pid_t maker;         /* others are forked children */
+	uint64_t session;    /* 0: none */
+	char source[TEXT_SOURCE_MAX + 1];
+	struct brine_client *client; /* ours; NULL: we were connected to */
+	struct brine_peer peer;
+	struct text_out out;
+	struct text_in in;
+	/* Only where we were connected to: */
+	struct brine_text_service *service; /* NULL: closed, or we connected */
+	void *user;
+	unsigned calls;          /* of the peer that run; guarded by the service's lock */
+	bool is_kept;            /* the program closes it; likewise */
+	struct brine_text *next; /* waits to be accepted; likewise */
+};
+
+/* Whether this is a child of the process that made it: nothing may be done with it then but releasing its memory. */
+static inline bool brine_text_forked(const struct brine_text *text)
+{
+	return text->maker != getpid();
+}
+
+/* connect.c */
+
+/* A conversation with nothing in it, held once; NULL when out of memory. */
+struct brine_text *brine_text_new(uint64_t session, struct brine_str source);
+void brine_text_hold(struct brine_text *text);
+void brine_text_drop(struct brine_text *text);
+
+/* The name that peers and people get where the program gave none. */
+const char *brine_text_program(void);
+
+/* out.c */
+
+void brine_text_out_init(struct text_out *out);
+/* Gives up what runs. In a forked child: only memory. */
+void brine_text_out_close(struct text_out *out, bool forked);
+
+/* in.c */
+
+void brine_text_in_init(struct text_in *in);
+void brine_text_in_close(struct text_in *in, bool forked);
+
+/* Looks at a piece that came: 1: *ret_piece is to be handed out; 0: it was not text; BRINE_ERR_PROTO: *ret_why says
+ * what is wrong with it. */
+int brine_text_in_take(struct text_in *in, const struct brine_wire_piece *piece, struct brine_text_piece *ret_piece,
+                       const char **ret_why);
+
+/* Says that nothing more comes: 0 in order, or why it was cut. */
+void brine_text_in_finish(struct text_in *in, int status);
+
+/* What the peer is told of it. */
+struct brine_wire_receipt brine_text_in_receipt(const struct text_in *in);
+
+#endif
