@@ -35,7 +35,9 @@ enum brine_text_direction {
 	BRINE_TEXT_READ = 2,  /* the peer's */
 };
 
-/* When what is printed is sent. Whatever is chosen, fflush() sends now. */
+/* When what is printed is sent. Whatever is chosen, fflush() sends now, and so does reading: before a FILE waits for
+ * the peer, those that write to the same conversation are flushed. Two programs that ask and then wait never wait for
+ * each other because of a buffer. */
 enum brine_text_buffering {
 	BRINE_TEXT_LINE = 0, /* each line at its newline */
 	BRINE_TEXT_NONE,     /* each write of stdio: at best a call of printf() is one */

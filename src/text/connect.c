@@ -33,6 +33,7 @@ struct brine_text *brine_text_new(uint64_t session, struct brine_str source)
 	text->out.call = text->in.call = (struct brine_call)BRINE_CALL_INIT;
 	for (size_t i = 0; i < source.size && i < TEXT_SOURCE_MAX; i++)
 		text->source[i] = (char)(source.data[i] ? source.data[i] : '?');
+	pthread_mutex_init(&text->files_lock, NULL);
 	brine_text_out_init(&text->out);
 	brine_text_in_init(&text->in);
 	return text;
@@ -47,6 +48,7 @@ void brine_text_drop(struct brine_text *text)
 {
 	if (atomic_fetch_sub(&text->holders, 1) > 1)
 		return;
+	pthread_mutex_destroy(&text->files_lock);
 	pthread_cond_destroy(&text->out.joined);
 	pthread_mutex_destroy(&text->out.lock);
 	pthread_cond_destroy(&text->in.joined);

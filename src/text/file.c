@@ -11,6 +11,8 @@
  *   the end of the text is not said.
  * - fork() gives the child a copy of the buffer, which the child's end flushes: such writes fail, or the text would be
  *   sent twice.
+ * - Two programs that ask each other and then wait for the answer wait for ever where the questions sit in buffers. So
+ *   whoever waits for the peer sends first what its FILEs of the same conversation hold, as stdio does for terminals.
  * - "r+" needs fflush() or fseek() between reading and writing, and has one lock for both, so that nobody can print
  *   while somebody waits for a line. There is none. */
 #include "text/flusher.h"
@@ -19,9 +21,12 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 struct text_file {
+	struct text_file *next, **at; /* in text->writers, guarded by its files_lock */
+	FILE *file;
 	struct brine_text *text; /* held */
 	bool owns_text;          /* fclose() ends it */
 	bool writes;
@@ -64,12 +69,32 @@ static ssize_t write_text(void *cookie, const char *data, size_t size)
 	return 0;
 }
 
+/* Sends what is in the FILEs of a conversation. One whose lock is taken is left alone: whoever has it is printing, or
+ * inside fclose(), which waits for the lock that is held here. */
+static void flush_writers(struct brine_text *text)
+{
+	if (brine_text_forked(text))
+		return;
+	pthread_mutex_lock(&text->files_lock);
+	for (struct text_file *file = text->writers; file; file = file->next) {
+		if (ftrylockfile(file->file) != 0)
+			continue;
+		/* Errors stay in the FILE, for the program to find. */
+		if (__fpending(file->file) > 0)
+			(void)fflush_unlocked(file->file);
+		funlockfile(file->file);
+	}
+	pthread_mutex_unlock(&text->files_lock);
+}
+
 /* Gives what is there: stdio does not wait until its buffer is full. */
 static ssize_t read_text(void *cookie, char *data, size_t size)
 {
 	struct text_file *file = cookie;
 	struct brine_text_piece piece;
 	int status = 1;
+	if (file->rest.size == 0)
+		flush_writers(file->text);
 	while (file->rest.size == 0 && (status = brine_text_receive(file->text, &piece)) > 0)
 		file->rest = piece.data;
 	if (status <= 0) {
@@ -83,6 +108,30 @@ static ssize_t read_text(void *cookie, char *data, size_t size)
 	return (ssize_t)some;
 }
 
+static void add_writer(struct text_file *file)
+{
+	struct brine_text *text = file->text;
+	pthread_mutex_lock(&text->files_lock);
+	file->next = text->writers;
+	file->at = &text->writers;
+	if (file->next)
+		file->next->at = &file->next;
+	text->writers = file;
+	pthread_mutex_unlock(&text->files_lock);
+}
+
+static void remove_writer(struct text_file *file)
+{
+	struct brine_text *text = file->text;
+	if (!file->at || brine_text_forked(text))
+		return;
+	pthread_mutex_lock(&text->files_lock);
+	*file->at = file->next;
+	if (file->next)
+		file->next->at = file->at;
+	pthread_mutex_unlock(&text->files_lock);
+}
+
 /* The buffer is stdio's until fclose() has returned, which is after this: it flushes before and only forgets it after.
  */
 static int close_text(void *cookie)
@@ -90,6 +139,7 @@ static int close_text(void *cookie)
 	struct text_file *file = cookie;
 	int status = 0;
 	brine_text_flusher_stop(file->flusher);
+	remove_writer(file);
 	if (file->owns_text && file->writes)
 		status = brine_text_end(file->text, 0, 0, file->end_timeout_ms);
 	if (file->owns_text)
@@ -174,6 +224,9 @@ static int make_file(FILE **ret_file, struct brine_text *text, bool writes, cons
 		return brine_fail(error, status, 0, "cannot make a FILE: %s", brine_error_text(status));
 	}
 	file->owns_text = owns_text;
+	file->file = stream;
+	if (writes)
+		add_writer(file);
 	*ret_file = stream;
 	return 0;
 }

@@ -26,6 +26,8 @@ enum {
 	TEXT_PIECE_SIZE_MAX = 64 * 1024, /* bytes of text in one frame */
 };
 
+struct text_file;
+
 /* Our text. */
 struct text_out {
 	pthread_mutex_t lock;
@@ -62,6 +64,8 @@ struct brine_text {
 	char source[TEXT_SOURCE_MAX + 1];
 	struct brine_client *client; /* ours; NULL: we were connected to */
 	struct brine_peer peer;
+	pthread_mutex_t files_lock;
+	struct text_file *writers; /* FILEs that send; guarded by files_lock */
 	struct text_out out;
 	struct text_in in;
 	/* Only where we were connected to: */

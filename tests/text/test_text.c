@@ -150,6 +150,44 @@ static void both_directions_and_two_streams(void **state)
 	both_stop(&both);
 }
 
+/* Asks into a full buffer, and waits for the answer. */
+static void *ask(struct helper *helper)
+{
+	struct brine_text_options options = BRINE_TEXT_OPTIONS_INIT;
+	FILE *out, *in;
+	char line[64] = "";
+	options.buffering = BRINE_TEXT_FULL;
+	helper->status = brine_text_file(&out, helper->text, "w", NULL, &options, NULL);
+	if (helper->status == 0)
+		helper->status = brine_text_file(&in, helper->text, "r", NULL, &options, NULL);
+	if (helper->status < 0)
+		return NULL;
+	for (int i = 0; i < 10; i++) {
+		fprintf(out, "question %d?\n", i);
+		helper->number += fgets(line, sizeof line, in) && line[0] == 'q';
+	}
+	fclose(out);
+	fclose(in);
+	return NULL;
+}
+
+static void two_that_ask_do_not_wait_for_each_other(void **state)
+{
+	struct both both;
+	both_start(&both, state);
+	struct helper one = {.run = ask, .text = both_connect(&both, BRINE_TEXT_WRITE | BRINE_TEXT_READ)};
+	struct helper other = {.run = ask, .text = both_accept(&both)};
+	helper_begin(&one);
+	helper_begin(&other);
+	helper_end(&one);
+	helper_end(&other);
+	assert_int_equal(one.number, 10);
+	assert_int_equal(other.number, 10);
+	brine_text_close(one.text);
+	brine_text_close(other.text);
+	both_stop(&both);
+}
+
 /* ---- any bytes ---- */
 
 enum { BIG = 64 << 20 };
@@ -466,6 +504,7 @@ int main(void)
 	        e2e_test(an_interval_leaves_nothing_waiting),
 	        e2e_test(a_stream_is_read_by_line),
 	        e2e_test(both_directions_and_two_streams),
+	        e2e_test(two_that_ask_do_not_wait_for_each_other),
 	        e2e_test(a_line_of_64_MiB_of_any_bytes),
 	        e2e_test(lines_of_threads_stay_whole),
 	        e2e_test(a_stopped_reader_stops_the_writer),
