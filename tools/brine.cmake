@@ -2,7 +2,8 @@
 file(GLOB sources CONFIGURE_DEPENDS brine/*.c)
 add_executable(brine_command ${sources})
 set_target_properties(brine_command PROPERTIES OUTPUT_NAME brine)
-target_link_libraries(brine_command PRIVATE brine_inspect brine_rpc brine_build)
+target_link_libraries(brine_command PRIVATE brine_inspect brine_internal brine_build)
+target_include_directories(brine_command PRIVATE ${PROJECT_SOURCE_DIR}/src)
 install(TARGETS brine_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 # Its manual page, where scdoc is there to make it.

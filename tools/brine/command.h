@@ -7,8 +7,11 @@
 /* Exit statuses (brine(1)); a subcommand may have more. */
 enum {
 	EXIT_SOUND = 0,
-	EXIT_UNSOUND = 1,  /* dump: the traffic was read and something in it is wrong */
-	EXIT_FAILED = 2,   /* usage, files, memory: the answer is not known */
+	EXIT_UNSOUND = 1,      /* dump: the traffic was read and something in it is wrong */
+	EXIT_FAILED = 2,       /* usage, files, memory: the answer is not known */
+	EXIT_RUN_FAILED = 125, /* run: itself, as the smaller numbers are the program's */
+	EXIT_CANNOT_RUN = 126,
+	EXIT_NO_PROGRAM = 127,
 	EXIT_CLOSED = 141, /* whoever read our output has closed it, as the shell reports SIGPIPE */
 };
 
@@ -20,8 +23,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command call_command;
-extern const struct command dump_command;
+extern const struct command call_command, dump_command, listen_command, run_command;
 
 /* Prints "brine NAME: text" to standard error (usage: and where to find help); returns EXIT_FAILED. */
 int command_fail(const char *name, const char *format, ...) BRINE_PRINTF(2, 3);

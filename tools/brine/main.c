@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&call_command, &dump_command};
+static const struct command *const commands[] = {&call_command, &dump_command, &listen_command, &run_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void BRINE_PRINTF(2, 0) say(const char *name, const char *format, va_list arguments)
@@ -62,7 +62,8 @@ static int unknown(const char *what, const char *name)
 
 static int print_help(void)
 {
-	printf("brine - call Brine and MessagePack-RPC servers, look inside their traffic\n\n"
+	printf("brine - call Brine and MessagePack-RPC servers, look inside their traffic,\n"
+	       "carry text as it is printed\n\n"
 	       "Usage: brine SUBCOMMAND [OPTION]... [ARGUMENT]...\n"
 	       "       brine --help | --version | help SUBCOMMAND\n\n"
 	       "Subcommands:\n");

@@ -1,0 +1,149 @@
+#include "keyboard.h"
+
+#include "command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void wake(const struct keyboard *keyboard)
+{
+	/* A full pipe wakes as well. */
+	(void)!write(keyboard->bell[1], "", 1);
+}
+
+/* Closes those at the front that have ended, and tells those that come too late for any input. The lock is held; the
+ * one at the front, NULL: there is none. */
+static struct reader *front(struct keyboard *keyboard)
+{
+	struct reader *reader;
+	while ((reader = keyboard->first) && (reader->has_ended || keyboard->stops)) {
+		keyboard->first = reader->next;
+		if (!keyboard->first)
+			keyboard->last = &keyboard->first;
+		pthread_mutex_unlock(&keyboard->lock);
+		brine_text_close(reader->text);
+		free(reader);
+		pthread_mutex_lock(&keyboard->lock);
+	}
+	return reader;
+}
+
+/* Waits for keys (with a reader to give them to) or the bell. Bytes read; 0: none; -1: the end of input. */
+static ssize_t await_input(struct keyboard *keyboard, bool wanted, char *bytes, size_t capacity)
+{
+	struct pollfd polled[] = {{.fd = keyboard->bell[0], .events = POLLIN},
+	                          {.fd = wanted ? STDIN_FILENO : -1, .events = POLLIN}};
+	if (poll(polled, 2, -1) < 0)
+		return 0;
+	if (polled[0].revents)
+		(void)!read(keyboard->bell[0], bytes, capacity);
+	if (!polled[1].revents)
+		return 0;
+	ssize_t got = read(STDIN_FILENO, bytes, capacity);
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	return got > 0 ? got : -1;
+}
+
+/* Gives input to the reader, which only this thread closes. */
+static void give(struct keyboard *keyboard, struct brine_text *text, const char *bytes, ssize_t size)
+{
+	if (size < 0) {
+		pthread_mutex_lock(&keyboard->lock);
+		keyboard->at_end = true;
+		pthread_mutex_unlock(&keyboard->lock);
+		(void)brine_text_end(text, 0, 0, 0);
+	} else if (size > 0) {
+		/* A reader that has gone shows as ended soon. */
+		(void)brine_text_send(text, "stdin", bytes, (size_t)size);
+	}
+}
+
+static void *run(void *argument)
+{
+	struct keyboard *keyboard = argument;
+	char bytes[4096];
+	pthread_mutex_lock(&keyboard->lock);
+	for (;;) {
+		const struct reader *reader = front(keyboard);
+		bool at_end = keyboard->at_end;
+		if (keyboard->stops)
+			break;
+		pthread_mutex_unlock(&keyboard->lock);
+		if (reader && at_end)
+			(void)brine_text_end(reader->text, 0, 0, 0);
+		ssize_t size = await_input(keyboard, reader && !at_end, bytes, sizeof bytes);
+		if (reader)
+			give(keyboard, reader->text, bytes, size);
+		pthread_mutex_lock(&keyboard->lock);
+	}
+	pthread_mutex_unlock(&keyboard->lock);
+	return NULL;
+}
+
+int keyboard_start(struct keyboard *keyboard)
+{
+	*keyboard = (struct keyboard){.bell = {-1, -1}};
+	keyboard->last = &keyboard->first;
+	pthread_mutex_init(&keyboard->lock, NULL);
+	if (pipe2(keyboard->bell, O_CLOEXEC | O_NONBLOCK) < 0)
+		return command_fail("listen", "no pipe: %s", strerror(errno));
+	int failure = pthread_create(&keyboard->thread, NULL, run, keyboard);
+	keyboard->has_thread = failure == 0;
+	return failure == 0 ? 0 : command_fail("listen", "no thread: %s", strerror(failure));
+}
+
+void keyboard_add(struct keyboard *keyboard, struct brine_text *text)
+{
+	struct reader *reader = calloc(1, sizeof *reader);
+	if (!reader)
+		abort();
+	reader->text = text;
+	pthread_mutex_lock(&keyboard->lock);
+	*keyboard->last = reader;
+	keyboard->last = &reader->next;
+	pthread_mutex_unlock(&keyboard->lock);
+	wake(keyboard);
+}
+
+void keyboard_ended(struct keyboard *keyboard, const struct brine_text *text)
+{
+	pthread_mutex_lock(&keyboard->lock);
+	for (struct reader *reader = keyboard->first; reader; reader = reader->next)
+		if (reader->text == text)
+			reader->has_ended = true;
+	pthread_mutex_unlock(&keyboard->lock);
+	wake(keyboard);
+}
+
+bool keyboard_signal(struct keyboard *keyboard, int signal)
+{
+	pthread_mutex_lock(&keyboard->lock);
+	const struct reader *reader = keyboard->first;
+	bool has_reader = reader && !reader->has_ended;
+	/* Closing it needs the lock, so it is there until this is done; a send waits for no more than room. */
+	bool passed = has_reader && brine_text_signal(reader->text, signal) == 0;
+	pthread_mutex_unlock(&keyboard->lock);
+	return passed;
+}
+
+void keyboard_stop(struct keyboard *keyboard)
+{
+	if (!keyboard->has_thread)
+		return;
+	pthread_mutex_lock(&keyboard->lock);
+	keyboard->stops = true;
+	pthread_mutex_unlock(&keyboard->lock);
+	wake(keyboard);
+	pthread_join(keyboard->thread, NULL);
+	pthread_mutex_lock(&keyboard->lock);
+	(void)front(keyboard);
+	pthread_mutex_unlock(&keyboard->lock);
+	close(keyboard->bell[0]);
+	close(keyboard->bell[1]);
+	pthread_mutex_destroy(&keyboard->lock);
+}

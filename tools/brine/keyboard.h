@@ -1,0 +1,42 @@
+/* brine/keyboard.h - standard input of brine listen, which goes to one source after the other: a thread of its own, as
+ * a program that does not read makes it wait. */
+#ifndef BRINE_KEYBOARD_H
+#define BRINE_KEYBOARD_H
+
+#include <brine/text.h>
+
+#include <pthread.h>
+
+/* A source that reads. */
+struct reader {
+	struct reader *next;
+	struct brine_text *text;
+	bool has_ended; /* the source has: the conversation can be closed */
+};
+
+struct keyboard {
+	pthread_t thread;
+	bool has_thread;
+	int bell[2]; /* a pipe that wakes it */
+	pthread_mutex_t lock;
+	/* Guarded by the lock: */
+	struct reader *first, **last; /* the first one has the keyboard */
+	bool at_end, stops;           /* standard input is; the program does */
+};
+
+/* Starts it. 0, or EXIT_FAILED having said why. */
+int keyboard_start(struct keyboard *keyboard);
+
+/* A source reads: on_reader of struct brine_text_handlers. It is closed here, once it has ended. */
+void keyboard_add(struct keyboard *keyboard, struct brine_text *text);
+
+/* A source has ended. */
+void keyboard_ended(struct keyboard *keyboard, const struct brine_text *text);
+
+/* Passes a signal to whoever has the keyboard; false: nobody has. */
+bool keyboard_signal(struct keyboard *keyboard, int signal);
+
+/* Ends it and closes what is left. One that was not started is allowed. The server must not run any more. */
+void keyboard_stop(struct keyboard *keyboard);
+
+#endif
