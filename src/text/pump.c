@@ -139,6 +139,17 @@ int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size
 	return 0;
 }
 
+bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
+{
+	uint64_t until_ms = brine_clock_ms() + duration_ms;
+	while (!atomic_load(&pump->stops) && brine_clock_ms() < until_ms) {
+		struct brine_waits waits = {.count = 0};
+		brine_waits_add(&waits, pump->bell, BRINE_READABLE);
+		(void)brine_waits_poll(&waits, until_ms);
+	}
+	return atomic_load(&pump->stops);
+}
+
 /* ---- making and ending ---- */
 
 static int new_pump(struct text_pump **ret_pump, struct brine_text *text)

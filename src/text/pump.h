@@ -34,6 +34,9 @@ int brine_text_pump_in(struct text_pump **ret_pump, struct brine_text *text, con
  * (errno), or CANCELLED: the pump is to stop. */
 int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size_t size);
 
+/* For sinks: sleeps. True: the pump is to stop. */
+bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms);
+
 /* Lets an outward pump carry what is there already, and no more. */
 void brine_text_pump_drain(struct text_pump *pump);
 

@@ -81,6 +81,10 @@ static int open_pipe(int *ours, int *theirs, bool we_read)
 static int open_input(struct child *child, struct ends *ends, const struct run_options *options)
 {
 	int rc = 0;
+	if (options->no_input) {
+		ends->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return ends->input < 0 ? fail("/dev/null") : 0;
+	}
 	if (options->terminal == RUN_TERMINAL_ALL) {
 		child->has_terminal_input = true;
 		child->input = fcntl(child->output, F_DUPFD_CLOEXEC, 3);

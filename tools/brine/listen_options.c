@@ -119,8 +119,6 @@ int listen_options_read(struct listen_options *ret_options, int argc, char **arg
 			             ": say --anybody if they may");
 		options.addresses[options.address_count++] = argv[i];
 	}
-	if (options.raw && options.interactive)
-		return command_usage("listen", "--raw shows parts of lines too: leave out -i or --raw");
 	if (options.address_count == 0)
 		options.addresses[options.address_count++] = default_address;
 	*ret_options = options;

@@ -19,6 +19,8 @@ enum {
 	LINE_MOST = 1024, /* bytes of an unfinished line that are given to a terminal's reader at once */
 	END_OF_INPUT = 4, /* as child.c sets it */
 	LITERALLY = 22,
+	END_AGAIN_MS = 50,
+	END_AGAIN_MOST_MS = 1000,
 };
 
 struct run {
@@ -76,14 +78,22 @@ static int put_input(struct text_pump *pump, const struct brine_text_piece *piec
 	return status == BRINE_ERR_CANCELLED ? status : 0;
 }
 
+/* Says that nothing more comes. To a terminal that is said again and again, as every read from a pipe at its end says
+ * it: an "end" that comes while a program that edits lines itself changes the terminal's mode becomes a NUL, and is
+ * lost. */
 static void end_input(struct text_pump *pump, void *user)
 {
 	static const unsigned char ends[] = {END_OF_INPUT, END_OF_INPUT};
 	struct run *run = user;
+	size_t count = run->child.unended ? 2 : 1;
+	uint64_t pause_ms = END_AGAIN_MS;
 	if (run->child.input < 0)
 		return;
-	if (run->child.has_terminal_input)
-		(void)brine_text_pump_write(pump, run->child.input, ends, run->child.unended ? 2 : 1);
+	while (run->child.has_terminal_input && brine_text_pump_write(pump, run->child.input, ends, count) == 0 &&
+	       !brine_text_pump_rest(pump, pause_ms)) {
+		count = 1;
+		pause_ms = pause_ms < END_AGAIN_MOST_MS ? 2 * pause_ms : pause_ms;
+	}
 	close(run->child.input);
 	run->child.input = -1;
 }
@@ -128,14 +138,6 @@ static int start_pumps(struct run *run)
 	(void)kill(run->child.process, SIGKILL);
 	(void)command_fail("run", "%s", brine_error_text(status));
 	return EXIT_RUN_FAILED;
-}
-
-static void give_no_input(struct run *run)
-{
-	if (run->child.has_terminal_input)
-		(void)!write(run->child.input, &(char){END_OF_INPUT}, 1);
-	close(run->child.input);
-	run->child.input = -1;
 }
 
 /* What a terminal's user or a supervisor may send. They are blocked in all threads and taken by the main one. */
@@ -222,8 +224,6 @@ static int run_program(int argc, char **argv)
 		brine_text_close(run.text);
 		return rc;
 	}
-	if (run.options.no_input)
-		give_no_input(&run);
 	int wait_status = await_program(&run, &signals);
 	unblock_deadly_signals();
 	return end(&run, wait_status);
