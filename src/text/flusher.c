@@ -81,7 +81,7 @@ int brine_text_flusher_start(struct text_flusher **ret_flusher, FILE *file, uint
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&flusher->stopped, &attributes);
 	pthread_condattr_destroy(&attributes);
-	int failure = brine_thread_start(&flusher->thread, run, flusher);
+	int failure = brine_thread_start(&flusher->thread, 0, run, flusher);
 	if (failure) {
 		release(flusher);
 		errno = failure;

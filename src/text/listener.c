@@ -40,7 +40,7 @@ static int set_up(struct brine_text_listener *listener, const char *address, con
 	status = brine_server_listen(listener->server, address, error);
 	if (status < 0)
 		return status;
-	int failure = brine_thread_start(&listener->thread, run, listener);
+	int failure = brine_thread_start(&listener->thread, 0, run, listener);
 	listener->has_thread = failure == 0;
 	return failure == 0 ? 0 : brine_fail(error, BRINE_ERR_SYSTEM, 0, "no thread: %s", strerror(failure));
 }

@@ -179,7 +179,7 @@ static int new_pump(struct text_pump **ret_pump, struct brine_text *text)
 static int start(struct text_pump **ret_pump, struct text_pump *pump, void *(*run)(void *))
 {
 	atomic_fetch_add(&pump->holders, 1);
-	int failure = brine_thread_start(&pump->thread, run, pump);
+	int failure = brine_thread_start(&pump->thread, 0, run, pump);
 	if (failure) {
 		drop(pump);
 		drop(pump);
