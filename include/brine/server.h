@@ -216,9 +216,9 @@ BRINE_API int brine_request_reply(struct brine_request *request, const void *res
  * */
 
 /* Takes the next upload item, a struct of the method's request type: 1 and *ret_item, whose views live until the next
- * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST and what else ended the
- * call; STATE (no upload, or answered already); NOMEM; an item that does not fit its schema (the call was answered
- * error 1 then). */
+ * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST (items that had come
+ * are given first) and what else ended the call; STATE (no upload, or answered already); NOMEM; an item that does not
+ * fit its schema (the call was answered error 1 then). */
 BRINE_API int brine_request_next(struct brine_request *request, void *ret_item);
 /* The same, encoded: one value. */
 BRINE_API int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item);

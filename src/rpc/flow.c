@@ -263,8 +263,9 @@ int brine_request_next_raw(struct brine_request *request, struct brine_bytes *re
 	if (status < 0)
 		return status;
 	give_back(request);
+	/* A call that was given up wants no more work; what came before its connection was lost is still wanted. */
 	status = ended(request);
-	if (status == 0)
+	if (status == 0 || status == BRINE_ERR_LOST)
 		status = brine_buf_size(&request->flow->batch) ? 1 : fetch(request);
 	if (status != 1)
 		return status;

@@ -386,8 +386,11 @@ class Commands(unittest.TestCase):
             before = peak(listener.process)
             progress = f"{self.folder}/progress"
             process, children = self.sources(listener, 100, 1000, 10, progress, 57)
-            while struct.unpack("100Q", self.read(progress)[:800])[57] < 500 * 10:
-                time.sleep(0.005)
+            half = sum(len(f"s57 {line} {'x' * 10}\n") for line in range(500))
+            until = time.monotonic() + PATIENCE
+            while struct.unpack("100Q", self.read(progress)[:800])[57] < half:
+                self.assertLess(time.monotonic(), until)
+                time.sleep(0.001)
             listener.process.send_signal(signal.SIGSTOP)
             os.kill(children[57], signal.SIGKILL)
             time.sleep(1)

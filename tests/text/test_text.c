@@ -409,6 +409,39 @@ static void a_cut_is_told_from_an_end(void **state)
 	both_stop(&both);
 }
 
+/* What had come before the end of a process is there, also for a reader that was busy. */
+static void nothing_that_came_is_lost_with_its_writer(void **state)
+{
+	enum { BEFORE = 12 };
+	struct both both;
+	struct brine_text_piece piece;
+	int status;
+	both_start(&both, state);
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0) {
+		FILE *file;
+		if (brine_text_open(&file, both.address, "w", NULL, NULL) < 0)
+			_exit(1);
+		for (int i = 0; i < BEFORE; i++)
+			fprintf(file, "line %d\n", i);
+		_exit(0);
+	}
+	struct brine_text *text = both_accept(&both);
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	usleep(200000); /* the server has seen the end by then */
+	for (int i = 0; i < BEFORE; i++) {
+		char line[32];
+		snprintf(line, sizeof line, "line %d\n", i);
+		expect_piece(text, line);
+	}
+	assert_true(brine_text_receive(text, &piece) < 0);
+	assert_true(brine_text_ending(text)->cut);
+	brine_text_close(text);
+	both_stop(&both);
+}
+
 static void a_forked_child_sends_nothing(void **state)
 {
 	struct both both;
@@ -512,6 +545,7 @@ int main(void)
 	        e2e_test(nobody_listens),
 	        e2e_test(closing_tells_what_was_not_taken),
 	        e2e_test(a_cut_is_told_from_an_end),
+	        e2e_test(nothing_that_came_is_lost_with_its_writer),
 	        e2e_test(a_forked_child_sends_nothing),
 	        e2e_test(pieces_by_hand_and_a_gap),
 	};
