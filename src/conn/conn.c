@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 
 enum {
-	TURN_MESSAGES = 256, /* messages without an event that one call of next handles */
+	TURN_MESSAGES = 32, /* messages without an event that one call of next handles */
 	MESSAGE_SIZE_LEAST = 1024,
 	DEPTH_LEAST = 4,
 	OPTIONS_COUNT_MOST = 256,

@@ -22,6 +22,8 @@ struct brine_lane {
 	struct brine_session *sessions;
 	struct brine_session *touched;      /* those with something to do before the loop waits again, in order */
 	struct brine_session *touched_last; /* while there is one */
+	uint32_t round_busy, round_events;  /* sessions that had events in this round of turns, and how many */
+	uint32_t round_share;               /* the most of them in one turn */
 	void *input;                        /* BRINE_LINK_INPUT_SIZE bytes for reading */
 	uint64_t random;                    /* state of a generator, for jitter */
 	int stops_seen;

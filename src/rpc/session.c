@@ -13,8 +13,9 @@
 #include <stdio.h>
 
 enum {
-	EVENTS_PER_TURN = 64, /* so that one busy peer cannot starve the others */
-	AGE_JITTER = 10,      /* a tenth */
+	EVENTS_LEAST = 2, /* in a turn */
+	EVENTS_MOST = 64, /* so that one busy peer cannot starve the others */
+	AGE_JITTER = 10,  /* a tenth */
 };
 
 void brine_session_touch(struct brine_session *session)
@@ -62,7 +63,9 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 {
 	struct brine_event event;
 	session->behind = false;
-	for (int count = 0; brine_caller_next(session, &event, now_ms) > 0; count++) {
+	for (uint32_t count = 1; brine_caller_next(session, &event, now_ms) > 0; count++) {
+		session->lane->round_busy += count == 1;
+		session->lane->round_events++;
 		switch (event.type) {
 		case BRINE_EVENT_REQUEST:
 		case BRINE_EVENT_NOTIFICATION: brine_dispatch(&session->line, &event, now_ms); break;
@@ -73,7 +76,7 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 		case BRINE_EVENT_CLOSED: log_end(session, event.status, now_ms); return false;
 		default: break; /* hello, pong and goaway change the connection's state only */
 		}
-		if (count == EVENTS_PER_TURN) {
+		if (count >= session->lane->round_share) {
 			session->behind = true;
 			return true;
 		}
@@ -132,6 +135,15 @@ static enum turn take_turn(struct brine_session *session)
 	return more ? TURN_AGAIN : TURN_DONE;
 }
 
+/* The most events of a turn in the next round: twice the average of this one. So a peer that always has more gets
+ * hardly more of the loop than those that wait for each answer, and where all have more their turns are long. */
+static void share_next_round(struct brine_lane *lane)
+{
+	uint32_t share = lane->round_busy ? 2 * lane->round_events / lane->round_busy : lane->round_share;
+	lane->round_share = share < EVENTS_LEAST ? EVENTS_LEAST : share > EVENTS_MOST ? EVENTS_MOST : share;
+	lane->round_busy = lane->round_events = 0;
+}
+
 bool brine_sessions_turn(struct brine_lane *lane)
 {
 	/* One turn each: whoever needs another waits for the next round. */
@@ -151,6 +163,7 @@ bool brine_sessions_turn(struct brine_lane *lane)
 		if (turn == TURN_AGAIN)
 			brine_session_touch(session);
 	}
+	share_next_round(lane);
 	return lane->touched != NULL;
 }
 
