@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void brine_socket_close(int fd)
@@ -174,6 +176,12 @@ int brine_socket_keepalive(int fd, uint64_t idle_ms, uint64_t unacknowledged_ms)
 	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit) < 0)
 		return BRINE_ERR_SYSTEM;
 	return 0;
+}
+
+size_t brine_socket_untaken(int fd)
+{
+	int size = 0;
+	return ioctl(fd, SIOCOUTQ, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
 int brine_socket_credentials(int fd, struct brine_credentials *ret_credentials)

@@ -33,6 +33,10 @@ int brine_wait_ms(uint64_t deadline_ms);
  * not acknowledged ends after unacknowledged_ms. Does nothing for other sockets. 0 or BRINE_ERR_SYSTEM (errno). */
 int brine_socket_keepalive(int fd, uint64_t idle_ms, uint64_t unacknowledged_ms);
 
+/* Bytes written that the peer has not taken yet: not acknowledged (TCP), not read (Unix; with what the kernel needs to
+ * keep them). 0 where the kernel does not say. */
+size_t brine_socket_untaken(int fd);
+
 struct brine_credentials {
 	uint32_t uid, gid;
 	int32_t pid;

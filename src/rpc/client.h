@@ -55,6 +55,8 @@ struct brine_client_link {
 	bool pinged;            /* at pinged_ms, and no sign of life since */
 	uint64_t heard_ms;      /* the last sign of life */
 	uint64_t pinged_ms;
+	int64_t ping_end; /* in the bytes sent */
+	int64_t taken;    /* of them, by the peer, when the keepalive looked last */
 };
 
 /* Calls in order. A call is in one list at most. */

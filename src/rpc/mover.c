@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "net/socket.h"
 #include "rpc/caller.h"
 #include "rpc/thread.h"
 
@@ -82,16 +83,39 @@ static uint64_t keepalive_due(const struct brine_client *client, const struct br
 	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;
 }
 
+/* Bytes of ours that have reached the peer. */
+static int64_t count_taken(const struct brine_client_link *node)
+{
+	size_t untaken = brine_socket_untaken(brine_stream_fd(node->link.stream));
+	return (int64_t)(brine_conn_counters(node->link.conn)->bytes_sent - untaken);
+}
+
+static void ask_for_life(struct brine_client_link *node, uint64_t now_ms)
+{
+	struct brine_conn *conn = node->link.conn;
+	(void)brine_conn_ping(conn, now_ms);
+	node->pinged = true;
+	node->ping_end = (int64_t)(brine_conn_counters(conn)->bytes_sent + brine_conn_pending(conn).size);
+	node->taken = count_taken(node);
+}
+
+/* Whether the ping still waits behind other output, of which the peer has taken some since the last look. */
+static bool is_on_its_way(struct brine_client_link *node)
+{
+	int64_t before = node->taken;
+	node->taken = count_taken(node);
+	return node->taken < node->ping_end && node->taken > before;
+}
+
 static void keep_alive(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
 	/* A process that was stopped for a while finds first what came meanwhile. */
 	if (now_ms < keepalive_due(client, node) || read_link(client, node, now_ms))
 		return;
-	if (node->pinged)
+	if (!node->pinged)
+		ask_for_life(node, now_ms);
+	else if (!is_on_its_way(node))
 		brine_link_fail(&node->link, ETIMEDOUT, now_ms);
-	else
-		(void)brine_conn_ping(node->link.conn, now_ms);
-	node->pinged = true;
 	node->pinged_ms = now_ms;
 }
 

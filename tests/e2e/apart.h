@@ -8,10 +8,7 @@
 struct apart_report {
 	size_t held, held_most; /* by its allocator */
 	size_t resident;        /* bytes of the process */
-	uint64_t cpu_us;        /* that the process used */
 	struct brine_server_counters counters;
-	int log_lines;
-	char log[1024]; /* its beginning */
 };
 
 struct apart {
@@ -30,20 +27,13 @@ static inline size_t apart_resident(void)
 	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static inline void apart_tell(int control, const struct host *host, struct brine_server_counters counters,
-                              const struct shared_allocator *allocator)
+static inline void apart_tell(int control, struct brine_server_counters counters, struct shared_allocator *allocator)
 {
-	struct apart_report report = {
-	        .held = allocator->fail.held,
-	        .held_most = allocator->fail.held_most,
-	        .resident = apart_resident(),
-	        .counters = counters,
-	        .log_lines = atomic_load(&host->log_lines),
-	};
-	struct timespec cpu;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	report.cpu_us = (uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_nsec / 1000;
-	snprintf(report.log, sizeof report.log, "%.1000s", host->log);
+	struct apart_report report = {.resident = apart_resident(), .counters = counters};
+	pthread_mutex_lock(&allocator->lock);
+	report.held = allocator->fail.held;
+	report.held_most = allocator->fail.held_most;
+	pthread_mutex_unlock(&allocator->lock);
 	if (send(control, &report, sizeof report, MSG_NOSIGNAL) != (ssize_t)sizeof report)
 		_exit(2);
 }
@@ -61,7 +51,7 @@ static inline void apart_run(int control, const char *address, const struct brin
 	if (send(control, host.address, sizeof host.address, MSG_NOSIGNAL) != (ssize_t)sizeof host.address)
 		_exit(2);
 	while (recv(control, &asked, 1, 0) == 1 && asked == 'r')
-		apart_tell(control, &host, host_counters(&host), &allocator);
+		apart_tell(control, host_counters(&host), &allocator);
 	if (asked != 's')
 		_exit(2);
 	host_end(&host);
@@ -69,7 +59,7 @@ static inline void apart_run(int control, const char *address, const struct brin
 	host_free(&host);
 	if (counters.connections_open || allocator.fail.held)
 		_exit(3);
-	apart_tell(control, &host, counters, &allocator);
+	apart_tell(control, counters, &allocator);
 	_exit(0);
 }
 

@@ -13,10 +13,16 @@
 enum {
 	PEERS = 9,   /* that behave; the flooder comes after them */
 	CALLS = 200, /* of each of them in a round, one at a time */
-	ROUNDS = 11, /* with each flood, and as many without */
 	CALLS_PER_FLOOD = 100,
 	BLOCK_LEAST = 32, /* KiB of the flood's messages */
 };
+
+/* A thread checker weighs every part of the work differently: it gets only the threads to check. */
+#ifdef __SANITIZE_THREAD__
+enum { ROUNDS = 1, IS_MEASURED = false };
+#else
+enum { ROUNDS = 11, IS_MEASURED = true }; /* with each flood, and as many without */
+#endif
 
 struct fair {
 	struct host host;
@@ -43,7 +49,7 @@ static uint64_t thread_us(void)
 
 static void drain(int fd)
 {
-	static char chunk[65536];
+	char chunk[16384];
 	while (recv(fd, chunk, sizeof chunk, MSG_DONTWAIT) > 0)
 		;
 }
@@ -211,8 +217,10 @@ static void F10_a_flood_leaves_the_others_their_share_over(void **state, enum ov
 	assert_int_equal(setsockopt(fair.fds[PEERS], SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
 	run_round(&fair, false);
 	/* The fair share of nine in ten is 0.9 of the loop. */
-	for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++)
-		assert_true(measure(&fair, floods[i].name, floods[i].messages) >= 0.8 * PEERS / (PEERS + 1));
+	for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {
+		double kept = measure(&fair, floods[i].name, floods[i].messages);
+		assert_true(kept >= 0.8 * PEERS / (PEERS + 1) || !IS_MEASURED);
+	}
 	for (int i = 0; i <= PEERS; i++)
 		close(fair.fds[i]);
 	host_stop(&fair.host);
