@@ -179,6 +179,9 @@ BRINE_API void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms);
 /* False while the output is over its mark (accepting side) or the connection is closed: do not read. */
 BRINE_API bool brine_conn_wants_read(const struct brine_conn *conn);
 
+/* Bytes that were fed and are not handled yet: whole messages that wait for next, and one that has not come whole. */
+BRINE_API size_t brine_conn_unhandled(const struct brine_conn *conn);
+
 BRINE_API enum brine_conn_state brine_conn_state(const struct brine_conn *conn);
 
 /* What was found out: BRINE_WIRE_UNKNOWN until the first bytes decided. */

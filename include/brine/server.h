@@ -57,9 +57,15 @@ struct brine_server_options {
 	uint32_t loops;                    /* 1 to 4,096 threads; that of brine_server_run() is the first */
 	uint32_t workers;                  /* at most so many for methods marked blocking, started when needed */
 	uint32_t worker_queue_max;         /* such calls waiting for a worker; more are answered error 5 */
-	size_t thread_stack_size;          /* of workers and of loop threads but the first; 0: 1 MiB, see limits.h */
-	uint64_t connection_age_max_ms;    /* they are drained then, up to a tenth earlier by chance; 0: never */
-	brine_accept_fn *accept;           /* NULL: everybody */
+	/* Bytes that the server, its connections and requests may hold in all, by its allocator; 0: no limit, else at
+	 * least 1 MiB for each loop. Above seven eighths nothing new begins: new connections are closed without a byte,
+	 * new requests answered error 5, and connections without a running call that are in the middle of a message of
+	 * over 4 KiB told to go away (goaway 0). The rest is for what runs; at the limit itself memory is out for
+	 * whoever asks: that connection, or call, ends with an error. */
+	size_t memory_max;
+	size_t thread_stack_size;       /* of workers and of loop threads but the first; 0: 1 MiB, see limits.h */
+	uint64_t connection_age_max_ms; /* they are drained then, up to a tenth earlier by chance; 0: never */
+	brine_accept_fn *accept;        /* NULL: everybody */
 	void *accept_user;
 	/* Called in order before, in reverse order after. Borrowed. */
 	const struct brine_server_interceptor *interceptors;
@@ -78,8 +84,8 @@ struct brine_server_options {
 };
 #define BRINE_SERVER_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
-		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 0, 1, 4, 1024, 0, 0, NULL, NULL,  \
-		        NULL, 0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL             \
+		sizeof(struct brine_server_options), NULL, BRINE_LIMITS_INIT, 10000, 0, 1, 4, 1024, 0, 0, 0, NULL,     \
+		        NULL, NULL, 0, 30000, BRINE_PLAIN_ERRORS_TEXT, false, 0600, NULL, NULL, NULL, NULL, NULL       \
 	}
 
 /* How one listener treats programs that speak plain MessagePack-RPC (WIRE.md section 6). */
@@ -102,6 +108,8 @@ struct brine_server_counters {
 	uint64_t notifications;         /* notifications that reached a handler */
 	uint64_t notifications_dropped; /* unknown, malformed, or their handler failed */
 	uint64_t slow_turns;            /* handlers held a loop, with all of its connections, for over a second */
+	uint64_t shortages;             /* connections, requests and messages that memory_max kept out */
+	uint64_t memory_held;           /* bytes, now; 0 without memory_max */
 };
 
 BRINE_BEGIN

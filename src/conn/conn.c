@@ -175,6 +175,11 @@ int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t n
 	return 0;
 }
 
+size_t brine_conn_unhandled(const struct brine_conn *conn)
+{
+	return brine_buf_size(&conn->input) - conn->consumed;
+}
+
 void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);

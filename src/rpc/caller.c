@@ -1,6 +1,7 @@
 #include "rpc/caller.h"
 
 #include "base/alloc.h"
+#include "base/meter.h"
 #include "net/clock.h"
 #include "rpc/server.h"
 
@@ -33,6 +34,9 @@ static struct brine_client *make(struct brine_session *session)
 		brine_client_drop(client);
 		return NULL;
 	}
+	/* It may outlive the server. */
+	client->home.meter = session->lane->home.meter;
+	brine_meter_hold(client->home.meter);
 	client->session = session;
 	snprintf(client->peer_text, sizeof client->peer_text, "%s", session->line.peer.address);
 	return client;

@@ -1,6 +1,7 @@
 #include "rpc/client.h"
 
 #include "base/alloc.h"
+#include "base/meter.h"
 #include "net/clock.h"
 #include "net/fail.h"
 #include "net/random.h"
@@ -247,6 +248,7 @@ void brine_client_drop(struct brine_client *client)
 		return;
 	const struct brine_allocator *allocator = client->options.allocator;
 	const struct brine_connector *connector = &client->connector;
+	struct brine_meter *meter = client->home.meter;
 	close_descriptors(client);
 	/* In a child a lock may be held for ever by a thread that is not there. */
 	if (client->owner.page && !brine_owner_forked(&client->owner)) {
@@ -265,6 +267,7 @@ void brine_client_drop(struct brine_client *client)
 		brine_release(allocator, (char *)(uintptr_t)client->options.name, strlen(client->options.name) + 1);
 	brine_owner_done(&client->owner);
 	brine_release(allocator, client, sizeof *client);
+	brine_meter_drop(meter);
 }
 
 static bool is_handled_elsewhere(const struct brine_client *client)

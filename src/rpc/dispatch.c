@@ -1,5 +1,6 @@
 #include "rpc/dispatch.h"
 
+#include "base/meter.h"
 #include "rpc/workers.h"
 
 #include <stdio.h>
@@ -191,6 +192,11 @@ struct brine_request *brine_dispatch_accept(struct brine_line *line, const struc
 	const char *fault = check_streams(event, entry->flags, &code);
 	if (fault) {
 		refuse(line, event, code, fault, now_ms);
+		return NULL;
+	}
+	if (brine_meter_is_short(line->home->meter) && !brine_home_make_room(line->home)) {
+		brine_home_count(line->home, BRINE_COUNT_SHORTAGES, 1);
+		refuse(line, event, BRINE_CODE_OVERLOADED, "the server is short of memory, not started", now_ms);
 		return NULL;
 	}
 	struct brine_request *request = brine_request_new(line, entry, event);

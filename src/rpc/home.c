@@ -1,10 +1,11 @@
 #include "rpc/home.h"
 
 #include "base/alloc.h"
+#include "base/meter.h"
 #include "net/clock.h"
 #include "rpc/client.h"
 
-void brine_home_done(struct brine_home *home)
+static void release_pool(struct brine_home *home)
 {
 	while (home->pool) {
 		struct brine_request *request = home->pool;
@@ -12,6 +13,17 @@ void brine_home_done(struct brine_home *home)
 		brine_request_release(request);
 	}
 	home->pool_count = 0;
+}
+
+bool brine_home_make_room(struct brine_home *home)
+{
+	release_pool(home);
+	return !brine_meter_is_short(home->meter);
+}
+
+void brine_home_done(struct brine_home *home)
+{
+	release_pool(home);
 	brine_buf_done(&home->scratch);
 }
 

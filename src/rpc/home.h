@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 struct brine_client;
+struct brine_meter;
 struct brine_workers;
 
 /* What is told about a request from outside its home. */
@@ -30,6 +31,7 @@ enum brine_count {
 	BRINE_COUNT_NOTIFICATIONS,
 	BRINE_COUNT_DROPPED,
 	BRINE_COUNT_SLOW_TURNS,
+	BRINE_COUNT_SHORTAGES,
 	BRINE_COUNTS
 };
 
@@ -66,6 +68,7 @@ struct brine_home_ops {
 struct brine_home {
 	const struct brine_home_ops *ops;
 	const struct brine_allocator *allocator;
+	struct brine_meter *meter; /* keeps the allocator alive; NULL: it is the program's */
 	const struct brine_methods *methods;
 	const struct brine_server_interceptor *interceptors;
 	size_t interceptor_count;
@@ -81,6 +84,9 @@ struct brine_home {
 	pthread_mutex_t lock;
 	struct brine_log *log; /* guarded by the lock; NULL: nobody is told */
 };
+
+/* Gives back what is kept for the next requests. True: now there is memory for one. At home. */
+bool brine_home_make_room(struct brine_home *home);
 
 /* Releases what a home holds; no request of it is left but in the pool. */
 void brine_home_done(struct brine_home *home);

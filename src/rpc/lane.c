@@ -1,6 +1,7 @@
 #include "rpc/lane.h"
 
 #include "base/alloc.h"
+#include "base/meter.h"
 #include "net/clock.h"
 #include "rpc/caller.h"
 #include "rpc/port.h"
@@ -40,8 +41,10 @@ void brine_lane_hand(struct brine_lane *lane, struct brine_session *session)
 
 static void destroy(struct brine_lane *lane)
 {
+	struct brine_meter *meter = lane->home.meter;
 	pthread_mutex_destroy(&lane->home.lock);
 	brine_release(lane->home.allocator, lane, sizeof *lane);
+	brine_meter_drop(meter);
 }
 
 /* The server is gone: an answer has nowhere to go, but it ends its request. Holds the lock, and gives it back. */
@@ -239,6 +242,7 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 		return BRINE_ERR_NOMEM;
 	*lane = (struct brine_lane){.home = {.ops = &ops,
 	                                     .allocator = allocator,
+	                                     .meter = server->meter,
 	                                     .methods = &server->methods,
 	                                     .interceptors = server->options.interceptors,
 	                                     .interceptor_count = server->options.interceptor_count,
@@ -247,6 +251,7 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 	                                     .log = &server->log},
 	                            .server = server,
 	                            .random = server->seed + number * UINT64_C(0x9e3779b97f4a7c15)};
+	brine_meter_hold(lane->home.meter);
 	brine_buf_init(&lane->home.scratch, allocator);
 	int status = brine_loop_new(&lane->loop, on_wake, lane, allocator, NULL);
 	lane->input = status == 0 ? brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE) : NULL;

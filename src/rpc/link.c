@@ -37,7 +37,8 @@ void brine_link_fail(struct brine_link *link, int system_errno, uint64_t now_ms)
 /* Reads once. True when something came. */
 static bool take_input(struct brine_link *link, void *input, uint64_t now_ms)
 {
-	ssize_t size = brine_stream_read(link->stream, input, BRINE_LINK_INPUT_SIZE);
+	size_t most = link->is_short ? BRINE_LINK_INPUT_SHORT : BRINE_LINK_INPUT_SIZE;
+	ssize_t size = brine_stream_read(link->stream, input, most);
 	if (size == BRINE_STREAM_AGAIN)
 		return false;
 	if (size > 0) {

@@ -9,6 +9,7 @@
 
 enum {
 	BRINE_LINK_INPUT_SIZE = 64 * 1024, /* what one read takes at most */
+	BRINE_LINK_INPUT_SHORT = 4 * 1024, /* the same where memory is short */
 };
 
 /* All zero: no connection. */
@@ -18,6 +19,7 @@ struct brine_link {
 	bool ended;       /* the peer sends no more, or the stream died */
 	bool dead;        /* the stream failed: nothing can be written */
 	bool shut;        /* we said that we send no more */
+	bool is_short;    /* memory is: reads less */
 	int system_errno; /* why it died; 0 where the peer only closed */
 };
 

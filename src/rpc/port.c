@@ -60,6 +60,11 @@ static void admit(struct brine_port *port, struct brine_lane *lane, int fd, cons
 {
 	struct brine_server *server = port->server;
 	uint64_t key;
+	if (brine_server_is_short(server)) {
+		brine_lane_count(server->lanes[0], BRINE_COUNT_SHORTAGES, 1);
+		refuse(port, fd, "the server is short of memory");
+		return;
+	}
 	int status = brine_quota_enter(&server->quota, fd, from, &key);
 	if (status == BRINE_ERR_LIMIT) {
 		refuse_over_quota(port, fd, from);

@@ -1,6 +1,7 @@
 #include "rpc/request.h"
 
 #include "base/alloc.h"
+#include "base/meter.h"
 #include "net/clock.h"
 #include "rpc/client.h"
 #include "rpc/flow.h"
@@ -66,7 +67,7 @@ static void let_go_of_caller(struct brine_request *request)
 
 static void give_to_pool(struct brine_home *home, struct brine_request *request)
 {
-	if (home->pool_count == POOL_MOST) {
+	if (home->pool_count == POOL_MOST || !brine_meter_may_hoard(home->meter)) {
 		brine_request_release(request);
 		return;
 	}

@@ -10,7 +10,8 @@
 
 enum {
 	THREADS_MAX = 4096,
-	STUCK_AFTER_MS = 1000, /* so long may handlers on workers take to end after the last connection has */
+	MEMORY_LEAST = 1 << 20, /* of memory_max, for each loop */
+	STUCK_AFTER_MS = 1000,  /* so long may handlers on workers take to end after the last connection has */
 };
 
 void brine_server_counters(const struct brine_server *server, struct brine_server_counters *ret_counters)
@@ -28,6 +29,8 @@ void brine_server_counters(const struct brine_server *server, struct brine_serve
 	        .notifications = sums[BRINE_COUNT_NOTIFICATIONS],
 	        .notifications_dropped = sums[BRINE_COUNT_DROPPED],
 	        .slow_turns = sums[BRINE_COUNT_SLOW_TURNS],
+	        .shortages = sums[BRINE_COUNT_SHORTAGES],
+	        .memory_held = brine_meter_held(server->meter),
 	};
 }
 
@@ -166,20 +169,42 @@ static int equip(struct brine_server *server, const char *name)
 	return brine_session_check(server);
 }
 
+/* Memory for the server, with its options; behind a meter where there is a limit. */
+static struct brine_server *allocate(const struct brine_server_options *options)
+{
+	const struct brine_allocator *allocator = options->allocator;
+	struct brine_meter *meter = NULL;
+	if (options->memory_max) {
+		meter = brine_meter_new(allocator, options->memory_max);
+		if (!meter)
+			return NULL;
+		allocator = &meter->base;
+	}
+	struct brine_server *server = brine_alloc_zero(allocator, sizeof *server);
+	if (!server) {
+		brine_meter_drop(meter);
+		return NULL;
+	}
+	server->options = *options;
+	server->options.allocator = allocator;
+	server->meter = meter;
+	return server;
+}
+
 int brine_server_new(struct brine_server **ret_server, const struct brine_server_options *options)
 {
 	static const struct brine_server_options defaults = BRINE_SERVER_OPTIONS_INIT;
 	if (!options)
 		options = &defaults;
 	if (options->struct_size != sizeof *options || options->loops == 0 || options->loops > THREADS_MAX ||
-	    options->workers > THREADS_MAX)
+	    options->workers > THREADS_MAX ||
+	    (options->memory_max && options->memory_max / MEMORY_LEAST < options->loops))
 		return BRINE_ERR_INVALID;
-	struct brine_server *server = brine_alloc_zero(options->allocator, sizeof *server);
+	struct brine_server *server = allocate(options);
 	if (!server)
 		return BRINE_ERR_NOMEM;
-	server->options = *options;
 	brine_log_init(&server->log, options->log, options->log_user);
-	brine_workers_init(&server->workers, options);
+	brine_workers_init(&server->workers, &server->options);
 	int status = equip(server, options->name);
 	if (status < 0) {
 		brine_server_free(server);
@@ -194,6 +219,7 @@ void brine_server_free(struct brine_server *server)
 	if (!server)
 		return;
 	const struct brine_allocator *allocator = server->options.allocator;
+	struct brine_meter *meter = server->meter;
 	bool forked = server->owner.page && brine_owner_forked(&server->owner);
 	/* The locks of a forked child are as its parent's threads had them: nothing is counted there. */
 	if (forked)
@@ -209,6 +235,7 @@ void brine_server_free(struct brine_server *server)
 		brine_release(allocator, (char *)(uintptr_t)server->options.name, strlen(server->options.name) + 1);
 	brine_owner_done(&server->owner);
 	brine_release(allocator, server, sizeof *server);
+	brine_meter_drop(meter);
 }
 
 static int may_register(struct brine_server *server, struct brine_error *error)

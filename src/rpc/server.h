@@ -2,6 +2,7 @@
 #ifndef BRINE_RPC_SERVER_H
 #define BRINE_RPC_SERVER_H
 
+#include "base/meter.h"
 #include "rpc/lane.h"
 #include "rpc/log.h"
 #include "rpc/methods.h"
@@ -11,6 +12,7 @@
 
 struct brine_server {
 	struct brine_server_options options; /* name points to our copy */
+	struct brine_meter *meter;           /* options.allocator goes through it; NULL: no limit of memory */
 	struct brine_owner owner;
 	struct brine_methods methods; /* not changed while the server runs */
 	struct brine_log log;
@@ -22,5 +24,11 @@ struct brine_server {
 	atomic_int stops; /* how often brine_server_stop() was called */
 	bool ran;         /* brine_server_run() was called: nothing more can be registered */
 };
+
+/* Whether nothing new may begin, for want of memory. Any thread. */
+static inline bool brine_server_is_short(const struct brine_server *server)
+{
+	return brine_meter_is_short(server->meter);
+}
 
 #endif

@@ -167,6 +167,24 @@ bool brine_sessions_turn(struct brine_lane *lane)
 	return lane->touched != NULL;
 }
 
+/* Where memory is short, little is read, and a long message that has not come whole is not waited for: its sender is
+ * told to go away. True: it was. */
+static bool shed(struct brine_session *session, uint64_t now_ms)
+{
+	struct brine_conn *conn = session->link.conn;
+	struct brine_server *server = session->lane->server;
+	session->link.is_short = brine_server_is_short(server);
+	if (!session->link.is_short || session->line.requests.first || brine_conn_state(conn) != BRINE_CONN_OPEN ||
+	    brine_conn_unhandled(conn) < BRINE_LINK_INPUT_SHORT)
+		return false;
+	brine_lane_count(session->lane, BRINE_COUNT_SHORTAGES, 1);
+	brine_log_print(&server->log, now_ms, "%s: told to go away: the server is short of memory",
+	                session->line.peer.address);
+	brine_conn_drain(conn, 0, now_ms);
+	brine_conn_tick(conn, now_ms);
+	return true;
+}
+
 static void on_ready(struct brine_watch *watch, unsigned ready)
 {
 	struct brine_session *session = watch->user;
@@ -176,7 +194,7 @@ static void on_ready(struct brine_watch *watch, unsigned ready)
 	/* After the peer's end only an error wakes us: there is nobody left to answer. */
 	if (link->ended && (ready & BRINE_READABLE) && !brine_conn_pending(link->conn).size)
 		brine_link_fail(link, 0, now_ms);
-	else if ((ready & BRINE_READABLE) && !session->behind)
+	else if ((ready & BRINE_READABLE) && !session->behind && !shed(session, now_ms))
 		brine_link_read(link, session->lane->input, now_ms);
 	brine_line_unlock(&session->line);
 	brine_session_touch(session);

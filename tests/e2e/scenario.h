@@ -55,6 +55,7 @@ static inline int scenario_serve(struct scenario *scenario)
 	options.allocator = scenario->server_allocator;
 	options.limits.linger_ms = SCENARIO_LINGER_MS;
 	options.name = "scenario";
+	options.memory_max = (size_t)64 << 20;
 	*host = (struct host){.log_is_clean = true};
 	options.log = host_log;
 	options.log_user = host;

@@ -53,6 +53,7 @@ static const struct option options[] = {
         OF_SERVER(workers, 1, HARMLESS, HARMLESS),
         OF_SERVER(worker_queue_max, 0, HARMLESS, HARMLESS),
         OF_BOTH(thread_stack_size, 0, HARMLESS, HARMLESS),
+        OF_SERVER(memory_max, 1 << 20, HARMLESS, HARMLESS),
         OF_SERVER(connection_age_max_ms, 0, HARMLESS, NARROW),
         OF_SERVER(connection_age_max_ms, 1, NARROW, NARROW),
         OF_SERVER(drain_ms, 0, HARMLESS, HARMLESS),

@@ -1,9 +1,11 @@
-/* Proves: buffers, arenas, escaping and error texts behave as their headers say. */
+/* Proves: buffers, arenas, meters of memory, escaping and error texts behave as their headers say. */
 #include "support.h"
 
 #include <brine/arena.h>
 #include <brine/buf.h>
 
+#include "base/alloc.h"
+#include "base/meter.h"
 #include "base/utf8.h"
 
 static void nothing_can_be_reserved(void **state)
@@ -158,6 +160,41 @@ static void every_allocation_may_fail(void **state)
 	assert_true(failures > 10);
 }
 
+static void a_meter_counts_and_says_no(void **state)
+{
+	struct fail_allocator fail;
+	(void)state;
+	fail_allocator_init(&fail, 0, false);
+	struct brine_meter *meter = brine_meter_new(&fail.base, 800);
+	const struct brine_allocator *allocator = &meter->base;
+	void *first = brine_resize(allocator, NULL, 0, 400);
+	assert_true(brine_meter_may_hoard(meter));
+	first = brine_resize(allocator, first, 400, 700);
+	assert_non_null(first);
+	assert_false(brine_meter_may_hoard(meter) || brine_meter_is_short(meter));
+	assert_null(brine_resize(allocator, NULL, 0, 101));
+	assert_null(brine_resize(allocator, first, 700, 801));
+	assert_null(brine_resize(allocator, NULL, 0, SIZE_MAX));
+	assert_int_equal(brine_meter_held(meter), 700);
+	void *second = brine_resize(allocator, NULL, 0, 100);
+	assert_non_null(second);
+	assert_true(brine_meter_is_short(meter));
+	/* What the allocator behind it refuses is not held. */
+	first = brine_resize(allocator, first, 700, 10);
+	fail.fail_at = fail.calls + 1;
+	assert_null(brine_resize(allocator, NULL, 0, 50));
+	assert_int_equal(brine_meter_held(meter), 110);
+	brine_meter_hold(meter);
+	brine_meter_drop(meter);
+	brine_release(allocator, first, 10);
+	brine_release(allocator, second, 100);
+	assert_int_equal(brine_meter_held(meter), 0);
+	brine_meter_drop(meter);
+	assert_int_equal(fail.held, 0);
+	assert_false(brine_meter_is_short(NULL));
+	assert_true(brine_meter_may_hoard(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +205,7 @@ int main(void)
 	        cmocka_unit_test(every_code_has_a_name_and_a_text),
 	        cmocka_unit_test(utf8_agrees_with_its_definition),
 	        cmocka_unit_test(every_allocation_may_fail),
+	        cmocka_unit_test(a_meter_counts_and_says_no),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
