@@ -105,7 +105,7 @@ struct brine_judgement {
 BRINE_BEGIN
 
 /* Looks at the first bytes of a connection. Returns enum brine_wire, or BRINE_ERR_NOT_BRINE as soon as both modes are
- * ruled out; the text then says what it looked like (HTTP, TLS ...). */
+ * ruled out; the text then says what it looked like (HTTP, TLS ...), by the bytes up to there alone. */
 BRINE_API int brine_wire_detect(struct brine_bytes input, struct brine_error *error);
 
 /* Finds the first frame of input: 1 and the message without its prefix, 0 when more bytes are needed, or an error:

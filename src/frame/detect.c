@@ -3,8 +3,9 @@
 #include "codec/endian.h"
 #include "frame/prefix.h"
 
-/* What else a first byte or two can mean, for the log of whoever wonders why the connection was closed. */
-static const char *looks_like(struct brine_bytes input)
+/* What else the bytes that decided, one or two of them, can mean, for the log of whoever wonders why the connection was
+ * closed. Those behind them may not have come yet: what is said must not depend on that. */
+static const char *looks_like(struct brine_bytes decided)
 {
 	static const struct {
 		const char *bytes, *name;
@@ -21,11 +22,11 @@ static const char *looks_like(struct brine_bytes input)
 	        {"SS", "an SSH banner"},
 	        {"{\"", "JSON"},
 	        {"*1", "Redis"},
-	        {"\x80\x80", "Thrift"},
+	        {"\x80", "Thrift"},
 	};
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
 		size_t size = strlen(others[i].bytes);
-		if (input.size >= size && memcmp(input.data, others[i].bytes, size) == 0)
+		if (decided.size == size && memcmp(decided.data, others[i].bytes, size) == 0)
 			return others[i].name;
 	}
 	return "another protocol";
@@ -36,7 +37,7 @@ static int refuse(struct brine_bytes input, size_t offset, struct brine_error *e
 	const uint8_t *bytes = input.data;
 	return brine_fail(error, BRINE_ERR_NOT_BRINE, offset,
 	                  "byte 0x%02x at offset %zu begins neither a frame nor a plain message: it looks like %s",
-	                  bytes[offset], offset, looks_like(input));
+	                  bytes[offset], offset, looks_like(BRINE_BYTES(bytes, offset + 1)));
 }
 
 /* dc and dd begin a plain message only where they say 3 or 4; refused at the first byte that says otherwise. */

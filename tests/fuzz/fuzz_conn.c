@@ -104,9 +104,7 @@ static void run(struct trace *trace, int role, int wire, const uint8_t *data, si
 	const struct brine_error *fault = brine_conn_fault(trace->conn);
 	note(trace, &fault->code, sizeof fault->code);
 	note(trace, &fault->offset, sizeof fault->offset);
-	/* What a stranger looks like is guessed from what has come. */
-	if (fault->code != BRINE_ERR_NOT_BRINE)
-		note(trace, fault->text, strlen(fault->text));
+	note(trace, fault->text, strlen(fault->text));
 	brine_conn_free(trace->conn);
 	HOLDS(trace->memory.held == 0);
 }

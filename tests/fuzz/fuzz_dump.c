@@ -84,9 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct brine_buf whole = dump(data[0], data + 2, size - 2, size);
 	struct brine_buf cut = dump(data[0], data + 2, size - 2, 1 + data[1] % 64);
 	struct brine_bytes a = brine_buf_bytes(&whole), b = brine_buf_bytes(&cut);
-	/* What a stranger looks like is guessed from what has come. */
-	bool guessed = a.size && memmem(a.data, a.size, "it looks like", strlen("it looks like"));
-	HOLDS(guessed || (a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0)));
+	HOLDS(a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0));
 	brine_buf_done(&whole);
 	brine_buf_done(&cut);
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 
+#include <brine/codec.h>
 #include <brine/frame.h>
 
 static const struct brine_limits limits = BRINE_LIMITS_INIT;
@@ -38,6 +39,13 @@ static void check_written_back(const struct brine_frame *frame, int wire)
 	brine_buf_done(&twice);
 }
 
+/* An error of another shape becomes data, which is written one level deeper than it came: at the limit it is over. */
+static bool is_too_deep(const struct brine_frame *frame)
+{
+	struct brine_bytes data = frame->error.data;
+	return data.size && brine_check(data, limits.depth_max - 2, NULL) == BRINE_ERR_DEPTH;
+}
+
 static void check_message(struct brine_bytes message, int wire)
 {
 	struct brine_frame frame;
@@ -50,9 +58,7 @@ static void check_message(struct brine_bytes message, int wire)
 		HOLDS(wire == BRINE_WIRE_FRAMED || judgement.verdict != BRINE_VERDICT_GOAWAY);
 		return;
 	}
-	/* An error of another shape becomes data, which is written one level deeper than it came: at the limit it is
-	 * over. */
-	if (frame.error.data.size == 0)
+	if (!is_too_deep(&frame))
 		check_written_back(&frame, wire);
 }
 
