@@ -61,7 +61,7 @@ static struct brine_arena_block *add_block(struct brine_arena *arena, size_t siz
 	size_t capacity = arena->blocks ? arena->blocks->capacity * 2 : (size_t)BLOCK_LEAST;
 	if (capacity > BLOCK_MOST)
 		capacity = BLOCK_MOST;
-	if (capacity < size)
+	if (capacity < size || BRINE_GROWS_EXACTLY)
 		capacity = size;
 	if (capacity > SIZE_MAX - sizeof(struct brine_arena_block))
 		return NULL;

@@ -5,7 +5,7 @@
 
 enum {
 	SIZE_LEAST = 256,
-	SIZE_KEPT = 64 * 1024, /* an empty buffer keeps at most so much */
+	SIZE_KEPT = BRINE_GROWS_EXACTLY ? 0 : 64 * 1024, /* an empty buffer keeps at most so much */
 };
 
 void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocator)
@@ -29,10 +29,8 @@ static int grow(struct brine_buf *buf, size_t size)
 	if (buf->data && needed <= buf->capacity && buf->start >= held) {
 		memmove(buf->data, buf->data + buf->start, held);
 	} else {
-		size_t capacity = buf->capacity ? buf->capacity : SIZE_LEAST;
-		while (capacity < needed)
-			capacity *= 2;
-		if (capacity == buf->capacity && buf->start)
+		size_t capacity = brine_grown(buf->capacity, SIZE_LEAST, needed);
+		if (capacity == buf->capacity && buf->start && !BRINE_GROWS_EXACTLY)
 			capacity *= 2;
 		uint8_t *data = brine_resize(buf->allocator, NULL, 0, capacity);
 		if (!data)

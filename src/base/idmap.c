@@ -4,7 +4,7 @@
 
 #include <brine/error.h>
 
-enum { CAPACITY_LEAST = 16 };
+enum { CAPACITY_LEAST = BRINE_GROWS_EXACTLY ? 4 : 16 };
 
 void brine_idmap_init(struct brine_idmap *map, const struct brine_allocator *allocator, uint64_t seed)
 {

@@ -121,7 +121,7 @@ static struct call *take_spare(struct calls *calls)
 
 static void keep_spare(struct calls *calls, struct call *call)
 {
-	if (calls->spare_count >= SPARE_MAX) {
+	if (calls->spare_count >= SPARE_MAX || BRINE_GROWS_EXACTLY) {
 		brine_release(calls->allocator, call, sizeof *call);
 		return;
 	}
@@ -208,7 +208,7 @@ static void timer_sift(struct calls *calls, size_t place)
 
 static int timers_grow(struct calls *calls)
 {
-	size_t capacity = calls->timer_capacity ? calls->timer_capacity * 2 : TIMERS_LEAST;
+	size_t capacity = brine_grown(calls->timer_capacity, TIMERS_LEAST, calls->timer_count + 1);
 	struct call **timers = brine_resize(calls->allocator, calls->timers, calls->timer_capacity * sizeof *timers,
 	                                    capacity * sizeof *timers);
 	if (!timers)

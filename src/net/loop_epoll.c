@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { SLOTS_LEAST = 16 };
+
 /* Events name a watch by slot and generation, not by pointer: one that was collected before its watch went away finds
  * another generation and is dropped. */
 struct slot {
@@ -90,7 +92,7 @@ static uint32_t take_slot(struct brine_loop *loop)
 		return number;
 	}
 	if (loop->slots_used == loop->slots_capacity) {
-		uint32_t capacity = loop->slots_capacity ? loop->slots_capacity * 2 : 16;
+		uint32_t capacity = (uint32_t)brine_grown(loop->slots_capacity, SLOTS_LEAST, loop->slots_used + 1u);
 		struct slot *slots = brine_resize(loop->allocator, loop->slots, loop->slots_capacity * sizeof *slots,
 		                                  capacity * sizeof *slots);
 		if (!slots)

@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 
 enum {
-	CAPACITY_LEAST = 16,
+	CAPACITY_LEAST = BRINE_GROWS_EXACTLY ? 2 : 16,
 	NAME_SIZE_MAX = 255, /* WIRE.md section 2 */
 	SHOWN_SIZE = 160,
 };
