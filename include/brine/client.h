@@ -13,7 +13,11 @@
  * Functions that wait return BRINE_ERR_WOULD_BLOCK in mode LOOP, inside callbacks, and on the loop threads of any
  * server: use begin and on_done there. A callback must not wait for anything: nothing of its client moves meanwhile. In
  * a forked child every function returns BRINE_ERR_FORKED. Nothing here raises SIGPIPE or changes signal handlers. A
- * thread that is cancelled (pthread_cancel()) inside a function ends when that has returned. */
+ * thread that is cancelled (pthread_cancel()) inside a function ends when that has returned.
+ *
+ * All times are those of CLOCK_MONOTONIC: setting the wall clock changes nothing, and while the machine is suspended no
+ * time passes (the peer's may: it can have given us up). Where time jumps all the same, because the process was stopped
+ * or a virtual machine paused, what had arrived meanwhile counts before what the time would end. */
 #ifndef BRINE_CLIENT_H
 #define BRINE_CLIENT_H
 

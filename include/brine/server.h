@@ -2,7 +2,8 @@
  * Handlers run on a loop thread (the one that runs the connection) unless their method is marked blocking: then on a
  * bounded pool of workers. A handler on a loop must not wait; functions that would return BRINE_ERR_WOULD_BLOCK there,
  * those of every client included. A client can have handlers too (brine_client_serve()): what is said of requests below
- * holds for theirs as well. */
+ * holds for theirs as well. Times are those of CLOCK_MONOTONIC, as in client.h: none passes while the machine is
+ * suspended. */
 #ifndef BRINE_SERVER_H
 #define BRINE_SERVER_H
 

@@ -109,8 +109,7 @@ static bool is_on_its_way(struct brine_client_link *node)
 
 static void keep_alive(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	/* A process that was stopped for a while finds first what came meanwhile. */
-	if (now_ms < keepalive_due(client, node) || read_link(client, node, now_ms))
+	if (now_ms < keepalive_due(client, node))
 		return;
 	if (!node->pinged)
 		ask_for_life(node, now_ms);
@@ -125,11 +124,21 @@ static void write_link(struct brine_client *client, struct brine_client_link *no
 		brine_link_write(&node->link, client->input, now_ms);
 }
 
+/* What came, and what can go out, counts before the time that has passed: the thread may have been away. */
+static void catch_up(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
+{
+	for (int i = 0; i < READS_MAX && read_link(client, node, now_ms); i++)
+		brine_client_events(client, node, now_ms);
+	write_link(client, node, now_ms);
+}
+
 /* Timers, events and output of one connection. */
 static void serve_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
 	struct brine_conn *conn = node->link.conn;
 	brine_client_events(client, node, now_ms);
+	if (now_ms >= brine_conn_deadline(conn) || now_ms >= keepalive_due(client, node))
+		catch_up(client, node, now_ms);
 	if (now_ms >= brine_conn_deadline(conn)) {
 		brine_conn_tick(conn, now_ms);
 		brine_client_events(client, node, now_ms);

@@ -130,6 +130,14 @@ static enum turn take_turn(struct brine_session *session)
 	/* A failed write shows as events. */
 	if (link->dead)
 		return TURN_AGAIN;
+	/* What came, and what could go out, counts before the time that has passed. */
+	if (session->due) {
+		session->due = false;
+		brine_line_lock(&session->line);
+		brine_conn_tick(link->conn, now_ms);
+		brine_line_unlock(&session->line);
+		return TURN_AGAIN;
+	}
 	if (!watch_again(session))
 		return TURN_ENDED;
 	return more ? TURN_AGAIN : TURN_DONE;
@@ -203,9 +211,7 @@ static void on_ready(struct brine_watch *watch, unsigned ready)
 static void on_due(struct brine_timer *timer, uint64_t now_ms)
 {
 	struct brine_session *session = timer->user;
-	brine_line_lock(&session->line);
-	brine_conn_tick(session->link.conn, now_ms);
-	brine_line_unlock(&session->line);
+	session->due = true;
 	if (now_ms >= session->retire_ms)
 		brine_session_retire(session);
 	brine_session_touch(session);

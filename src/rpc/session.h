@@ -19,6 +19,7 @@ struct brine_session {
 	struct brine_listen_options listen; /* of where it came to */
 	uint64_t quota_key;                 /* as whose it counts in server->quota, until its end */
 	bool touched;                       /* is queued in lane->touched, or has its turn */
+	bool due;                           /* its timer fired: is to be ticked in its turn, behind what came */
 	bool behind;                        /* has events left over from its last turn: reads nothing new before */
 
 	/* Guarded by the lane's lock: */
