@@ -61,26 +61,31 @@ static void batch_finish(struct batch *batch)
 /* E10: the server stands still for a second: every call is answered, and was executed once. */
 static void E10_server_stops_for_a_second_over(void **state, enum over kind)
 {
+	static const int modes[] = {BRINE_CLIENT_BLOCKING, BRINE_CLIENT_BACKGROUND};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct apart apart;
-	struct batch batch;
+	struct batch batches[2];
+	struct brine_client *clients[2];
 	apart_start(&apart, state, kind, &options);
-	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++) {
+	for (int i = 0; i < 2; i++) {
 		struct brine_client_options own = BRINE_CLIENT_OPTIONS_INIT;
-		own.mode = mode;
+		own.mode = modes[i];
 		own.keepalive_ms = PATIENCE_MS / 2;
-		struct brine_client *client = client_of(apart.address, &own);
-		assert_int_equal(brine_client_connect(client, 0, NULL), 0);
-		stop_process(apart.pid);
-		uint64_t stopped_ms = brine_clock_ms();
-		batch_begin(&batch, client);
-		sleep_ms(STOP_MS);
-		assert_int_equal(brine_call_status(&batch.calls[0]), 0);
-		kill(apart.pid, SIGCONT);
-		batch_finish(&batch);
-		assert_true(brine_clock_ms() - stopped_ms >= STOP_MS);
-		brine_client_free(client);
+		clients[i] = client_of(apart.address, &own);
+		assert_int_equal(brine_client_connect(clients[i], 0, NULL), 0);
 	}
+	stop_process(apart.pid);
+	uint64_t stopped_ms = brine_clock_ms();
+	for (int i = 0; i < 2; i++)
+		batch_begin(&batches[i], clients[i]);
+	sleep_ms(STOP_MS);
+	assert_int_equal(batches[1].calls[0].state, BRINE_CALL_RUNNING);
+	kill(apart.pid, SIGCONT);
+	for (int i = 0; i < 2; i++) {
+		batch_finish(&batches[i]);
+		brine_client_free(clients[i]);
+	}
+	assert_true(brine_clock_ms() - stopped_ms >= STOP_MS);
 	struct apart_report report = apart_stop(&apart);
 	assert_int_equal(report.counters.requests, 2 * (CALLS + 1));
 	assert_int_equal(report.counters.connections_accepted, 2);
@@ -281,6 +286,52 @@ static void E10_idle_client_stops_for_ever_over(void **state, enum over kind)
 }
 DEFINE_BOTH(E10_idle_client_stops_for_ever)
 
+/* ---- a peer that takes long ---- */
+
+enum { SLOW_SIZE = 900 * 1024, SLOW_PIECE = 32 * 1024, SLOW_PAUSE_MS = 100 };
+
+/* Reads a request slowly, not seeing the pings behind it, and answers it. */
+static void *read_slowly(void *argument)
+{
+	int fd = *(int *)argument;
+	static char piece[SLOW_PIECE];
+	ssize_t got = 1;
+	for (size_t size = 0; size < SLOW_SIZE && got > 0; size += (size_t)got) {
+		poll(NULL, 0, SLOW_PAUSE_MS);
+		got = recv(fd, piece, sizeof piece, 0);
+	}
+	raw_send_hex(fd, "05 94 01 01 c0 05");
+	return NULL;
+}
+
+/* E13: a message that takes longer than the keepalive has patience is no silence while it moves. */
+static void E13_a_slow_reader_lives(void **state)
+{
+	(void)state;
+	int fds[2];
+	pthread_t thread;
+	struct brine_client *client;
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	struct calc_blob blob = {BRINE_BYTES(calloc(1, SLOW_SIZE), SLOW_SIZE)};
+	struct calc_number size;
+	assert_non_null(blob.data.data);
+	options.keepalive_ms = 1000;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(brine_client_open_fd(&client, fds[0], &options, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_slowly, &fds[1]), 0);
+	uint64_t began_ms = brine_clock_ms();
+	int status = brine_client_call(client, &call, &calc_methods[CALC_MEASURE], &blob, &size);
+	if (status < 0)
+		fail_msg("%s", brine_call_error_text(&call));
+	assert_true(brine_clock_ms() - began_ms > 2 * options.keepalive_ms);
+	pthread_join(thread, NULL);
+	brine_call_done(&call);
+	brine_client_free(client);
+	close(fds[1]);
+	free((void *)(uintptr_t)blob.data.data);
+}
+
 /* ---- half-open and dead before they were seen ---- */
 
 /* E07: a peer shuts its reading side and goes on writing: the server ends the connection at the first failed write (a
@@ -413,10 +464,15 @@ DEFINE_BOTH(E14_calls_meet_the_idle_timeout)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(E10_server_stops_for_a_second),   BOTH(E10_server_stops_for_ever),
-	        BOTH(E10_client_stops_for_a_second),   BOTH(E10_client_stops_for_ever),
-	        BOTH(E10_idle_client_stops_for_ever),  BOTH(E07_reads_no_more),
-	        e2e_test(E07_server_reads_no_more),    BOTH(E09_dead_in_the_queue),
+	        BOTH(E10_server_stops_for_a_second),
+	        BOTH(E10_server_stops_for_ever),
+	        BOTH(E10_client_stops_for_a_second),
+	        BOTH(E10_client_stops_for_ever),
+	        BOTH(E10_idle_client_stops_for_ever),
+	        e2e_test(E13_a_slow_reader_lives),
+	        BOTH(E07_reads_no_more),
+	        e2e_test(E07_server_reads_no_more),
+	        BOTH(E09_dead_in_the_queue),
 	        BOTH(E14_calls_meet_the_idle_timeout),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
