@@ -19,6 +19,8 @@ enum {
 	HARNESS_MEMORY = 64 * 1024, /* what a connection may hold beside what was fed and what waits to be sent */
 };
 
+static const struct brine_bytes none = {NULL, 0};
+
 struct harness;
 /* Sees each event first; true: it is dealt with. */
 typedef bool harness_hook_fn(struct harness *h, const struct brine_event *event);
@@ -66,7 +68,6 @@ static inline void harness_request(struct harness *h, const struct brine_event *
 {
 	uint8_t bytes[16];
 	struct brine_buf result = BRINE_BUF_INIT;
-	struct brine_bytes none = {NULL, 0};
 	const uint8_t *params = event->params.data;
 	if (brine_str_equal(event->method, BRINE_STR("add")) && event->params.size == 3) {
 		bytes[0] = (uint8_t)(params[1] + params[2]);
@@ -330,6 +331,20 @@ static inline void harness_expect_log(struct harness *h, const char *lines)
 	brine_buf_done(&h->log);
 }
 
+/* Forgets what the peer got and what happened so far. */
+static inline void harness_forget(struct harness *h)
+{
+	harness_pump(h);
+	brine_buf_done(&h->output);
+	brine_buf_done(&h->log);
+}
+
+/* Sends a small number as an item; 0 or BRINE_ERR_*. */
+static inline int harness_send_number(struct harness *h, uint64_t serial, uint8_t number)
+{
+	return brine_conn_send(h->conn, serial, BRINE_BYTES(&number, 1), h->now_ms);
+}
+
 /* The output is one goaway with this code. */
 static inline void harness_expect_goaway(struct harness *h, int code)
 {
@@ -420,6 +435,19 @@ static inline struct brine_conn_options harness_connecting(void)
 {
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	return options;
+}
+
+/* Runs a script with the default options of either side. */
+static inline void harness_serve(harness_script_fn *script)
+{
+	struct brine_conn_options options = harness_accepting();
+	harness_run(&options, script);
+}
+
+static inline void harness_connect(harness_script_fn *script)
+{
+	struct brine_conn_options options = harness_connecting();
+	harness_run(&options, script);
 }
 
 #endif

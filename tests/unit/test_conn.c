@@ -2,18 +2,6 @@
  * drain and ending go as WIRE.md sections 3 and 5 say. Each case whole, byte by byte and at random cuts. */
 #include "conn_harness.h"
 
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
-static void connect_to(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_connecting();
-	harness_run(&options, script);
-}
-
 static void answers_script(struct harness *h)
 {
 	harness_feed(h, "0a940005a3616464920203");
@@ -27,7 +15,7 @@ static void answers_script(struct harness *h)
 static void requests_are_answered(void **state)
 {
 	(void)state;
-	serve(answers_script);
+	harness_serve(answers_script);
 }
 
 static void calls_script(struct harness *h)
@@ -43,7 +31,7 @@ static void calls_script(struct harness *h)
 static void calls_are_completed(void **state)
 {
 	(void)state;
-	connect_to(calls_script);
+	harness_connect(calls_script);
 }
 
 int main(void)

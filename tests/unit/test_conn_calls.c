@@ -4,20 +4,6 @@
 
 #include "conn/conn.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
-static void connect_to(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_connecting();
-	harness_run(&options, script);
-}
-
 static void duplicate_id_script(struct harness *h)
 {
 	harness_message(h, "940007 a4736c6f77 90");
@@ -32,7 +18,7 @@ static void duplicate_id_script(struct harness *h)
 static void C01_id_in_use(void **state)
 {
 	(void)state;
-	serve(duplicate_id_script);
+	harness_serve(duplicate_id_script);
 }
 
 static void ids_script(struct harness *h)
@@ -50,7 +36,7 @@ static void ids_script(struct harness *h)
 static void C02_C03_ids_are_equal_and_used_again(void **state)
 {
 	(void)state;
-	serve(ids_script);
+	harness_serve(ids_script);
 }
 
 static const char *bad_id;
@@ -70,7 +56,7 @@ static void C04_bad_ids(void **state)
 	        "cf0000000100000000", "ff", "d0ff", "ca3f800000", "a131", "c0", "91 01", "c3"};
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		bad_id = ids[i];
-		serve(bad_id_script);
+		harness_serve(bad_id_script);
 	}
 }
 
@@ -94,7 +80,7 @@ static void wrap_script(struct harness *h)
 static void C05_our_ids_wrap(void **state)
 {
 	(void)state;
-	connect_to(wrap_script);
+	harness_connect(wrap_script);
 }
 
 static void unasked_answer_script(struct harness *h)
@@ -107,8 +93,8 @@ static void unasked_answer_script(struct harness *h)
 static void C06_answer_to_nothing(void **state)
 {
 	(void)state;
-	connect_to(unasked_answer_script);
-	serve(unasked_answer_script);
+	harness_connect(unasked_answer_script);
+	harness_serve(unasked_answer_script);
 }
 
 static void late_answer_script(struct harness *h)
@@ -139,7 +125,7 @@ static void late_answer_script(struct harness *h)
 static void C07_C08_late_answers(void **state)
 {
 	(void)state;
-	connect_to(late_answer_script);
+	harness_connect(late_answer_script);
 }
 
 static void two_answers_script(struct harness *h)
@@ -154,7 +140,7 @@ static void two_answers_script(struct harness *h)
 static void C09_two_answers(void **state)
 {
 	(void)state;
-	connect_to(two_answers_script);
+	harness_connect(two_answers_script);
 }
 
 static void wrong_kind_script(struct harness *h)
@@ -190,9 +176,9 @@ static void stream_strays_script(struct harness *h)
 static void C10_answers_of_the_wrong_kind(void **state)
 {
 	(void)state;
-	connect_to(wrong_kind_script);
-	serve(upload_without_credit_script);
-	serve(stream_strays_script);
+	harness_connect(wrong_kind_script);
+	harness_serve(upload_without_credit_script);
+	harness_serve(stream_strays_script);
 }
 
 static void answer_forms_script(struct harness *h)
@@ -259,8 +245,8 @@ static void long_text_script(struct harness *h)
 static void C11_C12_forms_of_answers(void **state)
 {
 	(void)state;
-	connect_to(answer_forms_script);
-	connect_to(long_text_script);
+	harness_connect(answer_forms_script);
+	harness_connect(long_text_script);
 }
 
 static void no_method_script(struct harness *h)
@@ -274,7 +260,7 @@ static void no_method_script(struct harness *h)
 static void C13_unknown_method(void **state)
 {
 	(void)state;
-	serve(no_method_script);
+	harness_serve(no_method_script);
 }
 
 static struct {
@@ -346,9 +332,9 @@ static void C14_C15_C25_C26_bad_requests(void **state)
 {
 	(void)state;
 	for (refusal_number = 0; refusal_number < sizeof refusals / sizeof refusals[0]; refusal_number++) {
-		serve(refusal_script);
+		harness_serve(refusal_script);
 		if (refusals[refusal_number].hex[1] > '2')
-			serve(dropped_script);
+			harness_serve(dropped_script);
 	}
 }
 
@@ -388,7 +374,7 @@ static void C14_C26_sizes(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		big_size = rows[i].size;
 		big_is_metadata = rows[i].is_metadata;
-		serve(big_script);
+		harness_serve(big_script);
 	}
 }
 
@@ -414,7 +400,7 @@ static void C26_too_many_keys(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		big_is_metadata = i;
-		serve(many_entries_script);
+		harness_serve(many_entries_script);
 	}
 }
 
@@ -433,7 +419,7 @@ static void plain_arity_script(struct harness *h)
 static void C15_params_of_a_plain_peer(void **state)
 {
 	(void)state;
-	serve(plain_arity_script);
+	harness_serve(plain_arity_script);
 }
 
 static void quiet_notification_script(struct harness *h)
@@ -447,7 +433,7 @@ static void quiet_notification_script(struct harness *h)
 static void C16_notifications_are_never_answered(void **state)
 {
 	(void)state;
-	serve(quiet_notification_script);
+	harness_serve(quiet_notification_script);
 }
 
 static void reverse_call_script(struct harness *h)
@@ -464,7 +450,7 @@ static void reverse_call_script(struct harness *h)
 static void C17_requests_to_a_client(void **state)
 {
 	(void)state;
-	connect_to(reverse_call_script);
+	harness_connect(reverse_call_script);
 }
 
 static void C18_more_requests_than_the_limit(void **state)
@@ -558,7 +544,7 @@ static void cancels_script(struct harness *h)
 static void C20_C21_C22_cancels(void **state)
 {
 	(void)state;
-	serve(cancels_script);
+	harness_serve(cancels_script);
 }
 
 static void rapid_reset_script(struct harness *h)
@@ -600,7 +586,7 @@ static void ttl_script(struct harness *h)
 static void C25_deadlines(void **state)
 {
 	(void)state;
-	serve(ttl_script);
+	harness_serve(ttl_script);
 }
 
 /* The handler looks at the clock before the timer does, and answers that it gave up. */
@@ -620,7 +606,7 @@ static void gave_up_script(struct harness *h)
 static void an_answer_after_the_deadline_is_the_deadline(void **state)
 {
 	(void)state;
-	serve(gave_up_script);
+	harness_serve(gave_up_script);
 }
 
 static void misuse_script(struct harness *h)
@@ -639,7 +625,7 @@ static void misuse_script(struct harness *h)
 static void C27_answers_twice_and_never(void **state)
 {
 	(void)state;
-	serve(misuse_script);
+	harness_serve(misuse_script);
 }
 
 /* How much of the second of three requests was sent when the transport broke. */
@@ -684,8 +670,8 @@ static void C29_lost_connection(void **state)
 {
 	(void)state;
 	for (sent_size = 0; sent_size < 10; sent_size += 3)
-		connect_to(loss_script);
-	connect_to(lost_in_the_middle_script);
+		harness_connect(loss_script);
+	harness_connect(lost_in_the_middle_script);
 }
 
 static void taken_back_script(struct harness *h)
@@ -712,7 +698,7 @@ static void taken_back_script(struct harness *h)
 static void unsent_requests_are_taken_back(void **state)
 {
 	(void)state;
-	connect_to(taken_back_script);
+	harness_connect(taken_back_script);
 }
 
 int main(void)

@@ -2,8 +2,6 @@
  * that are cancelled count until they have ended, and memory stays where it is. */
 #include "conn_harness.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
 enum { BLOCK = 1000, RUNNING_MAX = 8 };
 
 /* The messages in hex, each with its length before it, BLOCK times over. */

@@ -2,52 +2,25 @@
  * else; memory is bounded whatever the peer leaves unread or ungranted. */
 #include "conn_harness.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
-static void connect_to(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_connecting();
-	harness_run(&options, script);
-}
-
-static int send_number(struct harness *h, uint64_t serial, uint8_t number)
-{
-	return brine_conn_send(h->conn, serial, BRINE_BYTES(&number, 1), h->now_ms);
-}
-
-/* Forgets what the peer got and what happened so far. */
-static void forget(struct harness *h)
-{
-	harness_pump(h);
-	brine_buf_done(&h->output);
-	brine_buf_done(&h->log);
-}
-
 /* D07: who gives no credit costs nothing but the call: it ends at its deadline or when it has waited long enough. */
 static void stalled_answers_script(struct harness *h)
 {
 	harness_message(h, "950001 a4736c6f77 90 81a377696e00");
 	harness_message(h, "950002 a4736c6f77 90 82a377696e00a374746c64");
 	for (unsigned i = 0; i < 1000; i++) {
-		assert_int_equal(send_number(h, h->slow[0], 1), BRINE_ERR_NO_CREDIT);
-		assert_int_equal(send_number(h, h->slow[1], 1), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(h, h->slow[0], 1), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(h, h->slow[1], 1), BRINE_ERR_NO_CREDIT);
 	}
-	forget(h);
+	harness_forget(h);
 	harness_pass(h, 100);
 	harness_expect_log(h, "cancel BRINE_ERR_DEADLINE\n");
 	brine_conn_release(h->conn, h->slow[1], h->now_ms);
-	forget(h);
+	harness_forget(h);
 	harness_pass(h, 59899);
 	harness_expect_log(h, "");
 	harness_pass(h, 1);
 	harness_expect_log(h, "cancel BRINE_ERR_NO_PROGRESS\n");
-	assert_int_equal(send_number(h, h->slow[0], 1), BRINE_ERR_NO_PROGRESS);
+	assert_int_equal(harness_send_number(h, h->slow[0], 1), BRINE_ERR_NO_PROGRESS);
 	assert_int_equal(brine_conn_reply(h->conn, h->slow[0], none, none, h->now_ms), BRINE_ERR_NO_PROGRESS);
 	harness_expect(h,
 	               "2e 940101 9204d92674686520 63616c6c65722067617665206e6f2063726564697420666f7220746f6f206c6f6e67"
@@ -58,14 +31,14 @@ static void stalled_upload_script(struct harness *h)
 {
 	uint64_t serial = harness_open(h, "sum", BRINE_FOREVER, false, true);
 	harness_open(h, "sum", BRINE_FOREVER, false, true);
-	assert_int_equal(send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
 	harness_pump(h);
 	harness_pass(h, 50000);
 	/* Credit starts it again, and only a sender that waits is waited for. */
 	harness_feed(h, "0493050101");
-	assert_int_equal(send_number(h, serial, 1), 0);
-	assert_int_equal(send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
-	forget(h);
+	assert_int_equal(harness_send_number(h, serial, 1), 0);
+	assert_int_equal(harness_send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
+	harness_forget(h);
 	harness_pass(h, 59999);
 	harness_expect_log(h, "");
 	harness_pass(h, 1);
@@ -78,8 +51,8 @@ static void stalled_upload_script(struct harness *h)
 static void D07_no_credit_ever(void **state)
 {
 	(void)state;
-	serve(stalled_answers_script);
-	connect_to(stalled_upload_script);
+	harness_serve(stalled_answers_script);
+	harness_connect(stalled_upload_script);
 }
 
 /* How many messages of the type are in what the peer got, and the sum of the credit they give. */
@@ -105,9 +78,9 @@ static void silly_grants_script(struct harness *h)
 {
 	harness_message(h, "950001 a4736c6f77 90 81a377696e00");
 	for (unsigned i = 0; i < MANY; i++) {
-		assert_int_equal(send_number(h, h->slow[0], 7), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(h, h->slow[0], 7), BRINE_ERR_NO_CREDIT);
 		harness_feed(h, "0493060101");
-		assert_int_equal(send_number(h, h->slow[0], 7), 0);
+		assert_int_equal(harness_send_number(h, h->slow[0], 7), 0);
 	}
 	harness_pump(h);
 	assert_int_equal(count_frames(h, BRINE_FRAME_ITEM, NULL), MANY);
@@ -117,7 +90,7 @@ static void silly_grants_script(struct harness *h)
 static void batches_script(struct harness *h)
 {
 	uint64_t serial = harness_open(h, "count", BRINE_FOREVER, true, false);
-	forget(h);
+	harness_forget(h);
 	h->no_taking = h->run == 0;
 	unsigned allowed = 16, frames = 0, untaken = 0;
 	for (unsigned sent = 0; sent < MANY; sent++) {
@@ -176,7 +149,7 @@ static size_t large_size;
 static void large_items_script(struct harness *h)
 {
 	uint64_t serial = harness_open(h, "count", BRINE_FOREVER, true, false);
-	forget(h);
+	harness_forget(h);
 	h->no_taking = true;
 	size_t most = 0;
 	unsigned untaken = 0, credit, allowed = 16;
@@ -219,7 +192,7 @@ static void too_much_for_us_script(struct harness *h)
 	h->no_taking = true;
 	uint64_t first = harness_open(h, "x", BRINE_FOREVER, true, false);
 	uint64_t second = harness_open(h, "x", BRINE_FOREVER, true, false);
-	forget(h);
+	harness_forget(h);
 	harness_message(h, "930301 c40a 00000000000000000000");
 	harness_message(h, "930302 c405 0000000000");
 	harness_expect_log(h, "item of 1: b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\n"
@@ -245,7 +218,7 @@ static void too_much_for_them_script(struct harness *h)
 	h->no_taking = true;
 	harness_message(h, "950001 a4736c6f77 90 81a27570c3");
 	harness_message(h, "950002 a4736c6f77 90 81a27570c3");
-	forget(h);
+	harness_forget(h);
 	harness_message(h, "930401 c412 000000000000000000000000000000000000");
 	brine_buf_done(&h->log);
 	harness_message(h, "93040206");
@@ -257,7 +230,7 @@ static void too_much_for_them_script(struct harness *h)
 	/* A handler that is cancelled still holds what it has not taken; then it is gone. */
 	harness_feed(h, "03920801");
 	harness_message(h, "950003 a4736c6f77 90 81a27570c3");
-	forget(h);
+	harness_forget(h);
 	harness_message(h, "93040306");
 	harness_expect_log(h, "cancel BRINE_ERR_LIMIT\n");
 	brine_conn_release(h->conn, h->slow[0], h->now_ms);
@@ -282,15 +255,15 @@ static void slow_reader_script(struct harness *h)
 {
 	harness_message(h, "950001 a4736c6f77 90 81a377696ecd2710");
 	harness_message(h, "950002 a4736c6f77 90 81a377696ecd2710");
-	forget(h);
+	harness_forget(h);
 	h->no_writing = true;
 	int rc;
 	unsigned sent = 0;
-	while ((rc = send_number(h, h->slow[0], 7)) == 0)
+	while ((rc = harness_send_number(h, h->slow[0], 7)) == 0)
 		sent++;
 	assert_int_equal(rc, BRINE_ERR_NO_CREDIT);
 	assert_int_equal(sent, 512 / 5 + 1);
-	assert_int_equal(send_number(h, h->slow[1], 7), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, h->slow[1], 7), BRINE_ERR_NO_CREDIT);
 	assert_true(brine_conn_wants_read(h->conn));
 	harness_message(h, "940003 a3616464 920203");
 	harness_expect_log(h, "request add [2, 3]\n");
@@ -301,7 +274,7 @@ static void slow_reader_script(struct harness *h)
 	brine_conn_sent(h->conn, 1, h->now_ms);
 	harness_pump(h);
 	harness_expect_log(h, "credit for 1\ncredit for 2\n");
-	assert_int_equal(send_number(h, h->slow[1], 7), 0);
+	assert_int_equal(harness_send_number(h, h->slow[1], 7), 0);
 	h->no_writing = false;
 }
 
@@ -317,8 +290,8 @@ static void slow_readers_slow_their_writers_only(void **state)
 	harness_begin(&h, &options, 0);
 	harness_message(&h, "950001 a4736c6f77 90 81a377696e09");
 	for (unsigned i = 0; i < 9; i++) {
-		assert_int_equal(send_number(&h, h.slow[0], 7), 0);
-		assert_int_equal(send_number(&h, h.slow[0], 7), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(&h, h.slow[0], 7), 0);
+		assert_int_equal(harness_send_number(&h, h.slow[0], 7), BRINE_ERR_NO_CREDIT);
 		harness_pump(&h);
 	}
 	harness_end(&h);
@@ -328,7 +301,7 @@ static void slow_readers_slow_their_writers_only(void **state)
 static void unread_credit_script(struct harness *h)
 {
 	harness_open(h, "count", BRINE_FOREVER, true, false);
-	forget(h);
+	harness_forget(h);
 	h->no_writing = true;
 	for (unsigned i = 0; i < 16 + 8; i++)
 		harness_feed(h, "0493030107");
@@ -354,7 +327,7 @@ static void d11_turn(struct harness *h, const uint64_t *serials, unsigned stalle
 {
 	uint8_t got[STREAMS + 1] = {0};
 	for (unsigned i = 0; i < STREAMS; i++)
-		for (unsigned burst = 0; burst < 8 && send_number(h, serials[i], 7) == 0; burst++)
+		for (unsigned burst = 0; burst < 8 && harness_send_number(h, serials[i], 7) == 0; burst++)
 			counts[i]++;
 	harness_pump(h);
 	const uint8_t *at = h->output.data + h->output.start, *end = h->output.data + h->output.end;
@@ -406,7 +379,7 @@ static unsigned d11_receive(uint64_t stalled)
 		assert_int_equal(harness_open(&h, "x", BRINE_FOREVER, true, false), i);
 		allowed[i] = 16;
 	}
-	forget(&h);
+	harness_forget(&h);
 	for (unsigned turn = 0; turn < TURNS; turn++) {
 		for (unsigned id = 1; id <= STREAMS; id++) {
 			for (; allowed[id]; allowed[id]--, counts[id]++) {

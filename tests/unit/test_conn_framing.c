@@ -6,12 +6,6 @@
 #define ADD        "0a940005a3616464920203"
 #define ADD_ANSWER "05940105c005"
 
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
 static size_t cut_at;
 
 static void fin_script(struct harness *h)
@@ -37,7 +31,7 @@ static void A01_end_after_every_byte(void **state)
 {
 	(void)state;
 	for (cut_at = 0; cut_at <= sizeof ADD / 2; cut_at++)
-		serve(fin_script);
+		harness_serve(fin_script);
 }
 
 static void two_frames_script(struct harness *h)
@@ -55,7 +49,7 @@ static void A02_every_cut_of_two_frames(void **state)
 {
 	(void)state;
 	for (cut_at = 0; cut_at <= 22; cut_at++)
-		serve(two_frames_script);
+		harness_serve(two_frames_script);
 }
 
 static struct brine_buf session, session_output;
@@ -74,7 +68,7 @@ static void A03_a_session_byte_by_byte(void **state)
 {
 	(void)state;
 	session = file_read("captures/framed-session.c2s.bin");
-	serve(session_script);
+	harness_serve(session_script);
 	brine_buf_done(&session);
 	brine_buf_done(&session_output);
 }
@@ -110,7 +104,7 @@ static void faults(const struct fault_row *rows, size_t count, const char *befor
 	fault_before = before;
 	for (size_t i = 0; i < count; i++) {
 		fault_row = &rows[i];
-		serve(fault_script);
+		harness_serve(fault_script);
 	}
 }
 #define FAULTS(rows, before) faults(rows, sizeof(rows) / sizeof(rows)[0], before)
@@ -193,7 +187,7 @@ static void trickle_script(struct harness *h)
 static void A06_length_and_then_silence(void **state)
 {
 	(void)state;
-	serve(silence_script);
+	harness_serve(silence_script);
 	static struct harness h;
 	struct brine_conn_options options = harness_accepting();
 	harness_begin(&h, &options, 0);
@@ -278,7 +272,7 @@ static void advisory_script(struct harness *h)
 static void A10_advisory_types(void **state)
 {
 	(void)state;
-	serve(advisory_script);
+	harness_serve(advisory_script);
 }
 
 static void A11_unknown_types(void **state)
@@ -325,7 +319,7 @@ static void A12_other_protocols(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		fault_row = &rows[i];
-		serve(stranger_script);
+		harness_serve(stranger_script);
 	}
 }
 
@@ -346,7 +340,7 @@ static void A13_versions_are_negotiated(void **state)
 	                                        {"921081a176cfffffffffffffffff", 0, 0, NULL}};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		fault_row = &rows[i];
-		serve(versions_script);
+		harness_serve(versions_script);
 	}
 }
 
@@ -386,7 +380,7 @@ static void nothing_script(struct harness *h)
 static void A15_connects_and_sends_nothing(void **state)
 {
 	(void)state;
-	serve(nothing_script);
+	harness_serve(nothing_script);
 }
 
 static void clamped_script(struct harness *h)
@@ -423,8 +417,8 @@ static void A16_hello_limits(void **state)
 	        {"09921082a17801a17801", 1, BRINE_ERR_PROTO, "hello: a key twice"},
 	};
 	FAULTS(rows, "");
-	serve(clamped_script);
-	serve(many_keys_script);
+	harness_serve(clamped_script);
+	harness_serve(many_keys_script);
 }
 
 static void A17_hello_of_wrong_kinds(void **state)
@@ -485,7 +479,7 @@ static void A18_over_the_peers_limit(void **state)
 	struct brine_conn_options options = harness_connecting();
 	options.hello = true;
 	harness_run(&options, small_peer_script);
-	serve(big_reply_script);
+	harness_serve(big_reply_script);
 }
 
 int main(void)

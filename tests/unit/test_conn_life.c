@@ -2,20 +2,6 @@
  * failing allocation is survived. On simulated time; scripts run whole, byte by byte and at 16 random cuts. */
 #include "conn_harness.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
-static void connect_to(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_connecting();
-	harness_run(&options, script);
-}
-
 static void health_check_script(struct harness *h)
 {
 	harness_feed(h, "03921201");
@@ -27,7 +13,7 @@ static void health_check_script(struct harness *h)
 static void a_ping_is_a_health_check(void **state)
 {
 	(void)state;
-	serve(health_check_script);
+	harness_serve(health_check_script);
 }
 
 static void hello_script(struct harness *h)
@@ -89,8 +75,8 @@ static void greeted_server_script(struct harness *h)
 static void F02_server_speaks_only_when_greeted(void **state)
 {
 	(void)state;
-	serve(silent_server_script);
-	serve(greeted_server_script);
+	harness_serve(silent_server_script);
+	harness_serve(greeted_server_script);
 }
 
 static void misuse_script(struct harness *h)
@@ -119,7 +105,7 @@ static void misuse_script(struct harness *h)
 static void local_misuse_changes_nothing(void **state)
 {
 	(void)state;
-	connect_to(misuse_script);
+	harness_connect(misuse_script);
 }
 
 static void options_are_checked(void **state)
@@ -206,8 +192,8 @@ static void drained_script(struct harness *h)
 static void F09_goaways(void **state)
 {
 	(void)state;
-	connect_to(after_fault_script);
-	connect_to(drained_script);
+	harness_connect(after_fault_script);
+	harness_connect(drained_script);
 }
 
 static void drain_script(struct harness *h)
@@ -265,9 +251,9 @@ static void idle_client_script(struct harness *h)
 static void drains(void **state)
 {
 	(void)state;
-	serve(drain_script);
-	serve(grace_script);
-	serve(idle_client_script);
+	harness_serve(drain_script);
+	harness_serve(grace_script);
+	harness_serve(idle_client_script);
 }
 
 static void half_close_script(struct harness *h)
@@ -331,10 +317,10 @@ static void discard_script(struct harness *h)
 static void ends(void **state)
 {
 	(void)state;
-	serve(half_close_script);
-	connect_to(server_ends_script);
-	connect_to(close_script);
-	serve(discard_script);
+	harness_serve(half_close_script);
+	harness_connect(server_ends_script);
+	harness_connect(close_script);
+	harness_serve(discard_script);
 }
 
 static void stuck_script(struct harness *h)
@@ -382,8 +368,8 @@ static void shrink_script(struct harness *h)
 static void timers(void **state)
 {
 	(void)state;
-	serve(stuck_script);
-	serve(shrink_script);
+	harness_serve(stuck_script);
+	harness_serve(shrink_script);
 	struct brine_conn_options options = harness_accepting();
 	options.limits.idle_timeout_ms = 5000;
 	harness_run(&options, idle_script);
@@ -498,8 +484,8 @@ static void plain_client_script(struct harness *h)
 static void plain_peers(void **state)
 {
 	(void)state;
-	serve(plain_script);
-	serve(wrong_shapes_script);
+	harness_serve(plain_script);
+	harness_serve(wrong_shapes_script);
 	struct brine_conn_options options = harness_accepting();
 	options.plain_errors = BRINE_PLAIN_ERRORS_PAIR;
 	harness_run(&options, pair_script);

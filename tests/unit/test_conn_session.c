@@ -4,7 +4,6 @@
 
 #include "files.h"
 
-static const struct brine_bytes none = {NULL, 0};
 static struct brine_buf recorded;
 
 /* What the handlers and calls of the session are at. */

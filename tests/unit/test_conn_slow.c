@@ -2,8 +2,6 @@
  * seen off without losing a call. On simulated time. */
 #include "conn_harness.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
 enum {
 	HOUR_MS = 3600 * 1000,
 	ANSWER_SIZE = 1000000, /* a little below what is assumed of any peer */

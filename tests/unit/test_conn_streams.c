@@ -2,54 +2,27 @@
  * verdict. Scripts run whole, byte by byte and at random cuts. */
 #include "conn_harness.h"
 
-static const struct brine_bytes none = {NULL, 0};
-
-static void serve(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_accepting();
-	harness_run(&options, script);
-}
-
-static void connect_to(harness_script_fn *script)
-{
-	struct brine_conn_options options = harness_connecting();
-	harness_run(&options, script);
-}
-
-static int send_number(struct harness *h, uint64_t serial, uint8_t number)
-{
-	return brine_conn_send(h->conn, serial, BRINE_BYTES(&number, 1), h->now_ms);
-}
-
-/* Forgets what the peer got and what happened so far. */
-static void forget(struct harness *h)
-{
-	harness_pump(h);
-	brine_buf_done(&h->output);
-	brine_buf_done(&h->log);
-}
-
 /* The example of WIRE.md section 4, from both ends. */
 static void answer_stream_script(struct harness *h)
 {
 	harness_feed(h, "11 95 00 06 a5 636f756e74 91 03 81 a377696e02");
 	harness_message(h, "95 00 07 a4 736c6f77 90 81 a377696e02");
 	uint64_t serial = h->slow[0];
-	assert_int_equal(send_number(h, serial, 0), 0);
-	assert_int_equal(send_number(h, serial, 1), 0);
-	assert_int_equal(send_number(h, serial, 2), BRINE_ERR_NO_CREDIT);
-	forget(h);
+	assert_int_equal(harness_send_number(h, serial, 0), 0);
+	assert_int_equal(harness_send_number(h, serial, 1), 0);
+	assert_int_equal(harness_send_number(h, serial, 2), BRINE_ERR_NO_CREDIT);
+	harness_forget(h);
 	harness_feed(h, "0493060701");
 	harness_expect_log(h, "credit for 2\n");
-	assert_int_equal(send_number(h, serial, 2), 0);
-	assert_int_equal(send_number(h, serial, 3), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, serial, 2), 0);
+	assert_int_equal(harness_send_number(h, serial, 3), BRINE_ERR_NO_CREDIT);
 	harness_answer_slow(h, 0);
 	harness_pump(h);
 	harness_expect(h, "0493030702 05940107c02a");
-	assert_int_equal(send_number(h, serial, 3), BRINE_ERR_NOT_FOUND);
+	assert_int_equal(harness_send_number(h, serial, 3), BRINE_ERR_NOT_FOUND);
 	/* A call that asked for no items gets none. */
 	harness_message(h, "940008 a4736c6f77 90");
-	assert_int_equal(send_number(h, h->slow[1], 3), BRINE_ERR_STATE);
+	assert_int_equal(harness_send_number(h, h->slow[1], 3), BRINE_ERR_STATE);
 	assert_int_equal(brine_conn_end_upload(h->conn, h->slow[1], h->now_ms), BRINE_ERR_STATE);
 }
 
@@ -58,7 +31,7 @@ static void our_answer_stream_script(struct harness *h)
 	uint64_t serial = harness_open(h, "count", BRINE_FOREVER, true, false);
 	harness_pump(h);
 	harness_expect(h, "10 950001 a5636f756e74 90 81a377696e10");
-	assert_int_equal(send_number(h, serial, 1), BRINE_ERR_STATE);
+	assert_int_equal(harness_send_number(h, serial, 1), BRINE_ERR_STATE);
 	harness_feed(h, "0493030100 0493030101 06940101c0cc2a");
 	harness_expect_log(h, "item of 1: 0\nitem of 1: 1\nresponse 1 = 42\n");
 	harness_feed(h, "0493030102");
@@ -73,8 +46,8 @@ static void our_answer_stream_script(struct harness *h)
 static void answer_streams(void **state)
 {
 	(void)state;
-	serve(answer_stream_script);
-	connect_to(our_answer_stream_script);
+	harness_serve(answer_stream_script);
+	harness_connect(our_answer_stream_script);
 }
 
 /* D12: the upload ends, the answers go on; the answers go on after the peer's side has ended. */
@@ -88,10 +61,10 @@ static void upload_script(struct harness *h)
 	harness_feed(h, "0493040107 0493040108 03920401");
 	harness_expect_log(
 	        h, "request add [2, 3]\nrequest slow []\nitem of 2: 7\nitem of 2: 8\nupload of 2 ended BRINE_OK\n");
-	assert_int_equal(send_number(h, h->slow[0], 1), 0);
+	assert_int_equal(harness_send_number(h, h->slow[0], 1), 0);
 	harness_eof(h);
-	assert_int_equal(send_number(h, h->slow[0], 2), 0);
-	assert_int_equal(send_number(h, h->slow[0], 3), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, h->slow[0], 2), 0);
+	assert_int_equal(harness_send_number(h, h->slow[0], 3), BRINE_ERR_NO_CREDIT);
 	harness_answer_slow(h, 0);
 	harness_pump(h);
 	harness_expect(h, "0493030101 0493030102 05940101c02a");
@@ -103,13 +76,13 @@ static void our_upload_script(struct harness *h)
 	uint64_t serial = harness_open(h, "sum", BRINE_FOREVER, false, true);
 	harness_pump(h);
 	harness_expect(h, "0d 950001 a373756d 90 81a27570c3");
-	assert_int_equal(send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, serial, 1), BRINE_ERR_NO_CREDIT);
 	harness_feed(h, "0493050102");
 	harness_expect_log(h, "credit for 1\n");
 	assert_int_equal(brine_conn_send(h->conn, serial, none, h->now_ms), BRINE_ERR_INVALID);
-	assert_int_equal(send_number(h, serial, 1), 0);
+	assert_int_equal(harness_send_number(h, serial, 1), 0);
 	assert_int_equal(brine_conn_end_upload(h->conn, serial, h->now_ms), 0);
-	assert_int_equal(send_number(h, serial, 2), BRINE_ERR_STATE);
+	assert_int_equal(harness_send_number(h, serial, 2), BRINE_ERR_STATE);
 	assert_int_equal(brine_conn_end_upload(h->conn, serial, h->now_ms), BRINE_ERR_STATE);
 	harness_pump(h);
 	harness_expect(h, "0493040101 03920401");
@@ -117,7 +90,7 @@ static void our_upload_script(struct harness *h)
 	harness_feed(h, "0493050105 05940101c003");
 	harness_expect_log(h, "response 1 = 3\n");
 	assert_int_equal(brine_conn_end_upload(h->conn, serial, h->now_ms), 0);
-	assert_int_equal(send_number(h, serial, 2), BRINE_ERR_NOT_FOUND);
+	assert_int_equal(harness_send_number(h, serial, 2), BRINE_ERR_NOT_FOUND);
 	harness_pump(h);
 	harness_expect(h, "");
 }
@@ -129,11 +102,11 @@ static void stopped_upload_script(struct harness *h)
 	uint64_t other = harness_open(h, "sum", BRINE_FOREVER, true, true);
 	harness_pump(h);
 	harness_feed(h, "0493050102 05940101c003");
-	assert_int_equal(send_number(h, serial, 1), BRINE_ERR_NOT_FOUND);
-	forget(h);
+	assert_int_equal(harness_send_number(h, serial, 1), BRINE_ERR_NOT_FOUND);
+	harness_forget(h);
 	harness_feed(h, "0493050202");
 	brine_conn_cancel(h->conn, other, h->now_ms);
-	assert_int_equal(send_number(h, other, 1), BRINE_ERR_NOT_FOUND);
+	assert_int_equal(harness_send_number(h, other, 1), BRINE_ERR_NOT_FOUND);
 	assert_int_equal(brine_conn_end_upload(h->conn, other, h->now_ms), 0);
 	harness_feed(h, "0493030207 0493030208");
 	harness_expect(h, "03920802");
@@ -143,9 +116,9 @@ static void stopped_upload_script(struct harness *h)
 static void uploads_and_D12(void **state)
 {
 	(void)state;
-	serve(upload_script);
-	connect_to(our_upload_script);
-	connect_to(stopped_upload_script);
+	harness_serve(upload_script);
+	harness_connect(our_upload_script);
+	harness_connect(stopped_upload_script);
 }
 
 /* The welcome's credit counts for uploads opened before it came, and for those opened later. */
@@ -153,19 +126,19 @@ static void welcome_script(struct harness *h)
 {
 	uint64_t early = harness_open(h, "sum", BRINE_FOREVER, false, true);
 	uint64_t plain = harness_open(h, "sum", BRINE_FOREVER, false, false);
-	assert_int_equal(send_number(h, early, 1), BRINE_ERR_NO_CREDIT);
-	assert_int_equal(send_number(h, plain, 1), BRINE_ERR_STATE);
+	assert_int_equal(harness_send_number(h, early, 1), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, plain, 1), BRINE_ERR_STATE);
 	harness_feed(h, "0493050101");
 	harness_message(h, "9211 81 a377696e02");
 	harness_expect_log(h, "credit for 1\nhello max 1048576\n");
-	forget(h);
+	harness_forget(h);
 	uint64_t late = harness_open(h, "sum", BRINE_FOREVER, false, true);
 	for (uint8_t i = 0; i < 3; i++)
-		assert_int_equal(send_number(h, early, i), 0);
+		assert_int_equal(harness_send_number(h, early, i), 0);
 	for (uint8_t i = 0; i < 2; i++)
-		assert_int_equal(send_number(h, late, i), 0);
-	assert_int_equal(send_number(h, early, 9), BRINE_ERR_NO_CREDIT);
-	assert_int_equal(send_number(h, late, 9), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(h, late, i), 0);
+	assert_int_equal(harness_send_number(h, early, 9), BRINE_ERR_NO_CREDIT);
+	assert_int_equal(harness_send_number(h, late, 9), BRINE_ERR_NO_CREDIT);
 	harness_pump(h);
 	harness_expect(h, "0d950003a373756d9081a27570c3 0493040100 0493040101 0493040102 0493040300 0493040301");
 }
@@ -174,7 +147,7 @@ static void welcome_script(struct harness *h)
 static void greeted_script(struct harness *h)
 {
 	harness_message(h, "9210 81 a377696e03");
-	forget(h);
+	harness_forget(h);
 	harness_message(h, "950001 a4736c6f77 90 81a27570c3");
 	harness_expect(h, "");
 	for (unsigned i = 0; i < 2; i++)
@@ -185,8 +158,8 @@ static void greeted_script(struct harness *h)
 	assert_int_equal(brine_conn_state(h->conn), BRINE_CONN_OPEN);
 	uint64_t serial = harness_open(h, "sum", BRINE_FOREVER, false, true);
 	for (uint8_t i = 0; i < 3; i++)
-		assert_int_equal(send_number(h, serial, i), 0);
-	assert_int_equal(send_number(h, serial, 9), BRINE_ERR_NO_CREDIT);
+		assert_int_equal(harness_send_number(h, serial, i), 0);
+	assert_int_equal(harness_send_number(h, serial, 9), BRINE_ERR_NO_CREDIT);
 	h->no_taking = false;
 }
 
@@ -196,7 +169,7 @@ static void credit_of_hello_and_welcome(void **state)
 	struct brine_conn_options options = harness_connecting();
 	options.hello = true;
 	harness_run(&options, welcome_script);
-	serve(greeted_script);
+	harness_serve(greeted_script);
 }
 
 /* D01 to D06: what a peer does wrong. */
@@ -204,7 +177,7 @@ static void no_item_credit_script(struct harness *h)
 {
 	h->no_taking = true;
 	harness_open(h, "count", BRINE_FOREVER, true, false);
-	forget(h);
+	harness_forget(h);
 	harness_feed(h, "0493030100 0493030101");
 	harness_expect_log(h, "item of 1: 0\nitem of 1: 1\n");
 	harness_feed(h, "0493030102");
@@ -237,7 +210,7 @@ static const char *grant_text;
 static void bad_upload_grant_script(struct harness *h)
 {
 	harness_open(h, "sum", BRINE_FOREVER, false, true);
-	forget(h);
+	harness_forget(h);
 	harness_feed(h, "0493050105");
 	harness_message(h, grant_hex);
 	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, grant_text);
@@ -261,8 +234,8 @@ static void D02_grant_of_zero(void **state)
 	for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++) {
 		grant_hex = grants[i];
 		grant_text = "credit: expected 1 to 2147483647";
-		connect_to(bad_upload_grant_script);
-		serve(bad_item_grant_script);
+		harness_connect(bad_upload_grant_script);
+		harness_serve(bad_item_grant_script);
 	}
 }
 
@@ -279,7 +252,7 @@ static void welcome_overflow_script(struct harness *h)
 {
 	harness_open(h, "sum", BRINE_FOREVER, false, true);
 	harness_open(h, "sum", BRINE_FOREVER, false, true);
-	forget(h);
+	harness_forget(h);
 	harness_message(h, "930501ce7fffffff");
 	harness_message(h, "9211 81 a377696e01");
 	harness_expect_fault(h, BRINE_CODE_INVALID, BRINE_ERR_PROTO, "credit overflow");
@@ -291,9 +264,9 @@ static void D03_credit_overflow(void **state)
 	(void)state;
 	grant_hex = "930501ce7ffffffb";
 	grant_text = "credit overflow: 5 and 2147483643 more";
-	connect_to(bad_upload_grant_script);
-	serve(bad_item_grant_script);
-	serve(most_credit_script);
+	harness_connect(bad_upload_grant_script);
+	harness_serve(bad_item_grant_script);
+	harness_serve(most_credit_script);
 	struct brine_conn_options options = harness_connecting();
 	options.hello = true;
 	harness_run(&options, welcome_overflow_script);
@@ -322,7 +295,7 @@ static void our_strays_script(struct harness *h)
 	harness_call(h, "x", 50);
 	harness_open(h, "x", 50, true, true);
 	harness_pass(h, 50);
-	forget(h);
+	harness_forget(h);
 	harness_feed(h, "05940101c002 0493050101 0493030101");
 	harness_feed(h, "0493050201 0493030201 0493050301 0493030301");
 	harness_expect_log(h, "response 1 = 2\n");
@@ -336,14 +309,14 @@ static void our_strays_script(struct harness *h)
 static void D04_D05_strays_are_ignored(void **state)
 {
 	(void)state;
-	serve(strays_script);
-	connect_to(our_strays_script);
+	harness_serve(strays_script);
+	harness_connect(our_strays_script);
 }
 
 static void end_twice_script(struct harness *h)
 {
 	harness_message(h, "950001 a4736c6f77 90 81a27570c3");
-	forget(h);
+	harness_forget(h);
 	harness_feed(h, "03920401 03920401");
 	harness_expect_log(h, "upload of 1 ended BRINE_OK\n");
 	assert_int_equal(brine_conn_counters(h->conn)->glitches, 1);
@@ -354,7 +327,7 @@ static void end_twice_script(struct harness *h)
 static void D06_after_the_end(void **state)
 {
 	(void)state;
-	serve(end_twice_script);
+	harness_serve(end_twice_script);
 }
 
 static uint8_t big_item[2048] = {0xc5, 0x07, 0xfd};
@@ -363,7 +336,7 @@ static void big_answer_item_script(struct harness *h)
 {
 	harness_message(h, "9210 81 a36d6178cd0400");
 	harness_message(h, "950001 a4736c6f77 90 81a377696e02");
-	forget(h);
+	harness_forget(h);
 	struct brine_bytes item = {big_item, sizeof big_item};
 	assert_int_equal(brine_conn_send(h->conn, h->slow[0], item, h->now_ms), BRINE_ERR_TOO_BIG);
 	harness_pump(h);
@@ -381,7 +354,7 @@ static void big_upload_item_script(struct harness *h)
 	harness_pump(h);
 	harness_message(h, "9211 82 a36d6178cd0400 a377696e02");
 	uint64_t serial = harness_open(h, "sum", BRINE_FOREVER, false, true);
-	forget(h);
+	harness_forget(h);
 	struct brine_bytes item = {big_item, sizeof big_item};
 	assert_int_equal(brine_conn_send(h->conn, serial, item, h->now_ms), BRINE_ERR_TOO_BIG);
 	harness_pump(h);
@@ -392,7 +365,7 @@ static void big_upload_item_script(struct harness *h)
 static void items_over_the_peers_limit(void **state)
 {
 	(void)state;
-	serve(big_answer_item_script);
+	harness_serve(big_answer_item_script);
 	struct brine_conn_options options = harness_connecting();
 	options.hello = true;
 	harness_run(&options, big_upload_item_script);
@@ -407,7 +380,7 @@ static void plain_script(struct harness *h)
 	call.has_upload = true;
 	assert_int_equal(brine_conn_call(h->conn, &call, h->now_ms, &serial, NULL), BRINE_ERR_UNSUPPORTED);
 	harness_feed(h, "940001a4736c6f7790");
-	assert_int_equal(send_number(h, h->slow[0], 1), BRINE_ERR_STATE);
+	assert_int_equal(harness_send_number(h, h->slow[0], 1), BRINE_ERR_STATE);
 	assert_int_equal(brine_conn_end_upload(h->conn, h->slow[0], h->now_ms), BRINE_ERR_STATE);
 	harness_expect(h, "");
 }
@@ -428,7 +401,7 @@ static void cut_uploads_script(struct harness *h)
 	harness_message(h, "950003 a4736c6f77 90 81a27570c3");
 	harness_message(h, "950004 a4736c6f77 90 81a27570c3");
 	harness_feed(h, "03920403 0493040107");
-	forget(h);
+	harness_forget(h);
 	harness_eof(h);
 	harness_expect_log(h, "upload of 1 ended BRINE_ERR_CANCELLED\nupload of 4 ended BRINE_ERR_CANCELLED\n");
 	for (unsigned i = 0; i < 4; i++)
@@ -442,7 +415,7 @@ static void cut_uploads_script(struct harness *h)
 static void the_end_of_the_peers_side(void **state)
 {
 	(void)state;
-	serve(cut_uploads_script);
+	harness_serve(cut_uploads_script);
 }
 
 /* A request that is not sent is taken back with the items behind it; what lies between stays as it is. */
@@ -450,15 +423,15 @@ static void taken_back_script(struct harness *h)
 {
 	harness_pump(h);
 	harness_message(h, "9211 81 a377696e10");
-	forget(h);
+	harness_forget(h);
 	h->no_writing = true;
 	uint64_t first = harness_open(h, "one", BRINE_FOREVER, false, true);
 	uint64_t second = harness_open(h, "two", BRINE_FOREVER, false, true);
-	assert_int_equal(send_number(h, second, 1), 0);
-	assert_int_equal(send_number(h, first, 2), 0);
+	assert_int_equal(harness_send_number(h, second, 1), 0);
+	assert_int_equal(harness_send_number(h, first, 2), 0);
 	harness_feed(h, "03921201");
 	harness_call(h, "six", BRINE_FOREVER);
-	assert_int_equal(send_number(h, second, 3), 0);
+	assert_int_equal(harness_send_number(h, second, 3), 0);
 	assert_int_equal(brine_conn_end_upload(h->conn, second, h->now_ms), 0);
 	assert_int_equal(brine_conn_end_upload(h->conn, first, h->now_ms), 0);
 	uint64_t fourth = harness_open(h, "for", BRINE_FOREVER, false, true);
