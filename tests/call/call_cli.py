@@ -219,6 +219,15 @@ class Usage(unittest.TestCase):
         self.assertEqual(call(server.tcp, 'echo', '-', stdin=b' ' * (33 << 20))[0], 2)
         self.assertEqual(call(server.tcp, 'echo', '-s', b'\xff')[0], 2)
 
+    def test_names_that_cannot_be(self):
+        for address in (server.tcp, server.plain_tcp):
+            for name in ('', 'x' * 256):
+                for more in ([], ['--notify']):
+                    status, output, errors = call(*more, address, name)
+                    self.assertEqual((status, output), (2, b''))
+                    self.assertIn('expected 1 to 255', errors)
+                    self.assertNotIn('answer', errors)
+
     def test_names_that_are_not_there(self):
         for arguments, text in (([*CALLS, server.tcp, 'Wat'], 'it has calls.Calls/Count'),
                                 ([*CALLS, '--error-type', 'Wat', server.tcp, 'Wait'], 'no message Wat'),

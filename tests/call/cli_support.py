@@ -25,7 +25,7 @@ def run(*arguments, stdin=b'', **more):
     """Exit status, standard output as bytes, standard error as text."""
     done = subprocess.run([BRINE, *arguments], input=stdin, capture_output=True, timeout=PATIENCE, **more)
     assert b'Sanitizer' not in done.stderr and b'runtime error' not in done.stderr, done.stderr
-    return done.returncode, done.stdout, done.stderr.decode('ascii')
+    return done.returncode, done.stdout, done.stderr.decode()
 
 
 def call(*arguments, **more):

@@ -35,6 +35,11 @@ int call_print(json_t *value, bool pretty)
 	return status ? status : command_flush("call");
 }
 
+bool call_is_misfit(int status)
+{
+	return status <= BRINE_ERR_MALFORMED && status > BRINE_ERR_REMOTE;
+}
+
 static int exit_status_of(int status, bool began)
 {
 	switch (status) {
@@ -51,7 +56,7 @@ static int exit_status_of(int status, bool began)
 	case BRINE_ERR_OVERLOADED:
 	case BRINE_ERR_GOING_AWAY:
 	case BRINE_ERR_NOT_BRINE: return EXIT_NOT_SENT;
-	default: return began ? EXIT_MISFIT : EXIT_FAILED;
+	default: return began && call_is_misfit(status) ? EXIT_MISFIT : EXIT_FAILED;
 	}
 }
 
@@ -83,7 +88,7 @@ static void report_json(int exit_status, int status, const int64_t *code, const 
 	json_t *object = json_pack("{s: i, s: s}", "status", exit_status, "error", short_name(status));
 	if (code)
 		json_object_set_new(object, "code", json_integer(*code));
-	json_object_set_new(object, "text", json_stringn(text, size));
+	json_object_set_new(object, "text", inspect_json_error_text(text, size));
 	if (data)
 		json_object_set_new(object, "data", data);
 	print_to(stderr, "", object, false);

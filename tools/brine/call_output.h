@@ -14,6 +14,9 @@ enum {
 	EXIT_MISFIT = 6, /* the answer does not fit the schema */
 };
 
+/* Whether status says that a value does not fit its schema. */
+bool call_is_misfit(int status);
+
 /* Prints a value (a reference that is taken; NULL: out of memory) and a newline, and flushes. 0 or the exit status. */
 int call_print(json_t *value, bool pretty);
 

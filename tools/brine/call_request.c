@@ -169,8 +169,6 @@ static int add_metadata(struct brine_buf *out, const char *text)
 	if (status == 0 && (brine_pack_str(out, text, (size_t)(value - 1 - text)) < 0 ||
 	                    brine_pack_str(out, bytes.data, bytes.size) < 0))
 		status = out_of_memory();
-	if (content.data)
-		explicit_bzero(content.data, content.capacity);
 	brine_buf_done(&content);
 	return status;
 }

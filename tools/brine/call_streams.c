@@ -115,8 +115,7 @@ static int send_item(struct call_streams *streams)
 		return 0;
 	streams->upload_ended = true;
 	/* The call's own end is told when it is finished; else the item is at fault. */
-	bool is_fault = rc <= BRINE_ERR_MALFORMED && rc > BRINE_ERR_REMOTE;
-	if (!is_fault || brine_call_status(streams->call) < 0)
+	if (!call_is_misfit(rc) || brine_call_status(streams->call) < 0)
 		return 0;
 	brine_fail(&error, rc, 0, "%s: see the limits of its schema", brine_error_text(rc));
 	return bad_item(streams, &error);

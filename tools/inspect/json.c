@@ -120,16 +120,10 @@ static void put_sound(struct writer *writer)
 	put_extra(writer, inspect_record_known_elements(record));
 }
 
-/* An error's text, which may be cut inside a character. */
-static json_t *error_text(const struct brine_error *error)
-{
-	return json_stringn(error->text, brine_utf8_check(error->text, strlen(error->text)));
-}
-
 static void put_fault(struct writer *writer, const struct brine_error *fault)
 {
 	const struct brine_judgement *judgement = &writer->record->judgement;
-	put(writer, "fault", error_text(fault));
+	put(writer, "fault", inspect_json_error_text(fault->text, strlen(fault->text)));
 	put_number(writer, "fault_offset", fault->offset);
 	if (judgement->verdict == BRINE_VERDICT_OK)
 		return;
@@ -174,7 +168,7 @@ static void put_message(struct writer *writer)
 	if (writer->view->hex || !readable)
 		put_hex(writer, "hex");
 	if (writer->mismatch.code)
-		put(writer, "mismatch", error_text(&writer->mismatch));
+		put(writer, "mismatch", inspect_json_error_text(writer->mismatch.text, strlen(writer->mismatch.text)));
 }
 
 void inspect_json_record(struct inspect_line *line, const struct inspect_record *record,

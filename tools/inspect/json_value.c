@@ -43,6 +43,11 @@ json_t *inspect_json_text(struct brine_bytes text)
 	return wrap("$str", inspect_json_base64(text));
 }
 
+json_t *inspect_json_error_text(const char *text, size_t size)
+{
+	return json_stringn(text, brine_utf8_check(text, size));
+}
+
 json_t *inspect_json_float(double value)
 {
 	if (isnan(value))

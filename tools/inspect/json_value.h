@@ -16,6 +16,9 @@ json_t *inspect_json_value(struct brine_bytes value, bool masked);
 /* Text of a peer: a string where it is UTF-8, else {"$str": base64}. */
 json_t *inspect_json_text(struct brine_bytes text);
 
+/* Text of an error of ours, which may be cut inside a character: as much of it as is UTF-8. */
+json_t *inspect_json_error_text(const char *text, size_t size);
+
 /* Pieces of the mapping, for schemas too: base64 as a string; "NaN", "Infinity", "-Infinity" or the number. */
 json_t *inspect_json_base64(struct brine_bytes bytes);
 json_t *inspect_json_float(double value);

@@ -75,9 +75,12 @@ static int integer_of(const json_t *value, struct integer *ret_integer)
 	if (json_is_string(value))
 		return integer_of_text((struct word){json_string_value(value), json_string_length(value)}, ret_integer);
 	double number = json_real_value(value);
-	if (!json_is_real(value) || number < trunc(number) || number > trunc(number) || fabs(number) > EXACT_MOST)
+	if (!json_is_real(value) || number > EXACT_MOST || number < -EXACT_MOST)
 		return BRINE_ERR_TYPE;
-	*ret_integer = (struct integer){number < 0, (uint64_t)fabs(number)};
+	int64_t whole = (int64_t)number;
+	if ((double)whole < number || (double)whole > number)
+		return BRINE_ERR_TYPE;
+	*ret_integer = (struct integer){whole < 0, whole < 0 ? -(uint64_t)whole : (uint64_t)whole};
 	return 0;
 }
 
