@@ -238,6 +238,54 @@ class Usage(unittest.TestCase):
             self.assertIn(text, errors)
 
 
+class Describe(unittest.TestCase):
+    def describe(self, *arguments):
+        return run('describe', '-I', PROTOS, *arguments)
+
+    def test_methods(self):
+        status, output, errors = self.describe(os.path.join(HERE, 'calls.proto'))
+        self.assertEqual((status, errors), (0, ''))
+        self.assertEqual(output.decode().splitlines()[:2], ['calls.Calls/Count(calls.Number) returns (stream calls.Number)',
+                                                            'calls.Calls/Double(stream calls.Number) returns (stream calls.Number)'])
+        self.assertEqual(self.describe(os.path.join(HERE, 'twice.proto'))[1],
+                         b'twice.Other/Place(twice.Nothing) returns (twice.Nothing)  // on the wire: other_place\n')
+
+    def test_messages(self):
+        schema = os.path.join(PROTOS, 'exchange.proto')
+        status, output, errors = self.describe(schema, 'Order')
+        self.assertEqual((status, errors), (0, ''))
+        self.assertEqual(output.decode(), """message exchange.Order {
+  string symbol = 1;
+  exchange.Side side = 2;  // SIDE_UNSPECIFIED, SIDE_BUY, SIDE_SELL
+  int64 quantity = 3;
+  oneof {
+    int64 limit = 4;
+    int64 stop = 5;
+  }
+  optional string client_reference = 6;
+  google.protobuf.Timestamp good_until = 7;
+  map<string, string> tags = 8;
+}
+""")
+        output = self.describe(schema, 'Exchange/Place', 'Fill')[1].decode()
+        self.assertIn('exchange.Exchange/Place(exchange.Order) returns (exchange.Receipt)\nmessage exchange.Order {', output)
+        self.assertIn('  repeated exchange.Fill fills = 4;\n', output)
+        self.assertIn('message exchange.Fill {', output)
+
+    def test_wrong_usage(self):
+        schema = os.path.join(PROTOS, 'exchange.proto')
+        for arguments, text in (([], 'which schema?'), ([schema, 'Wat'], 'no message Wat'), (['none.proto'], 'none.proto'),
+                                (['--wat', schema], '--wat'), (['-I'], 'wants a value')):
+            status, output, errors = run('describe', *arguments) if arguments == ['-I'] else self.describe(*arguments)
+            self.assertEqual((status, output), (2, b''), arguments)
+            self.assertIn(text, errors)
+
+    def test_help_fits_the_screen(self):
+        status, output, _ = run('describe', '--help')
+        self.assertEqual(status, 0)
+        self.assertLessEqual(max(map(len, output.decode().splitlines())), 80)
+
+
 class RoundTrip(unittest.TestCase):
     """brine dump --json shows a request; brine call sends it again: the same bytes."""
 

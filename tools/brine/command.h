@@ -23,7 +23,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command call_command, dump_command, listen_command, run_command;
+extern const struct command call_command, describe_command, dump_command, listen_command, run_command;
 
 /* Prints "brine NAME: text" to standard error (usage: and where to find help); returns EXIT_FAILED. */
 int command_fail(const char *name, const char *format, ...) BRINE_PRINTF(2, 3);

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&call_command, &dump_command, &listen_command, &run_command};
+static const struct command *const commands[] = {&call_command, &describe_command, &dump_command, &listen_command,
+                                                 &run_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void BRINE_PRINTF(2, 0) say(const char *name, const char *format, va_list arguments)
