@@ -139,6 +139,8 @@ struct brine_client {
 	struct brine_waiter *waiters;
 	atomic_uint entering;                         /* threads that are about to queue something */
 	uint64_t order;                               /* of the next thing that is to be told to the program */
+	bool tells;                                   /* the mover calls a handler, of a request */
+	uint64_t telling;                             /* of this order */
 	struct brine_request *arrived, *arrived_last; /* whose handlers were not called yet, linked by job_next */
 	uint32_t arrived_count;
 	bool has_woken;                   /* requests may want their on_ready called */

@@ -526,6 +526,17 @@ static bool handler_is_due(const struct brine_client *client, const struct brine
 	return !is_over || (brine_call_state_of(call) == BRINE_CALL_FINISHED && client->arrived->order < call->order);
 }
 
+/* Mode BACKGROUND: whether a thread whose call is over must not know yet, as what came before its end is still being
+ * told to the program. A handler that waited for that thread would be a handler that waits. */
+static bool is_ahead(const struct brine_client *client, const struct brine_call *call)
+{
+	if (client->options.mode != BRINE_CLIENT_BACKGROUND || client->closing ||
+	    brine_call_state_of(call) != BRINE_CALL_FINISHED)
+		return false;
+	return (client->tells && client->telling < call->order) ||
+	       (client->arrived && client->arrived->order < call->order);
+}
+
 /* The next one moves the bytes. */
 static void pass_on(struct brine_client *client)
 {
@@ -577,6 +588,8 @@ int brine_client_wait(struct brine_client *client, struct brine_call *call, brin
 			brine_client_handle(client);
 		} else if (!is_over) {
 			status = wait_on(client, call, for_connection, deadline_ms);
+		} else if (is_ahead(client, call)) {
+			brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
 		} else {
 			break;
 		}

@@ -156,9 +156,12 @@ void brine_client_handle(struct brine_client *client)
 	}
 	if (blocks)
 		client->handlings = &handling;
+	client->tells = !blocks;
+	client->telling = request->order;
 	int state = brine_client_leave(client);
 	brine_dispatch_job(request);
 	brine_client_return(client, state);
+	client->tells = false;
 	if (blocks)
 		end_handling(client, &handling);
 }
@@ -206,6 +209,7 @@ static void drop_arrived(struct brine_client *client, const struct brine_client_
 void brine_client_leave_requests(struct brine_client *client, struct brine_client_link *node)
 {
 	drop_arrived(client, node);
+	pthread_cond_broadcast(&client->quiet);
 	while (node->line.requests.first)
 		brine_request_orphan(node->line.requests.first);
 }
