@@ -54,7 +54,8 @@ struct brine_client_options {
 	uint64_t timeout_ms; /* of calls that say 0; 0: 30,000; BRINE_FOREVER: none */
 	const char *name;    /* told in hello; NULL: none. Copied. */
 	bool hello;          /* say hello (WIRE.md section 5), framed only */
-	int mode;            /* enum brine_client_mode */
+	bool plain;         /* over a descriptor of the program's: plain MessagePack-RPC; addresses say it themselves */
+	int mode;           /* enum brine_client_mode */
 	uint32_t calls_max; /* calls in flight; 0: what the peer allows. More wait in order for their turn, within their
 	                       deadline */
 	uint32_t queue_max; /* calls that wait so; more are refused with BRINE_ERR_OVERLOADED. 0: all are refused */
@@ -75,8 +76,8 @@ struct brine_client_options {
 };
 #define BRINE_CLIENT_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
-		sizeof(struct brine_client_options), 30000, NULL, true, BRINE_CLIENT_BLOCKING, 0, 1024, 10000, 50,     \
-		        5000, 0, true, NULL, 0, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                                 \
+		sizeof(struct brine_client_options), 30000, NULL, true, false, BRINE_CLIENT_BLOCKING, 0, 1024, 10000,  \
+		        50, 5000, 0, true, NULL, 0, 0, BRINE_LIMITS_INIT, NULL, NULL, NULL                             \
 	}
 
 /* The program of brine_client_open_command(). */

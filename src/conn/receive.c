@@ -360,6 +360,8 @@ static bool recognise(struct brine_conn *conn)
 		conn_fault(conn, CONN_NO_GOAWAY, BRINE_ERR_NOT_BRINE, 0, "the peer speaks %s, which %s",
 		           wire == BRINE_WIRE_PLAIN ? "plain MessagePack-RPC" : "frames",
 		           conn->wire == BRINE_WIRE_UNKNOWN ? "is refused here (plain_refused)" : "was not asked for");
+		if (conn->options.role == BRINE_CONNECTING)
+			conn->wire = wire; /* for whoever wants to give advice */
 		return false;
 	}
 	conn->wire = wire;

@@ -47,6 +47,7 @@ struct brine_client_link {
 	struct brine_link link;
 	struct brine_line line; /* for the requests that come over it */
 	uint64_t number;        /* never used twice */
+	bool plain;             /* plain MessagePack-RPC was asked for */
 	uint32_t calls;         /* running on it */
 	unsigned polled;        /* what the mover waits for, a set of enum brine_ready */
 	bool greeted;           /* the peer's welcome came */

@@ -18,7 +18,7 @@
 struct brine_conn_options brine_client_conn_options(const struct brine_client *client, const struct brine_addr *addr)
 {
 	const struct brine_client_options *given = &client->options;
-	bool plain = addr && addr->plain;
+	bool plain = addr ? addr->plain : given->plain;
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	options.role = BRINE_CONNECTING;
 	options.wire = plain ? BRINE_WIRE_PLAIN : BRINE_WIRE_FRAMED;
@@ -56,6 +56,7 @@ int brine_client_adopt(struct brine_client *client, int fd, const struct brine_a
 	node->line = (struct brine_line){.home = &client->home, .conn = node->link.conn};
 	snprintf(node->line.peer.address, sizeof node->line.peer.address, "%.127s", client->peer_text);
 	node->number = ++client->links_made;
+	node->plain = options.wire == BRINE_WIRE_PLAIN;
 	node->next = client->links;
 	client->links = client->current = node;
 	brine_client_announce(client);

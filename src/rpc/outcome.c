@@ -106,33 +106,70 @@ static int take_error(struct brine_call *call, const struct brine_event *event)
 		return status;
 	call->code = event->error.code;
 	call->text = remote_text(call, &event->error);
+	/* What a plain peer means by its numbers is its own affair. */
+	if (event->plain)
+		return BRINE_ERR_REMOTE;
 	if (call->code == BRINE_CODE_DEADLINE)
 		return BRINE_ERR_DEADLINE;
 	return call->code == BRINE_CODE_CANCELLED ? BRINE_ERR_CANCELLED : BRINE_ERR_REMOTE;
 }
 
+/* What the program's author can do where the peer speaks the other one of our two wires. */
+static const char *other_wire(const struct brine_client *client, const struct brine_client_link *node)
+{
+	static const char *const advice[][2] = {
+	        {": use msgpack-rpc:// instead of tcp://", ": use tcp:// instead of msgpack-rpc://"},
+	        {": use msgpack-rpc+unix:// instead of unix://", ": use unix:// instead of msgpack-rpc+unix://"},
+	        {": leave `framed` out of its options", ": set `framed` in its options"},
+	        {": set `plain` in the client's options", ": leave `plain` out of the client's options"},
+	};
+	const struct brine_connector *connector = &client->connector;
+	size_t row = client->command ? 2 : connector->addr_count == 0 ? 3 : (size_t)connector->addrs[0].kind;
+	return advice[row][node->plain];
+}
+
+/* Advice where a connection was of no use from its beginning, "" else. */
+static const char *advise(const struct brine_client *client, const struct brine_client_link *node)
+{
+	const struct brine_conn *conn = node->link.conn;
+	bool is_stranger = brine_conn_fault(conn)->code == BRINE_ERR_NOT_BRINE;
+	if (is_stranger && node->plain != (brine_conn_wire(conn) == BRINE_WIRE_PLAIN))
+		return other_wire(client, node);
+	if (is_stranger)
+		return "; is this the address of the right program?";
+	if (node->useful || brine_conn_counters(conn)->bytes_received)
+		return "";
+	return node->plain ? "; it never said a word: does it speak plain MessagePack-RPC?"
+	                   : "; it never said a word: does it speak Brine? (plain MessagePack-RPC: msgpack-rpc://)";
+}
+
 /* The connection ended under the call: says why. */
-static int take_loss(const struct brine_client *client, const struct brine_link *link, struct brine_call *call,
+static int take_loss(const struct brine_client *client, const struct brine_client_link *node, struct brine_call *call,
                      int status)
 {
+	const struct brine_link *link = &node->link;
 	const struct brine_error *fault = brine_conn_fault(link->conn);
 	const char *ending = link->ended ? brine_stream_ending(link->stream) : NULL;
 	const char *why = ending ? ending : link->system_errno ? strerror(link->system_errno) : "the peer closed";
 	bool told = fault->code && fault->code != BRINE_ERR_LOST; /* which is all the connection knows of its end */
+	const char *advice = ending && !told ? "; the next call starts it anew" : advise(client, node);
 	if (told)
 		why = fault->text;
 	if (fault->code == BRINE_ERR_NOT_BRINE)
-		status = BRINE_ERR_NOT_BRINE;
-	return brine_fail(&call->error, status, fault->offset, "%s: %.100s: %s%s", brine_error_text(status),
-	                  client->peer_text, why, ending && !told ? "; the next call starts it anew" : "");
+		return brine_fail(&call->error, fault->code, fault->offset, "%.80s: %s%s", client->peer_text, why,
+		                  advice);
+	return brine_fail(&call->error, status, fault->offset, "%s: %.80s: %s%s", brine_error_text(status),
+	                  client->peer_text, why, advice);
 }
 
-static int take_deadline(const struct brine_client *client, struct brine_call *call)
+static int take_deadline(const struct brine_client *client, const struct brine_client_link *node,
+                         struct brine_call *call)
 {
 	uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : client->options.timeout_ms;
 	call->code = BRINE_CODE_DEADLINE;
 	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
-	                  "deadline exceeded: no answer from %s within %" PRIu64 " ms", client->peer_text, timeout_ms);
+	                  "deadline exceeded: no answer from %.80s within %" PRIu64 " ms%s", client->peer_text,
+	                  timeout_ms, advise(client, node));
 }
 
 int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
@@ -143,9 +180,9 @@ int brine_call_take_outcome(const struct brine_client *client, const struct brin
 	switch (event->status) {
 	case BRINE_OK: return keep_answer(call, event);
 	case BRINE_ERR_REMOTE: return take_error(call, event);
-	case BRINE_ERR_DEADLINE: return take_deadline(client, call);
+	case BRINE_ERR_DEADLINE: return take_deadline(client, node, call);
 	case BRINE_ERR_CANCELLED: call->code = BRINE_CODE_CANCELLED; return BRINE_ERR_CANCELLED;
-	default: return take_loss(client, &node->link, call, event->status);
+	default: return take_loss(client, node, call, event->status);
 	}
 }
 
