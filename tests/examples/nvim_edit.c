@@ -72,27 +72,31 @@ static int edit(struct brine_client *client, struct brine_call *call, const stru
 	return status;
 }
 
-int main(int argc, char **argv)
+static int start(struct brine_client **ret_client, struct brine_error *error)
 {
 	static const char *const editor[] = {"nvim", "--embed", "--headless", "--clean", "-n", NULL};
 	static const struct nvim_events_handlers events = {.buf_lines = changed};
 	static const struct helper_handlers helper = {.shout = shout};
+	int status = brine_client_open_command(ret_client, editor, NULL, NULL, error);
+	if (status == 0)
+		status = nvim_events_client_serve(*ret_client, &events, NULL, error);
+	if (status == 0)
+		status = helper_client_serve(*ret_client, &helper, NULL, error);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
 	enum { LINES_MAX = 16 };
 	struct brine_str lines[LINES_MAX] = {BRINE_STR("hello"), BRINE_STR("world")};
-	struct brine_client *client;
+	struct brine_client *client = NULL;
 	struct brine_call call = BRINE_CALL_INIT;
 	struct brine_error error = BRINE_ERROR_INIT;
 	size_t count = argc > 1 ? 0 : 2;
 
 	for (int i = 1; i < argc && count < LINES_MAX; i++)
 		lines[count++] = brine_str_from(argv[i]);
-	if (brine_client_open_command(&client, editor, NULL, NULL, &error) < 0) {
-		fprintf(stderr, "nvim_edit: %s\n", error.text);
-		return 2;
-	}
-	int status = nvim_events_client_serve(client, &events, NULL, &error);
-	if (status == 0)
-		status = helper_client_serve(client, &helper, NULL, &error);
+	int status = start(&client, &error);
 	if (status < 0)
 		fprintf(stderr, "nvim_edit: %s\n", error.text);
 	else if ((status = edit(client, &call, lines, count)) < 0)

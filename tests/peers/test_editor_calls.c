@@ -403,6 +403,35 @@ static void quits(void **state)
 	editor_close(&editor);
 }
 
+/* Spoken to in frames, which it does not know, it is named, and so is what to do. */
+static void framed_by_mistake_by(void **state, enum way way)
+{
+	static const char *const argv[] = {"nvim", "--embed", "--headless", "--clean", "-n", NULL};
+	static const char *const advice[] = {"use msgpack-rpc:// instead of tcp://",
+	                                     "use msgpack-rpc+unix:// instead of unix://",
+	                                     "leave `framed` out of its options"};
+	struct editor editor;
+	struct brine_client *client;
+	struct brine_call call = BRINE_CALL_INIT;
+	struct brine_command_options framed = BRINE_COMMAND_OPTIONS_INIT;
+	char address[ADDRESS_SIZE];
+	editor_open(&editor, state, way, NULL);
+	framed.framed = true;
+	snprintf(address, sizeof address, "%s://%.200s", way == WAY_TCP ? "tcp" : "unix", editor.listen);
+	int status = way == WAY_EMBED ? brine_client_open_command(&client, argv, &framed, NULL, NULL)
+	                              : brine_client_open(&client, address, NULL, NULL);
+	assert_int_equal(status, 0);
+	assert_int_equal(nvim_get_mode(client, &call, &(struct nvim_nothing){0}, NULL), BRINE_ERR_NOT_BRINE);
+	expect_in(brine_call_error_text(&call), "the peer speaks plain MessagePack-RPC, which was not asked for");
+	expect_in(brine_call_error_text(&call), advice[way]);
+	brine_call_done(&call);
+	brine_client_free(client);
+	/* It is none the worse for it. */
+	assert_int_equal(eval_int(editor.client, "5"), 5);
+	editor_close(&editor);
+}
+DEFINE_WAYS(framed_by_mistake)
+
 /* ---- the schema ---- */
 
 static bool is_text(struct brine_str text, const char *literal)
@@ -586,4 +615,5 @@ static void typed_answers(void **state)
 
 EDITOR_MAIN(ALL_WAYS(evaluates), ALL_WAYS(edits_lines), ALL_WAYS(tells_errors), ALL_WAYS(passes_handles),
             ALL_WAYS(calls_at_once), ALL_WAYS(pipelines), ALL_WAYS(runs_on_a_loop), ALL_WAYS(deadline_while_busy),
-            ALL_WAYS(dies_and_comes_back), e2e_test(quits), e2e_test(schema_is_the_editors), e2e_test(typed_answers))
+            ALL_WAYS(dies_and_comes_back), ALL_WAYS(framed_by_mistake), e2e_test(quits),
+            e2e_test(schema_is_the_editors), e2e_test(typed_answers))
