@@ -62,6 +62,14 @@ static inline void shared_allocator_init(struct shared_allocator *shared, uint64
 	pthread_mutex_init(&shared->lock, NULL);
 }
 
+/* ---- texts ---- */
+
+static inline void expect_in(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" does not say \"%s\"", text, part);
+}
+
 /* ---- a server ---- */
 
 struct host {

@@ -182,12 +182,6 @@ static void expect_gone(pid_t pid)
 	assert_int_equal(errno, ESRCH);
 }
 
-static void expect_in(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" does not say \"%s\"", text, part);
-}
-
 /* ---- the life of a program ---- */
 
 static void calls_in_each_mode(void **state)

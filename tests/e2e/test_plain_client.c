@@ -64,12 +64,6 @@ static struct brine_client *client_to(const struct stranger *stranger, const cha
 	return client_of(address, options);
 }
 
-static void expect_in(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" does not say \"%s\"", text, part);
-}
-
 /* ---- strangers are named ---- */
 
 struct row {

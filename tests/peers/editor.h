@@ -181,12 +181,6 @@ static inline void command(struct brine_client *client, const char *text)
 	brine_call_done(&call);
 }
 
-static inline void expect_in(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" does not say \"%s\"", text, part);
-}
-
 /* The main of a test of this kind. */
 #define EDITOR_MAIN(...)                                                                                               \
 	int main(void)                                                                                                 \
