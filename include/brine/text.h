@@ -5,6 +5,8 @@
  *
  *   send structs instead      brine/client.h, brine/server.h
  *   print to another FILE     brine_text_open(): fprintf(), fwrite(), getline() ... whose writes are frames
+ *   keep printf() as it is    brine_text_redirect(): standard streams of the running program
+ *   leave the program alone   brine run, brine listen (brine(1))
  *
  * On the wire it is the service of proto/brine/text.proto, spoken with ordinary calls: Write carries the caller's text,
  * Read the callee's. `brine dump` shows it. Credit is back-pressure: a reader that stops stops its writers, which wait
@@ -14,8 +16,8 @@
  * side's server thread has them), and need nothing more of the program, whatever becomes of it. They are *taken* once
  * the peer's program has had them, which brine_text_end() waits for.
  *
- * Threads. There is none but what is asked for here: options.flush_ms starts one for each FILE, brine_text_listen() one
- * for its server. Of a conversation one thread may send
+ * Threads. There is none but what is asked for here: options.flush_ms starts one for each FILE, a redirection of
+ * descriptors one for each descriptor, brine_text_listen() one for its server. Of a conversation one thread may send
  * while another receives; several that send take turns. No SIGPIPE is raised. In a forked child every function returns
  * BRINE_ERR_FORKED and every FILE fails with EBADF: what the parent had buffered is never sent twice. */
 #ifndef BRINE_TEXT_H
@@ -184,6 +186,48 @@ BRINE_API void brine_text_service_free(struct brine_text_service *service);
 /* Sets the limits that do not fit text: a reader that is stopped for an hour, as a pipe's may be, is no fault. A
  * program that wants to find vanished peers sets keepalive_ms of its client. */
 BRINE_API void brine_text_limits(struct brine_limits *limits);
+
+/* ---- the standard streams of the running program ---- */
+
+struct brine_text_redirect; /* opaque */
+
+enum brine_text_standard {
+	BRINE_TEXT_STDIN = 1,
+	BRINE_TEXT_STDOUT = 2,
+	BRINE_TEXT_STDERR = 4,
+	BRINE_TEXT_DESCRIPTORS = 8, /* not only stdio, but the descriptors 0, 1 and 2 */
+};
+
+/* Sends the standard streams of this process to a conversation, and back; what: a set of enum brine_text_standard.
+ * Early in main(), before other threads print. At one of two levels:
+ *
+ * stdio: stdin, stdout and stderr become FILEs as of brine_text_file(). It carries what goes through them: printf(),
+ * puts(), getchar() ... No thread but for flush_ms.
+ *
+ * descriptors: 0, 1 and 2 become pipes. It carries also write(1), children, std::cout, libraries of other languages. A
+ * thread for each; one more for flush_ms. stdout gets the buffering of the options.
+ *
+ *                     stdio                                   descriptors
+ *   exit(), return    everything arrives, and the status      the same
+ *   _exit(), abort(), what was sent arrives: at a newline,    the same, but for what the pipe still holds: 4 KiB at
+ *   a signal          a flush, an interval; what stdio holds  most, of the last moment
+ *                     does not, as ever
+ *   fork()            stdio of the child fails (EBADF)        is carried as long as the parent lives
+ *   a peer that goes  stdio fails (EPIPE)                     SIGPIPE, or EPIPE, as on a pipe
+ *
+ * The end of the process is told by on_exit(), with the exit status; quick_exit() does not tell it. The process then
+ * waits options->end_timeout_ms at most for the peer to have taken everything. Handlers registered before the
+ * redirection run after that, and print to what was there before. For programs that must lose nothing even when they
+ * are killed there is `brine run`: another process holds the descriptors.
+ *
+ * text must outlive it. Errors: SYSTEM, NOMEM, INVALID; nothing was changed then. */
+BRINE_API int brine_text_redirect(struct brine_text_redirect **ret_redirect, struct brine_text *text, unsigned what,
+                                  const struct brine_text_options *options, struct brine_error *error);
+
+/* Puts back what was there before, having sent everything printed so far. The text goes on, but for standard input at
+ * the level of descriptors: what the peer sends is not received any more. NULL is allowed. 0, or what kept something
+ * from being sent. */
+BRINE_API int brine_text_restore(struct brine_text_redirect *redirect);
 
 BRINE_END
 

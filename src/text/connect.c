@@ -64,13 +64,9 @@ void brine_text_close(struct brine_text *text)
 	if (text->service && !forked)
 		brine_text_service_forget(text->service, text);
 	/* In a child the locks are as threads that are not there had them. */
+	brine_text_in_abandon(&text->in, forked);
 	if (!forked)
-		pthread_mutex_lock(&text->in.lock);
-	brine_text_in_close(&text->in, forked);
-	if (!forked) {
-		pthread_mutex_unlock(&text->in.lock);
 		pthread_mutex_lock(&text->out.lock);
-	}
 	brine_text_out_close(&text->out, forked);
 	if (!forked)
 		pthread_mutex_unlock(&text->out.lock);

@@ -25,7 +25,7 @@
 #include <string.h>
 
 struct text_file {
-	struct text_file *next, **at; /* in text->writers, guarded by its files_lock */
+	struct text_file *next, **at; /* in text->files, guarded by its files_lock */
 	FILE *file;
 	struct brine_text *text; /* held */
 	bool owns_text;          /* fclose() ends it */
@@ -76,8 +76,8 @@ static void flush_writers(struct brine_text *text)
 	if (brine_text_forked(text))
 		return;
 	pthread_mutex_lock(&text->files_lock);
-	for (struct text_file *file = text->writers; file; file = file->next) {
-		if (ftrylockfile(file->file) != 0)
+	for (struct text_file *file = text->files; file; file = file->next) {
+		if (!file->writes || ftrylockfile(file->file) != 0)
 			continue;
 		/* Errors stay in the FILE, for the program to find. */
 		if (__fpending(file->file) > 0)
@@ -108,19 +108,19 @@ static ssize_t read_text(void *cookie, char *data, size_t size)
 	return (ssize_t)some;
 }
 
-static void add_writer(struct text_file *file)
+static void add_file(struct text_file *file)
 {
 	struct brine_text *text = file->text;
 	pthread_mutex_lock(&text->files_lock);
-	file->next = text->writers;
-	file->at = &text->writers;
+	file->next = text->files;
+	file->at = &text->files;
 	if (file->next)
 		file->next->at = &file->next;
-	text->writers = file;
+	text->files = file;
 	pthread_mutex_unlock(&text->files_lock);
 }
 
-static void remove_writer(struct text_file *file)
+static void remove_file(struct text_file *file)
 {
 	struct brine_text *text = file->text;
 	if (!file->at || brine_text_forked(text))
@@ -139,7 +139,7 @@ static int close_text(void *cookie)
 	struct text_file *file = cookie;
 	int status = 0;
 	brine_text_flusher_stop(file->flusher);
-	remove_writer(file);
+	remove_file(file);
 	if (file->owns_text && file->writes)
 		status = brine_text_end(file->text, 0, 0, file->end_timeout_ms);
 	if (file->owns_text)
@@ -225,8 +225,7 @@ static int make_file(FILE **ret_file, struct brine_text *text, bool writes, cons
 	}
 	file->owns_text = owns_text;
 	file->file = stream;
-	if (writes)
-		add_writer(file);
+	add_file(file);
 	*ret_file = stream;
 	return 0;
 }

@@ -19,6 +19,16 @@ void brine_text_in_close(struct text_in *in, bool forked)
 	brine_call_done(&in->call);
 }
 
+void brine_text_in_abandon(struct text_in *in, bool forked)
+{
+	atomic_store(&in->is_abandoned, true);
+	if (!forked && pthread_mutex_trylock(&in->lock) != 0)
+		return;
+	brine_text_in_close(in, forked);
+	if (!forked)
+		pthread_mutex_unlock(&in->lock);
+}
+
 /* ---- what came ---- */
 
 static int refuse(const char **ret_why, const char *why)
@@ -165,6 +175,8 @@ int brine_text_receive(struct brine_text *text, struct brine_text_piece *ret_pie
 	pthread_mutex_unlock(&in->lock);
 	if (is_cut && !text->client)
 		give_up_reader(&text->out);
+	if (atomic_load(&in->is_abandoned))
+		brine_text_in_abandon(in, false);
 	return status;
 }
 

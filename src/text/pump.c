@@ -38,6 +38,8 @@ static void drop(struct text_pump *pump)
 		close(pump->fd);
 	if (pump->bell >= 0)
 		close(pump->bell);
+	if (pump->sink.release)
+		pump->sink.release(pump->sink.user);
 	pthread_cond_destroy(&pump->changed);
 	pthread_mutex_destroy(&pump->lock);
 	brine_text_drop(pump->text);
@@ -218,6 +220,8 @@ int brine_text_pump_in(struct text_pump **ret_pump, struct brine_text *text, con
 {
 	struct text_pump *pump;
 	int status = new_pump(&pump, text);
+	if (status < 0 && sink->release)
+		sink->release(sink->user);
 	if (status < 0)
 		return status;
 	pump->sink = *sink;

@@ -24,6 +24,8 @@ struct text_sink {
 	int (*put)(struct text_pump *pump, const struct brine_text_piece *piece, void *user);
 	/* Nothing more comes. */
 	void (*end)(struct text_pump *pump, void *user);
+	/* The pump is gone, or could not be started. From any thread. NULL: nothing to do. */
+	void (*release)(void *user);
 	void *user;
 };
 

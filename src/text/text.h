@@ -55,6 +55,7 @@ struct text_in {
 	struct brine_request *request; /* other side: Write */
 	struct brine_wire_piece held;  /* received, not handed out */
 	bool has_held;
+	atomic_bool is_abandoned; /* whoever waits in it closes it */
 };
 
 struct brine_text {
@@ -65,7 +66,7 @@ struct brine_text {
 	struct brine_client *client; /* ours; NULL: we were connected to */
 	struct brine_peer peer;
 	pthread_mutex_t files_lock;
-	struct text_file *writers; /* FILEs that send; guarded by files_lock */
+	struct text_file *files; /* made of it; guarded by files_lock */
 	struct text_out out;
 	struct text_in in;
 	/* Only where we were connected to: */
@@ -102,6 +103,9 @@ void brine_text_out_close(struct text_out *out, bool forked);
 
 void brine_text_in_init(struct text_in *in);
 void brine_text_in_close(struct text_in *in, bool forked);
+
+/* Closes it, also while a thread that nobody could stop (a pump) waits in it: as soon as that does no more. */
+void brine_text_in_abandon(struct text_in *in, bool forked);
 
 /* Looks at a piece that came: 1: *ret_piece is to be handed out; 0: it was not text; BRINE_ERR_PROTO: *ret_why says
  * what is wrong with it. */

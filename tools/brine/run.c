@@ -123,11 +123,7 @@ static int connect_text(struct run *run)
 
 static int start_pumps(struct run *run)
 {
-	static const struct text_sink no_sink;
-	struct text_sink sink = no_sink;
-	sink.put = put_input;
-	sink.end = end_input;
-	sink.user = run;
+	struct text_sink sink = {put_input, end_input, NULL, run};
 	int status = brine_text_pump_out(&run->out, run->text, run->child.output, "stdout", on_lost, run);
 	if (status == 0 && run->child.errors >= 0)
 		status = brine_text_pump_out(&run->err, run->text, run->child.errors, "stderr", NULL, NULL);
