@@ -1,21 +1,23 @@
 """Proves: brine run and brine listen carry programs that nobody changed: what they print comes when they print it, in whole
 lines, whatever the bytes, however many talk, stop or die; input, signals and exit status go through.
 
-commands.py BRINE SOURCES"""
+commands.py BRINE SOURCES PROTOS"""
 import os
 import random
 import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
-BRINE, SOURCES = sys.argv[1:3]
+BRINE, SOURCES, PROTOS = sys.argv[1:4]
 PATIENCE = 30  # seconds; nothing takes so long unless it hangs
 SOON = 1.5     # seconds; what is meant is milliseconds
 
@@ -101,6 +103,37 @@ class Listener:
         return self.end()
 
 
+class Recorder(threading.Thread):
+    """Stands between both sides of one connection and keeps what crosses, each way in a file."""
+
+    def __init__(self, folder, address):
+        super().__init__()
+        self.folder, self.target = folder, address.removeprefix("unix://")
+        self.address = f"unix://{folder}/recorded"
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(f"{folder}/recorded")
+        self.listening.listen(1)
+        self.start()
+
+    def run(self):
+        caller, callee = self.listening.accept()[0], socket.socket(socket.AF_UNIX)
+        callee.connect(self.target)
+        ways = {caller: (callee, open(f"{self.folder}/c2s", "wb")), callee: (caller, open(f"{self.folder}/s2c", "wb"))}
+        while ways:
+            for source in select.select(list(ways), [], [], PATIENCE)[0]:
+                target, file = ways[source]
+                data = source.recv(1 << 16)
+                file.write(data)
+                if data:
+                    target.sendall(data)
+                else:
+                    target.shutdown(socket.SHUT_WR)
+                    file.close()
+                    del ways[source]
+        for one in (caller, callee, self.listening):
+            one.close()
+
+
 class Commands(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="brine-text-")
@@ -178,6 +211,20 @@ class Commands(unittest.TestCase):
         listener = self.listen("-i", "--once")
         exchanges = [(b"spam\n", b"spam\n"), (b"ham\n", b"ham\n")]
         self.assertEqual(self.talk(listener, ["grep", "am"], exchanges, ["--pty-output"]), 0)
+
+    def test_dump_shows_it(self):
+        listener = self.listen("--once")
+        recorder = Recorder(self.folder, listener.address)
+        running = self.run_program(listener, "--pipe", recorder.address, "--", "sh", "-c",
+                                   "echo spam; printf '\\377' >&2; exit 3")
+        self.assertEqual((running.wait(PATIENCE), listener.end()), (3, 3))
+        recorder.join()
+        done = subprocess.run([BRINE, "dump", "-I", PROTOS, "--schema", f"{PROTOS}/brine/text.proto", f"{self.folder}/c2s",
+                               f"{self.folder}/s2c"], capture_output=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done)
+        for what in (rb'brine.text.Text/Write', rb'begin=\{session=\d+, name="sh"\}', rb'sequence=[12], stream="(stdout)?", text="spam\\n"',
+                     rb'stream="stderr", data=h"ff"', rb'end=\{status=3', rb'Write = \{pieces=4, size=6\}'):
+            self.assertRegex(done.stdout, what)
 
     # ---- bytes ----
 
@@ -447,4 +494,4 @@ class Commands(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:], verbosity=2)
