@@ -207,6 +207,14 @@ class Commands(unittest.TestCase):
         listener = self.listen("-i", "--once")
         self.assertEqual(self.talk(listener, ["grep", "am"], [(b"spam\neggs\n", b"spam\n"), (b"ham\n", b"ham\n")]), 0)
 
+    def test_programs_that_close_their_output_are_not_hung_up_on(self):
+        for options in ([], ["--pty-output"]):
+            with self.subTest(options):
+                listener = self.listen("--once")
+                running = self.run_program(listener, *options, listener.address, "--", "sh", "-c",
+                                           "echo spam; exec <&- >&- 2>&-; sleep 0.3; exit 3")
+                self.assertEqual((running.wait(PATIENCE), listener.rest(), listener.end()), (3, b"sh: spam\n", 3))
+
     def test_grep_with_its_output_alone_on_a_terminal(self):
         listener = self.listen("-i", "--once")
         exchanges = [(b"spam\n", b"spam\n"), (b"ham\n", b"ham\n")]

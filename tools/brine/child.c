@@ -65,7 +65,8 @@ static int open_terminal(struct child *child, struct ends *ends, const struct ru
 	make_transparent(ends->output);
 	(void)ioctl(ends->output, TIOCSWINSZ, &size);
 	ends->errors = fcntl(ends->output, F_DUPFD_CLOEXEC, 3);
-	return ends->errors < 0 ? fail("no descriptor") : 0;
+	child->terminal = fcntl(master, F_DUPFD_CLOEXEC, 3);
+	return ends->errors < 0 || child->terminal < 0 ? fail("no descriptor") : 0;
 }
 
 static int open_pipe(int *ours, int *theirs, bool we_read)
@@ -151,9 +152,9 @@ static int await_exec(int report, const struct run_options *options)
 
 int child_start(struct child *ret_child, const struct run_options *options)
 {
-	struct child child = {.input = -1, .output = -1, .errors = -1};
+	struct child child = {.input = -1, .output = -1, .errors = -1, .terminal = -1};
 	struct ends ends = {-1, -1, -1, {-1, -1}};
-	int *const ours[] = {&child.input, &child.output, &child.errors, &ends.report[0]};
+	int *const ours[] = {&child.input, &child.output, &child.errors, &child.terminal, &ends.report[0]};
 	int *const theirs[] = {&ends.input, &ends.output, &ends.errors, &ends.report[1]};
 	int rc = open_ends(&child, &ends, options);
 	/* setenv() after fork() could meet a lock; nothing here minds the variable. */
@@ -167,7 +168,7 @@ int child_start(struct child *ret_child, const struct run_options *options)
 	if (rc == 0)
 		rc = await_exec(ends.report[0], options);
 	if (rc != 0) {
-		close_all(4, ours);
+		close_all(5, ours);
 		return rc;
 	}
 	close(ends.report[0]);

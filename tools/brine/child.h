@@ -13,6 +13,9 @@ struct child {
 	int input;  /* does not block; what is written is the program's standard input */
 	int output; /* standard output, or all that is printed on a terminal */
 	int errors; /* standard error; -1 on a terminal */
+	/* Another end of the terminal: when the last one is closed the kernel hangs up on the program, even on one that
+	 * has only closed its output before it ends. */
+	int terminal;
 	bool has_terminal_input;
 	size_t unended; /* bytes of input since the last end of a line */
 };

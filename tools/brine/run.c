@@ -221,6 +221,8 @@ static int run_program(int argc, char **argv)
 		return rc;
 	}
 	int wait_status = await_program(&run, &signals);
+	if (run.child.terminal >= 0)
+		close(run.child.terminal);
 	unblock_deadly_signals();
 	return end(&run, wait_status);
 }
