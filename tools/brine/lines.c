@@ -10,6 +10,7 @@ static int spill(struct lines *lines)
 		lines->spill = tmpfile();
 	if (!lines->spill || fwrite(lines->data, 1, lines->size, lines->spill) != lines->size)
 		return -1;
+	lines->spilled += lines->size;
 	lines->size = 0;
 	return 0;
 }
@@ -53,6 +54,7 @@ static int give_spilled(struct lines *lines, lines_fn *give, void *user)
 	}
 	fclose(lines->spill);
 	lines->spill = NULL;
+	lines->spilled = 0;
 	return 1;
 }
 
@@ -77,7 +79,10 @@ int lines_put(struct lines *lines, const char *data, size_t size, lines_fn *give
 		data += length + 1;
 		size -= length + 1;
 	}
-	return keep(lines, data, size);
+	if (keep(lines, data, size) < 0)
+		return -1;
+	/* No disk holds everything. */
+	return lines->spilled > LINES_FILE_MOST ? lines_end(lines, give, user) : 0;
 }
 
 int lines_end(struct lines *lines, lines_fn *give, void *user)
@@ -92,5 +97,5 @@ void lines_done(struct lines *lines)
 	free(lines->data);
 	if (lines->spill)
 		fclose(lines->spill);
-	*lines = (struct lines){NULL, 0, 0, NULL};
+	*lines = (struct lines){.data = NULL};
 }

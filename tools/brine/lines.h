@@ -4,13 +4,17 @@
 
 #include <stdio.h>
 
-enum { LINES_MEMORY_MOST = 64 * 1024 }; /* bytes of an unfinished line that are kept in memory; more go to a file */
+enum {
+	LINES_MEMORY_MOST = 16 * 1024, /* bytes of an unfinished line that are kept in memory; more go to a file */
+	LINES_FILE_MOST = 1 << 30,     /* and so many there: it is given in parts then */
+};
 
 /* One stream's unfinished line; all zero: none. */
 struct lines {
 	char *data;
 	size_t size, capacity;
 	FILE *spill; /* the beginning of a long line, in a file without a name; NULL: there is none */
+	size_t spilled;
 };
 
 /* Gets a line in parts: all but the last with is_last false. The newline is not among the bytes. */

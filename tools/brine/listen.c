@@ -12,6 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	CONNECTIONS_MOST = 1000,
+	CALLS_MOST = 4, /* of a connection: a Write and a Read, and a second program of the same process */
+};
+
 struct listen {
 	struct listen_options options;
 	struct brine_server *server;
@@ -115,6 +120,9 @@ static int open_server(struct listen *listen)
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct brine_error error = BRINE_ERROR_INIT;
 	brine_text_limits(&options.limits);
+	/* What a source may cost times their number is what all of them may. */
+	options.connections_max = CONNECTIONS_MOST;
+	options.limits.calls_max = CALLS_MOST;
 	options.drain_ms = 1000;
 	options.log = say;
 	options.log_user = listen;

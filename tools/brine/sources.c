@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STREAMS_MOST = 16, FILES_MOST = 10000 };
+enum { STREAMS_MOST = 4, FILES_MOST = 10000 };
 
 /* ---- names ---- */
 
@@ -95,7 +95,7 @@ static struct stream *add_stream(struct source *source, struct brine_str name)
 	return stream;
 }
 
-/* A source may have a handful; what is more goes to the one it began with. */
+/* A source may have a handful; what belongs to others goes to the newest of them. */
 static struct stream *find_stream(struct source *source, struct brine_str name)
 {
 	struct stream *stream = source->streams;
