@@ -1,7 +1,7 @@
 """Proves: brine run and brine listen carry programs that nobody changed: what they print comes when they print it, in whole
 lines, whatever the bytes, however many talk, stop or die; input, signals and exit status go through.
 
-commands.py BRINE SOURCES PROTOS"""
+commands.py BRINE SOURCES HELLO PROTOS"""
 import os
 import random
 import re
@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-BRINE, SOURCES, PROTOS = sys.argv[1:4]
+BRINE, SOURCES, HELLO, PROTOS = sys.argv[1:5]
 PATIENCE = 30  # seconds; nothing takes so long unless it hangs
 SOON = 1.5     # seconds; what is meant is milliseconds
 
@@ -219,6 +219,16 @@ class Commands(unittest.TestCase):
         listener = self.listen("-i", "--once")
         exchanges = [(b"spam\n", b"spam\n"), (b"ham\n", b"ham\n")]
         self.assertEqual(self.talk(listener, ["grep", "am"], exchanges, ["--pty-output"]), 0)
+
+    def test_a_program_that_prints_to_a_stream(self):
+        """Without brine run; what it printed is here while it sleeps."""
+        listener = self.listen("--once")
+        running = subprocess.Popen([HELLO, listener.address])
+        self.started.append(running)
+        listener.expect(b"text_hello: spam\n")
+        self.assertIsNone(running.poll())
+        listener.expect(b"text_hello: eggs\n")
+        self.assertEqual((running.wait(PATIENCE), listener.end()), (0, 0))
 
     def test_dump_shows_it(self):
         listener = self.listen("--once")
@@ -502,4 +512,4 @@ class Commands(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:], verbosity=2)

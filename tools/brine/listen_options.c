@@ -8,27 +8,27 @@
 static const char default_address[] = "tcp://127.0.0.1:7411";
 
 const char listen_help[] = "Usage: brine listen [OPTION]... [ADDRESS]...\n\n"
-                           "Prints the text that programs send (brine run, programs of brine/text.h), each line\n"
-                           "behind the name of its source. Lines are whole, however many talk at once. Listens on\n"
-                           "tcp://127.0.0.1:7411 where no address is given.\n\n"
-                           "  -i, --interactive   show parts of lines at once, and send standard input to the\n"
+                           "Prints the text that programs send (brine run, programs of brine/text.h), each\n"
+                           "line behind the name of its source. Lines are whole, however many talk at once.\n"
+                           "Listens on tcp://127.0.0.1:7411 where no address is given.\n\n"
+                           "  -i, --interactive   show parts of lines at once; send standard input to the\n"
                            "                      source that came first; an interrupt goes there too\n"
                            "  --raw               bytes as they come, without names: for one source\n"
-                           "  --dir DIR           a file in DIR for each stream of each source, with its bytes as\n"
-                           "                      they came: NAME.stdout; nothing is overwritten\n"
+                           "  --dir DIR           a file in DIR for each stream of each source, with its\n"
+                           "                      bytes as they came: NAME.stdout; nothing is overwritten\n"
                            "  --time              the time of arrival in front of each line\n"
                            "  --names WHEN        always, never or auto: unless -i or --raw (auto)\n"
-                           "  --escape WHEN       control characters and bytes that are no UTF-8 are shown as \\x1b:\n"
-                           "                      always, never or auto: on terminals (auto)\n"
+                           "  --escape WHEN       show control characters and bytes that are no UTF-8 as\n"
+                           "                      \\x1b: always, never or auto: on terminals (auto)\n"
                            "  --once              end after the first source, with its exit status\n"
-                           "  --anybody           listen on addresses that other machines can reach: whoever can\n"
-                           "                      connect may print here\n"
+                           "  --anybody           listen on addresses that other machines can reach: whoever\n"
+                           "                      can connect may print here\n"
                            "  -q, --quiet         do not tell who comes and goes\n"
                            "  -h, --help          this text\n\n"
                            "Who comes and goes is told on standard error, and the addresses.\n\n"
                            "Exit status: 0 ended by a signal; with --once that of the program, 128 + N where\n"
-                           "signal N ended it, 1 where its text was cut off; 2 usage, files or memory, 141 the\n"
-                           "reader of the output has gone.\n";
+                           "signal N ended it, 1 where its text was cut off; 2 usage, files or memory, 141\n"
+                           "the reader of the output has gone.\n";
 
 enum option_id {
 	OPTION_RAW = 256,

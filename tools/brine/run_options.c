@@ -7,15 +7,15 @@
 #include <string.h>
 
 const char run_help[] = "Usage: brine run [OPTION]... ADDRESS -- PROGRAM [ARGUMENT]...\n\n"
-                        "Runs PROGRAM and sends what it prints to the listener at ADDRESS (brine listen, or\n"
-                        "a program of brine/text.h) as it is printed; what the listener sends is the\n"
+                        "Runs PROGRAM and sends what it prints to the listener at ADDRESS (brine listen,\n"
+                        "or a program of brine/text.h) as it is printed; what the listener sends is the\n"
                         "program's standard input. By default the program has a pseudo-terminal: so it\n"
                         "prints each line when it is complete, and prompts at once, as it would to you.\n\n"
-                        "  --pty                a pseudo-terminal for standard input, output and error (default);\n"
-                        "                       without echo, and bytes pass unchanged\n"
+                        "  --pty                a pseudo-terminal for standard input, output and error\n"
+                        "                       (default); without echo, and bytes pass unchanged\n"
                         "  --pty-output         for output and error only; input is a pipe\n"
-                        "  --pipe               pipes; output and error stay apart; the program decides when it\n"
-                        "                       prints\n"
+                        "  --pipe               pipes; output and error stay apart; the program decides\n"
+                        "                       when it prints\n"
                         "  --no-input           standard input is empty, whatever the listener sends\n"
                         "  --name NAME          what the listener calls it (the program's name)\n"
                         "  --term TERM          terminal type of the pseudo-terminal (dumb)\n"
@@ -23,7 +23,8 @@ const char run_help[] = "Usage: brine run [OPTION]... ADDRESS -- PROGRAM [ARGUME
                         "  -h, --help           this text\n\n"
                         "ADDRESS: tcp://127.0.0.1:7411, unix:///run/x.sock, ...\n"
                         "Signals that brine run gets go to the program. When the listener goes away, a\n"
-                        "program on a pseudo-terminal gets SIGHUP, one on pipes SIGPIPE at its next write.\n\n"
+                        "program on a pseudo-terminal gets SIGHUP, one on pipes SIGPIPE at its next\n"
+                        "write.\n\n"
                         "Exit status: that of the program; 128 + N where signal N ended it; 125 brine run\n"
                         "itself failed, 126 PROGRAM cannot be run, 127 there is none.\n";
 
