@@ -95,7 +95,9 @@ class Listener:
         status = self.process.wait(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
+        told = self.error_text()
         self.errors.close()
+        assert b"Sanitizer" not in told and b"runtime error" not in told, told.decode()
         return status
 
     def stop(self):
@@ -342,6 +344,31 @@ class Commands(unittest.TestCase):
                 (running if who == "run" else listener.process).send_signal(signal.SIGINT)
                 listener.expect(b"got\n")
                 self.assertEqual((running.wait(PATIENCE), listener.end()), (5, 5))
+
+    def test_a_program_that_does_not_read_holds_nobody_up(self):
+        """More was typed for it than anybody keeps; others are shown, and two interrupts end the listener."""
+        listener = self.listen("-i")
+        self.run_program(listener, listener.address, "--", "sh", "-c", "echo deaf; exec sleep 60")
+        listener.expect(b"deaf\n")
+        os.set_blocking(listener.process.stdin.fileno(), False)
+        typed, standing = 0, 0
+        while standing < 20:
+            try:
+                typed += os.write(listener.process.stdin.fileno(), b"y" * 1023 + b"\n")
+                standing = 0
+            except BlockingIOError:
+                standing += 1
+                time.sleep(0.02)
+        self.assertLess(typed, 1 << 20)
+        self.assertEqual(self.run_program(listener, listener.address, "--", "echo", "spam").wait(PATIENCE), 0)
+        listener.expect(b"spam\n")
+        listener.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        listener.process.send_signal(signal.SIGINT)
+        self.assertEqual(listener.process.wait(PATIENCE), 0)
+        listener.process.stdin.close()
+        listener.process.stdin = None
+        listener.end()
 
     def test_a_program_that_dies_of_a_signal(self):
         listener = self.listen("--once")

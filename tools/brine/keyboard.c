@@ -63,6 +63,14 @@ static void give(struct keyboard *keyboard, struct brine_text *text, const char 
 	}
 }
 
+/* The signal that waits; 0: none does. The lock is held. */
+static int take_signal(struct keyboard *keyboard)
+{
+	int signal = keyboard->signal;
+	keyboard->signal = 0;
+	return signal;
+}
+
 static void *run(void *argument)
 {
 	struct keyboard *keyboard = argument;
@@ -71,9 +79,12 @@ static void *run(void *argument)
 	for (;;) {
 		const struct reader *reader = front(keyboard);
 		bool at_end = keyboard->at_end;
+		int signal = take_signal(keyboard);
 		if (keyboard->stops)
 			break;
 		pthread_mutex_unlock(&keyboard->lock);
+		if (reader && signal)
+			(void)brine_text_signal(reader->text, signal);
 		if (reader && at_end)
 			(void)brine_text_end(reader->text, 0, 0, 0);
 		ssize_t size = await_input(keyboard, reader && !at_end, bytes, sizeof bytes);
@@ -124,11 +135,12 @@ bool keyboard_signal(struct keyboard *keyboard, int signal)
 {
 	pthread_mutex_lock(&keyboard->lock);
 	const struct reader *reader = keyboard->first;
-	bool has_reader = reader && !reader->has_ended;
-	/* Closing it needs the lock, so it is there until this is done; a send waits for no more than room. */
-	bool passed = has_reader && brine_text_signal(reader->text, signal) == 0;
+	bool takes = reader && !reader->has_ended && !keyboard->signal;
+	if (takes)
+		keyboard->signal = signal;
 	pthread_mutex_unlock(&keyboard->lock);
-	return passed;
+	wake(keyboard);
+	return takes;
 }
 
 void keyboard_stop(struct keyboard *keyboard)

@@ -21,6 +21,7 @@ struct keyboard {
 	pthread_mutex_t lock;
 	/* Guarded by the lock: */
 	struct reader *first, **last; /* the first one has the keyboard */
+	int signal;                   /* for the first one, not sent yet; 0: none */
 	bool at_end, stops;           /* standard input is; the program does */
 };
 
@@ -33,7 +34,8 @@ void keyboard_add(struct keyboard *keyboard, struct brine_text *text);
 /* A source has ended. */
 void keyboard_ended(struct keyboard *keyboard, const struct brine_text *text);
 
-/* Passes a signal to whoever has the keyboard; false: nobody has. */
+/* Passes a signal to whoever has the keyboard, behind what was typed, without waiting; false: nobody has it, or the
+ * last one could not be sent yet. */
 bool keyboard_signal(struct keyboard *keyboard, int signal);
 
 /* Ends it and closes what is left. One that was not started is allowed. The server must not run any more. */

@@ -95,13 +95,17 @@ static void *wait_for_signals(void *argument)
 }
 
 /* In all threads that begin later. */
-static int catch_signals(struct listen *listen)
+static void block_signals(struct listen *listen)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 	sigemptyset(&listen->signals);
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		sigaddset(&listen->signals, signals[i]);
 	pthread_sigmask(SIG_BLOCK, &listen->signals, NULL);
+}
+
+static int catch_signals(struct listen *listen)
+{
 	int failure = pthread_create(&listen->signal_thread, NULL, wait_for_signals, listen);
 	return failure == 0 ? 0 : command_fail("listen", "no thread: %s", strerror(failure));
 }
@@ -143,16 +147,19 @@ static int open_server(struct listen *listen)
 static int serve(struct listen *listen)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
-	int rc = catch_signals(listen);
-	if (rc != 0)
-		return rc;
+	int rc = 0;
+	block_signals(listen);
 	if (listen->options.interactive)
 		rc = keyboard_start(&listen->keyboard);
-	if (rc == 0 && brine_server_run(listen->server, &error) < 0)
-		rc = command_fail("listen", "%s", error.text);
+	if (rc == 0)
+		rc = catch_signals(listen);
+	if (rc == 0) {
+		if (brine_server_run(listen->server, &error) < 0)
+			rc = command_fail("listen", "%s", error.text);
+		pthread_kill(listen->signal_thread, SIGUSR1);
+		pthread_join(listen->signal_thread, NULL);
+	}
 	keyboard_stop(&listen->keyboard);
-	pthread_kill(listen->signal_thread, SIGUSR1);
-	pthread_join(listen->signal_thread, NULL);
 	return rc;
 }
 
