@@ -12,6 +12,8 @@
 #define FAR    "10.99.0.2"
 #define SERVER "tcp://" FAR ":7411"
 
+#define SLOW_LINE "tbf rate 1mbit burst 32kb latency 400ms"
+
 enum { SKIPPED = 77, ECHO_SIZE = 256 * 1024, WORK_ROUNDS = 15, AT_ONCE = 20 };
 
 static bool run(const char *command)
@@ -280,32 +282,43 @@ static void E13_packets_come_twice(void **state)
 	assert_int_equal(network_stop(&apart).counters.requests, WORK_CALLS);
 }
 
-/* A large message over a slow line takes longer than any timer of the connection, and is not cut off. */
+/* Large messages over a slow line, one each way, take longer than any timer of the connection, and are not cut off. */
 static void E13_a_slow_line(void **state)
 {
 	enum { SIZE = 4 << 20, TAKES_MS = 30000 }; /* at 1 Mbit/s: 33.5 s */
 	(void)state;
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct apart apart;
-	struct calc_blob blob = {BRINE_BYTES(calloc(1, SIZE), SIZE)};
-	struct calc_number size;
-	struct brine_call call = BRINE_CALL_INIT;
-	int64_t sum;
+	struct calc_blob blob = {BRINE_BYTES(calloc(1, SIZE), SIZE)}, made;
+	struct calc_number size = {SIZE};
+	struct brine_call up = BRINE_CALL_INIT, down = BRINE_CALL_INIT;
+	char command[160];
 	assert_non_null(blob.data.data);
 	network_start(&apart, &options);
-	must("tc qdisc add dev near root tbf rate 1mbit burst 32kb latency 400ms");
+	must("tc qdisc add dev near root " SLOW_LINE);
+	snprintf(command, sizeof command, "nsenter --net=/proc/%d/ns/net tc qdisc add dev far root " SLOW_LINE,
+	         (int)apart.pid);
+	must(command);
 	struct brine_client *client = keeping_client(10000, BRINE_CLIENT_BACKGROUND);
-	assert_int_equal(calc_call_add(client, NULL, 1, 2, &sum), 0);
+	/* By now the client knows that the server takes messages of that size. */
+	assert_int_equal(brine_client_call(client, NULL, &calc_methods[CALC_MEASURE], &(struct calc_blob){0}, NULL), 0);
 	uint64_t began_ms = brine_clock_ms();
-	int status = brine_client_call(client, &call, &calc_methods[CALC_MEASURE], &blob, &size);
-	if (status < 0)
-		fail_msg("%s", brine_call_error_text(&call));
+	assert_int_equal(brine_client_begin(client, &down, &calc_methods[CALC_MAKE], &size), 0);
+	assert_int_equal(brine_client_begin(client, &up, &calc_methods[CALC_MEASURE], &blob), 0);
+	if (brine_call_finish(&up, &size) < 0)
+		fail_msg("up: %s", brine_call_error_text(&up));
+	if (brine_call_finish(&down, &made) < 0)
+		fail_msg("down: %s", brine_call_error_text(&down));
 	assert_int_equal(size.value, SIZE);
+	assert_int_equal(made.data.size, SIZE);
 	assert_true(brine_clock_ms() - began_ms >= TAKES_MS);
-	brine_call_done(&call);
+	brine_call_done(&up);
+	brine_call_done(&down);
 	brine_client_free(client);
 	free((void *)(uintptr_t)blob.data.data);
-	assert_int_equal(network_stop(&apart).counters.requests, 2);
+	struct apart_report report = network_stop(&apart);
+	assert_int_equal(report.counters.requests, 3);
+	assert_int_equal(report.counters.connections_accepted, 1);
 }
 
 /* Goes into a namespace of its own; a user who is not root becomes root of it. */
