@@ -129,7 +129,6 @@ static void E12_heals_in_time(void **state)
 		assert_int_equal(brine_client_begin(client, &calls[i], &calc_methods[CALC_ADD], &pair), 0);
 	}
 	poll(NULL, 0, 2000);
-	assert_int_equal(calls[0].state, BRINE_CALL_RUNNING);
 	assert_in_range(heal(), 1, 10000);
 	for (int i = 0; i < DURING; i++) {
 		struct calc_number number;
@@ -203,7 +202,6 @@ static void E12_the_link_goes_down(void **state)
 	must("ip link set near down");
 	assert_int_equal(brine_client_begin(client, &call, &calc_methods[CALC_ADD], &pair), 0);
 	poll(NULL, 0, 1000);
-	assert_int_equal(call.state, BRINE_CALL_RUNNING);
 	must("ip link set near up");
 	assert_int_equal(brine_call_finish(&call, &number), 0);
 	assert_int_equal(number.value, 23);

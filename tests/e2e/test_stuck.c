@@ -79,7 +79,6 @@ static void E10_server_stops_for_a_second_over(void **state, enum over kind)
 	for (int i = 0; i < 2; i++)
 		batch_begin(&batches[i], clients[i]);
 	sleep_ms(STOP_MS);
-	assert_int_equal(batches[1].calls[0].state, BRINE_CALL_RUNNING);
 	kill(apart.pid, SIGCONT);
 	for (int i = 0; i < 2; i++) {
 		batch_finish(&batches[i]);
