@@ -74,8 +74,8 @@ enum brine_event_type {
 	BRINE_EVENT_CANCEL,     /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
 	                         * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST); or a stream of it broke a
 	                         * limit: BRINE_ERR_LIMIT (streams_size_max), TOO_BIG (an item of ours), NO_PROGRESS
-	                         * (stall_timeout_ms). It was answered already; tell the handler. The serial still owes
-	                         * reply, fail or release, whose bytes are dropped. */
+	                         * (stall_timeout_ms); or NOMEM for an item of ours. It was answered already; tell the
+	                         * handler. The serial still owes reply, fail or release, whose bytes are dropped. */
 	BRINE_EVENT_HELLO,      /* the peer's hello or welcome came: brine_conn_peer() has its limits */
 	BRINE_EVENT_PONG,       /* the answer to brine_conn_ping() */
 	BRINE_EVENT_GOAWAY,     /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
@@ -235,7 +235,8 @@ BRINE_API void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint
  * the output is over half of its mark, so that calls and answers still go), TOO_BIG (over the peer's limit: the call
  * ends, ours with a cancel, theirs with error 7), CANCELLED, DEADLINE, LOST and all that CANCEL events say (a call of
  * the peer that was answered already), NOT_FOUND (no such serial, it ended), STATE (the call has no such stream, or its
- * end was sent), INVALID (an empty item), NOMEM. */
+ * end was sent), INVALID (an empty item), NOMEM (a call of the
+ * peer ends with error 10, one of ours goes on). */
 BRINE_API int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes item, uint64_t now_ms);
 
 /* Ends the upload of a call of ours in order; the response still comes. Ended calls are ignored. BRINE_ERR_STATE: the

@@ -284,6 +284,9 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 	int rc = conn_queue(conn, &frame);
 	if (rc == BRINE_ERR_TOO_BIG)
 		end_too_big(conn, call, item.size);
+	/* A stream that goes on without the item would end well and not be whole. */
+	else if (rc == BRINE_ERR_NOMEM && !call->is_ours)
+		conn_end_incoming(conn, call, BRINE_CODE_INTERNAL, "out of memory", rc);
 	if (rc < 0)
 		return rc;
 	call_unqueue(call);

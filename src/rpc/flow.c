@@ -251,7 +251,10 @@ static int fetch(struct brine_request *request)
 		flow->in = empty;
 		status = 1;
 	} else if (status == 0) {
-		status = flow->in_status;
+		/* An item may have been lost for want of memory since we looked: no good end follows then. */
+		status = ended(request);
+		if (status == 0)
+			status = flow->in_status;
 	}
 	pthread_mutex_unlock(&flow->lock);
 	return status;

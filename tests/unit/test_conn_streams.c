@@ -462,9 +462,47 @@ static void unsent_uploads_are_taken_back(void **state)
 	harness_run(&options, taken_back_script);
 }
 
+/* G01: an item that could not be queued ends its call: a stream that goes on without it would look whole. */
+static void G01_an_item_lost_ends_its_call(void **state)
+{
+	struct fail_allocator memory;
+	struct brine_conn_options options = harness_accepting();
+	struct brine_conn *conn;
+	struct brine_event event;
+	static const uint8_t item[2002] = {0xc5, 2000 >> 8, 2000 & 0xff};
+	(void)state;
+	fail_allocator_init(&memory, 0, false);
+	options.allocator = &memory.base;
+	assert_int_equal(brine_conn_new(&conn, &options, 1, NULL), 0);
+	assert_int_equal(brine_conn_feed(conn, BRINE_BYTES("\x0c\x95\x00\x01\xa1m\x90\x81\xa3win\x04", 13), 1), 0);
+	assert_int_equal(brine_conn_next(conn, &event, 1), 1);
+	assert_int_equal(event.type, BRINE_EVENT_REQUEST);
+	uint64_t serial = event.serial;
+	memory.fail_at = memory.calls + 1;
+	assert_int_equal(brine_conn_send(conn, serial, BRINE_BYTES(item, sizeof item), 1), BRINE_ERR_NOMEM);
+	assert_int_equal(memory.failures, 1);
+	assert_int_equal(brine_conn_send(conn, serial, BRINE_BYTES("\x07", 1), 1), BRINE_ERR_NOMEM);
+	assert_int_equal(brine_conn_next(conn, &event, 1), 1);
+	assert_int_equal(event.type, BRINE_EVENT_CANCEL);
+	assert_int_equal(event.status, BRINE_ERR_NOMEM);
+	/* [1, 1, [10, "out of memory"], nil] and nothing else. */
+	struct brine_bytes sent = brine_conn_pending(conn);
+	assert_int_equal(sent.size, 21);
+	assert_memory_equal(sent.data,
+	                    "\x14\x94\x01\x01\x92\x0a\xad"
+	                    "out of memory\xc0",
+	                    21);
+	assert_int_equal(brine_conn_reply(conn, serial, BRINE_BYTES(NULL, 0), BRINE_BYTES(NULL, 0), 1),
+	                 BRINE_ERR_NOMEM);
+	assert_int_equal(brine_conn_state(conn), BRINE_CONN_OPEN);
+	brine_conn_free(conn);
+	assert_int_equal(memory.held, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(G01_an_item_lost_ends_its_call),
 	        cmocka_unit_test(answer_streams),
 	        cmocka_unit_test(uploads_and_D12),
 	        cmocka_unit_test(credit_of_hello_and_welcome),
