@@ -6,7 +6,7 @@
 #include "harness.h"
 
 enum {
-	SCENARIO_STEPS_MAX = 16,
+	SCENARIO_STEPS_MAX = 32,
 	SCENARIO_TIMEOUT_MS = 5000, /* reaching it is a hang */
 	SCENARIO_LINGER_MS = 50,    /* a broken connection may use it up */
 };
@@ -21,6 +21,17 @@ struct scenario {
 	int statuses[SCENARIO_STEPS_MAX]; /* of the client's steps */
 	int steps;
 	bool wrong_answer; /* a call succeeded with a wrong answer */
+	/* For other lives than the usual one; zero: that. */
+	const struct scenario_kind *kind;
+};
+
+/* What a life has beside the calc service, and does in place of the usual calls. */
+struct scenario_kind {
+	int mode; /* of the client */
+	const struct brine_server_interceptor *server_interceptor;
+	const struct brine_client_interceptor *client_interceptor;
+	int (*serve)(struct scenario *scenario);
+	void (*call)(struct scenario *scenario, struct brine_client *client, struct brine_call *call);
 };
 
 /* A server that cannot go on is released at once, as a program would do: its peers see the end. */
@@ -59,11 +70,17 @@ static inline int scenario_serve(struct scenario *scenario)
 	*host = (struct host){.log_is_clean = true};
 	options.log = host_log;
 	options.log_user = host;
+	if (scenario->kind) {
+		options.interceptors = scenario->kind->server_interceptor;
+		options.interceptor_count = 1;
+	}
 	int status = brine_server_new(&host->server, &options);
 	if (status < 0)
 		return status;
 	host->calc.server = host->server;
 	status = brine_server_serve(host->server, &calc_service, host, &host->calc, NULL);
+	if (status == 0 && scenario->kind)
+		status = scenario->kind->serve(scenario);
 	if (status == 0)
 		status = brine_server_listen(host->server, scenario->listen, NULL);
 	if (status < 0) {
@@ -116,13 +133,18 @@ static inline void scenario_run(struct scenario *scenario)
 	options.timeout_ms = SCENARIO_TIMEOUT_MS;
 	options.backoff_first_ms = options.backoff_most_ms = 1;
 	options.limits.linger_ms = SCENARIO_LINGER_MS;
+	if (scenario->kind) {
+		options.mode = scenario->kind->mode;
+		options.interceptors = scenario->kind->client_interceptor;
+		options.interceptor_count = 1;
+	}
 	scenario->steps = 0;
 	scenario->wrong_answer = false;
 	scenario->setup = scenario_serve(scenario);
 	if (scenario->setup < 0)
 		return;
 	if (step(scenario, brine_client_open(&client, scenario->host.address, &options, NULL)) == 0) {
-		scenario_calls(scenario, client, &call);
+		(scenario->kind ? scenario->kind->call : scenario_calls)(scenario, client, &call);
 		brine_client_free(client);
 	}
 	brine_call_done(&call);
