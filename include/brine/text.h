@@ -19,7 +19,9 @@
  * Threads. There is none but what is asked for here: options.flush_ms starts one for each FILE, a redirection of
  * descriptors one for each descriptor, brine_text_listen() one for its server. Of a conversation one thread may send
  * while another receives; several that send take turns. No SIGPIPE is raised. In a forked child every function returns
- * BRINE_ERR_FORKED and every FILE fails with EBADF: what the parent had buffered is never sent twice. */
+ * BRINE_ERR_FORKED and every FILE fails with EBADF: what the parent had buffered is never sent twice.
+ *
+ * Memory comes from the allocator of the client's or server's options, but for what stdio itself takes. */
 #ifndef BRINE_TEXT_H
 #define BRINE_TEXT_H
 

@@ -22,12 +22,13 @@ const char *brine_text_program(void)
 
 /* ---- making and releasing ---- */
 
-struct brine_text *brine_text_new(uint64_t session, struct brine_str source)
+struct brine_text *brine_text_new(const struct brine_allocator *allocator, uint64_t session, struct brine_str source)
 {
-	struct brine_text *text = brine_alloc_zero(NULL, sizeof *text);
+	struct brine_text *text = brine_alloc_zero(allocator, sizeof *text);
 	if (!text)
 		return NULL;
 	atomic_init(&text->holders, 1);
+	text->allocator = allocator;
 	text->maker = getpid();
 	text->session = session;
 	text->out.call = text->in.call = (struct brine_call)BRINE_CALL_INIT;
@@ -53,7 +54,7 @@ void brine_text_drop(struct brine_text *text)
 	pthread_mutex_destroy(&text->out.lock);
 	pthread_cond_destroy(&text->in.joined);
 	pthread_mutex_destroy(&text->in.lock);
-	brine_release(NULL, text, sizeof *text);
+	brine_release(text->allocator, text, sizeof *text);
 }
 
 void brine_text_close(struct brine_text *text)
@@ -148,6 +149,7 @@ static int connect_text(struct brine_text *text, const char *address, unsigned d
 int brine_text_connect(struct brine_text **ret_text, const char *address, unsigned directions,
                        const struct brine_text_options *options, struct brine_error *error)
 {
+	const struct brine_client_options *client = options ? options->client : NULL;
 	const char *name = options && options->source ? options->source : brine_text_program();
 	size_t size = strlen(name);
 	uint64_t session = 0;
@@ -159,11 +161,11 @@ int brine_text_connect(struct brine_text **ret_text, const char *address, unsign
 	/* Where there is no randomness the two directions are not told to be one conversation, no more. */
 	if (brine_random_fill(&session, sizeof session) < 0)
 		session = 0;
-	struct brine_text *text = brine_text_new(session, (struct brine_str){NULL, 0});
+	struct brine_text *text =
+	        brine_text_new(client ? client->allocator : NULL, session, (struct brine_str){NULL, 0});
 	if (!text)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a conversation");
-	int status = connect_text(text, address, directions, (struct brine_str){name, size},
-	                          options ? options->client : NULL, error);
+	int status = connect_text(text, address, directions, (struct brine_str){name, size}, client, error);
 	if (status < 0)
 		brine_text_close(text);
 	else

@@ -144,9 +144,10 @@ static int close_text(void *cookie)
 		status = brine_text_end(file->text, 0, 0, file->end_timeout_ms);
 	if (file->owns_text)
 		brine_text_close(file->text);
+	const struct brine_allocator *allocator = file->text->allocator;
 	brine_text_drop(file->text);
-	brine_release(NULL, file->buffer, file->buffer_size);
-	brine_release(NULL, file, sizeof *file);
+	brine_release(allocator, file->buffer, file->buffer_size);
+	brine_release(allocator, file, sizeof *file);
 	if (status == 0)
 		return 0;
 	errno = errno_of(status);
@@ -164,7 +165,7 @@ static int set_buffer(FILE *stream, struct text_file *file, const struct brine_t
 	size_t size = options->buffer_size ? options->buffer_size : BUFSIZ;
 	if (options->buffering == BRINE_TEXT_NONE)
 		return setvbuf(stream, NULL, _IONBF, 0) == 0 ? 0 : BRINE_ERR_INVALID;
-	file->buffer = brine_resize(NULL, NULL, 0, size);
+	file->buffer = brine_resize(file->text->allocator, NULL, 0, size);
 	if (!file->buffer)
 		return BRINE_ERR_NOMEM;
 	file->buffer_size = size;
@@ -184,7 +185,7 @@ static int prepare(FILE *stream, struct text_file *file, const struct brine_text
 		return 0;
 	int status = set_buffer(stream, file, options);
 	if (status == 0 && options->flush_ms)
-		status = brine_text_flusher_start(&file->flusher, stream, options->flush_ms);
+		status = brine_text_flusher_start(&file->flusher, file->text->allocator, stream, options->flush_ms);
 	return status;
 }
 
@@ -204,7 +205,7 @@ static int check(const char *mode, const char *stream, const struct brine_text_o
 static int make_file(FILE **ret_file, struct brine_text *text, bool writes, const char *name,
                      const struct brine_text_options *options, bool owns_text, struct brine_error *error)
 {
-	struct text_file *file = brine_alloc_zero(NULL, sizeof *file);
+	struct text_file *file = brine_alloc_zero(text->allocator, sizeof *file);
 	FILE *stream;
 	if (!file)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a FILE");
@@ -214,7 +215,7 @@ static int make_file(FILE **ret_file, struct brine_text *text, bool writes, cons
 	strcpy(file->stream, name);
 	int status = open_stream(&stream, file);
 	if (status < 0) {
-		brine_release(NULL, file, sizeof *file);
+		brine_release(text->allocator, file, sizeof *file);
 		return brine_fail(error, status, 0, "out of memory making a FILE");
 	}
 	brine_text_hold(text);

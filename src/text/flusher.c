@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 struct text_flusher {
+	const struct brine_allocator *allocator;
 	FILE *file;
 	uint64_t interval_ms;
 	pthread_t thread;
@@ -64,15 +65,17 @@ static void release(struct text_flusher *flusher)
 {
 	pthread_cond_destroy(&flusher->stopped);
 	pthread_mutex_destroy(&flusher->lock);
-	brine_release(NULL, flusher, sizeof *flusher);
+	brine_release(flusher->allocator, flusher, sizeof *flusher);
 }
 
-int brine_text_flusher_start(struct text_flusher **ret_flusher, FILE *file, uint64_t interval_ms)
+int brine_text_flusher_start(struct text_flusher **ret_flusher, const struct brine_allocator *allocator, FILE *file,
+                             uint64_t interval_ms)
 {
 	pthread_condattr_t attributes;
-	struct text_flusher *flusher = brine_alloc_zero(NULL, sizeof *flusher);
+	struct text_flusher *flusher = brine_alloc_zero(allocator, sizeof *flusher);
 	if (!flusher)
 		return BRINE_ERR_NOMEM;
+	flusher->allocator = allocator;
 	flusher->file = file;
 	flusher->interval_ms = interval_ms;
 	flusher->maker = getpid();
@@ -97,7 +100,7 @@ void brine_text_flusher_stop(struct text_flusher *flusher)
 		return;
 	/* The lock of a child may be held by the thread it has not, for ever. */
 	if (flusher->maker != getpid()) {
-		brine_release(NULL, flusher, sizeof *flusher);
+		brine_release(flusher->allocator, flusher, sizeof *flusher);
 		return;
 	}
 	pthread_mutex_lock(&flusher->lock);

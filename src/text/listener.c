@@ -8,6 +8,7 @@
 #include <string.h>
 
 struct brine_text_listener {
+	const struct brine_allocator *allocator;
 	struct brine_server *server;
 	struct brine_text_service *service;
 	pthread_t thread;
@@ -49,11 +50,14 @@ int brine_text_listen(struct brine_text_listener **ret_listener, const char *add
                       const struct brine_text_options *options, struct brine_error *error)
 {
 	static const struct brine_text_options defaults = BRINE_TEXT_OPTIONS_INIT;
-	struct brine_text_listener *listener = brine_alloc_zero(NULL, sizeof *listener);
+	const struct brine_text_options *chosen = options ? options : &defaults;
+	const struct brine_allocator *allocator = chosen->server ? chosen->server->allocator : NULL;
+	struct brine_text_listener *listener = brine_alloc_zero(allocator, sizeof *listener);
 	if (!listener)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a listener");
+	listener->allocator = allocator;
 	listener->maker = getpid();
-	int status = set_up(listener, address, options ? options : &defaults, error);
+	int status = set_up(listener, address, chosen, error);
 	if (status < 0)
 		brine_text_listener_free(listener);
 	else
@@ -123,5 +127,5 @@ void brine_text_listener_free(struct brine_text_listener *listener)
 	}
 	brine_server_free(listener->server);
 	brine_text_service_free(listener->service);
-	brine_release(NULL, listener, sizeof *listener);
+	brine_release(listener->allocator, listener, sizeof *listener);
 }

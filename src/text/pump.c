@@ -42,9 +42,10 @@ static void drop(struct text_pump *pump)
 		pump->sink.release(pump->sink.user);
 	pthread_cond_destroy(&pump->changed);
 	pthread_mutex_destroy(&pump->lock);
+	const struct brine_allocator *allocator = pump->text->allocator;
 	brine_text_drop(pump->text);
-	brine_release(NULL, pump->chunk, CHUNK_SIZE);
-	brine_release(NULL, pump, sizeof *pump);
+	brine_release(allocator, pump->chunk, CHUNK_SIZE);
+	brine_release(allocator, pump, sizeof *pump);
 }
 
 static void finish(struct text_pump *pump, int status)
@@ -157,7 +158,7 @@ bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
 static int new_pump(struct text_pump **ret_pump, struct brine_text *text)
 {
 	pthread_condattr_t attributes;
-	struct text_pump *pump = brine_alloc_zero(NULL, sizeof *pump);
+	struct text_pump *pump = brine_alloc_zero(text->allocator, sizeof *pump);
 	if (!pump)
 		return BRINE_ERR_NOMEM;
 	atomic_init(&pump->holders, 1);
@@ -207,7 +208,7 @@ int brine_text_pump_out(struct text_pump **ret_pump, struct brine_text *text, in
 	pump->on_lost = on_lost;
 	pump->user = user;
 	strncpy(pump->stream, stream, TEXT_STREAM_MAX);
-	pump->chunk = brine_resize(NULL, NULL, 0, CHUNK_SIZE);
+	pump->chunk = brine_resize(text->allocator, NULL, 0, CHUNK_SIZE);
 	if (!pump->chunk || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
 		status = pump->chunk ? BRINE_ERR_SYSTEM : BRINE_ERR_NOMEM;
 		drop(pump);

@@ -86,6 +86,7 @@ static int restore_file(struct standard *stream, int number, bool closes)
 
 /* Standard input: our end of its pipe, which belongs to the pump: that may outlive the redirection. */
 struct pipe_end {
+	const struct brine_allocator *allocator;
 	int fd; /* -1: closed */
 };
 
@@ -108,18 +109,20 @@ static void release_pipe(void *user)
 	struct pipe_end *end = user;
 	if (end->fd >= 0)
 		close(end->fd);
-	brine_release(NULL, end, sizeof *end);
+	brine_release(end->allocator, end, sizeof *end);
 }
 
 static int start_input(struct brine_text_redirect *redirect, struct standard *stream, int fd)
 {
-	struct pipe_end *end = brine_alloc_zero(NULL, sizeof *end);
+	const struct brine_allocator *allocator = redirect->text->allocator;
+	struct pipe_end *end = brine_alloc_zero(allocator, sizeof *end);
 	struct text_sink sink = {put_into_pipe, close_pipe, release_pipe, end};
 	if (!end || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-		brine_release(NULL, end, sizeof *end);
+		brine_release(allocator, end, sizeof *end);
 		close(fd);
 		return end ? BRINE_ERR_SYSTEM : BRINE_ERR_NOMEM;
 	}
+	end->allocator = allocator;
 	end->fd = fd;
 	return brine_text_pump_in(&stream->pump, redirect->text, &sink);
 }
@@ -169,7 +172,8 @@ static int redirect_descriptor(struct brine_text_redirect *redirect, int number,
 	stream->is_redirected = true;
 	int status = start_pump(redirect, number, both[ours]);
 	if (status == 0 && number == 1 && redirect->options.flush_ms)
-		status = brine_text_flusher_start(&stream->flusher, stdout, redirect->options.flush_ms);
+		status = brine_text_flusher_start(&stream->flusher, redirect->text->allocator, stdout,
+		                                  redirect->options.flush_ms);
 	return status < 0 ? brine_fail(error, status, 0, "cannot carry %s: %s", names[number], brine_error_text(status))
 	                  : 0;
 }
@@ -239,6 +243,7 @@ static void at_exit(int exit_status, void *argument)
 	(void)brine_text_end(redirect->text, exit_status, 0, redirect->options.end_timeout_ms);
 }
 
+/* The leash is never released: it comes from the default allocator, which is always there. */
 static int hear_of_exit(struct brine_text_redirect *redirect)
 {
 	struct leash *leash = brine_alloc_zero(NULL, sizeof *leash);
@@ -277,7 +282,7 @@ int brine_text_redirect(struct brine_text_redirect **ret_redirect, struct brine_
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "nothing to redirect: BRINE_TEXT_STDOUT ...");
 	if (chosen->buffering < BRINE_TEXT_LINE || chosen->buffering > BRINE_TEXT_FULL)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "no such buffering: BRINE_TEXT_LINE, _NONE or _FULL");
-	struct brine_text_redirect *redirect = brine_alloc_zero(NULL, sizeof *redirect);
+	struct brine_text_redirect *redirect = brine_alloc_zero(text->allocator, sizeof *redirect);
 	if (!redirect)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory redirecting");
 	redirect->text = text;
@@ -302,7 +307,8 @@ int brine_text_restore(struct brine_text_redirect *redirect)
 	int status = restore_all(redirect, true);
 	if (redirect->leash)
 		redirect->leash->redirect = NULL;
+	const struct brine_allocator *allocator = redirect->text->allocator;
 	brine_text_drop(redirect->text);
-	brine_release(NULL, redirect, sizeof *redirect);
+	brine_release(allocator, redirect, sizeof *redirect);
 	return status;
 }

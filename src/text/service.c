@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "net/random.h"
+#include "rpc/server.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static int enqueue(struct brine_text_service *service, struct brine_text *text)
 static struct brine_text *create(struct brine_text_service *service, struct brine_request *request,
                                  const struct brine_wire_source *source)
 {
-	struct brine_text *text = brine_text_new(source->session, source->name);
+	struct brine_text *text = brine_text_new(service->allocator, source->session, source->name);
 	if (!text)
 		return NULL;
 	text->service = service;
@@ -303,9 +304,11 @@ int brine_text_service_new(struct brine_text_service **ret_service, struct brine
 {
 	pthread_condattr_t attributes;
 	uint64_t seed = 0;
-	struct brine_text_service *service = brine_alloc_zero(NULL, sizeof *service);
+	const struct brine_allocator *allocator = server->options.allocator;
+	struct brine_text_service *service = brine_alloc_zero(allocator, sizeof *service);
 	if (!service)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory registering the text service");
+	service->allocator = allocator;
 	service->handlers = handlers;
 	service->user = user;
 	pthread_mutex_init(&service->lock, NULL);
@@ -315,7 +318,7 @@ int brine_text_service_new(struct brine_text_service **ret_service, struct brine
 	pthread_condattr_destroy(&attributes);
 	/* Peers choose the keys. */
 	int status = brine_random_fill(&seed, sizeof seed);
-	brine_idmap_init(&service->sessions, NULL, seed);
+	brine_idmap_init(&service->sessions, allocator, seed);
 	if (status < 0)
 		(void)brine_fail(error, status, 0, "the kernel gives no randomness: %s", strerror(errno));
 	else
@@ -347,5 +350,5 @@ void brine_text_service_free(struct brine_text_service *service)
 	brine_idmap_done(&service->sessions);
 	pthread_cond_destroy(&service->arrived);
 	pthread_mutex_destroy(&service->lock);
-	brine_release(NULL, service, sizeof *service);
+	brine_release(service->allocator, service, sizeof *service);
 }

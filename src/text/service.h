@@ -7,6 +7,7 @@
 
 /* One registration. Calls with the same session are one conversation; so are, each by itself, those without one. */
 struct brine_text_service {
+	const struct brine_allocator *allocator;
 	const struct brine_text_handlers *handlers; /* NULL: the program accepts conversations (listener.c) */
 	void *user;
 	pthread_mutex_t lock;

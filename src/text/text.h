@@ -61,7 +61,8 @@ struct text_in {
 struct brine_text {
 	atomic_uint holders; /* the program, FILEs, the service while calls run */
 	pid_t maker;         /* others are forked children */
-	uint64_t session;    /* 0: none */
+	const struct brine_allocator *allocator;
+	uint64_t session; /* 0: none */
 	char source[TEXT_SOURCE_MAX + 1];
 	struct brine_client *client; /* ours; NULL: we were connected to */
 	struct brine_peer peer;
@@ -86,7 +87,7 @@ static inline bool brine_text_forked(const struct brine_text *text)
 /* connect.c */
 
 /* A conversation with nothing in it, held once; NULL when out of memory. */
-struct brine_text *brine_text_new(uint64_t session, struct brine_str source);
+struct brine_text *brine_text_new(const struct brine_allocator *allocator, uint64_t session, struct brine_str source);
 void brine_text_hold(struct brine_text *text);
 void brine_text_drop(struct brine_text *text);
 

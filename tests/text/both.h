@@ -2,17 +2,9 @@
 #ifndef BRINE_TESTS_TEXT_BOTH_H
 #define BRINE_TESTS_TEXT_BOTH_H
 
-#include "e2e/e2e.h"
-
-#include "net/clock.h"
+#include "e2e/harness.h"
 
 #include <brine/text.h>
-
-#include <errno.h>
-#include <pthread.h>
-#include <sys/wait.h>
-
-enum { PATIENCE_MS = 30000 };
 
 struct both {
 	struct brine_text_listener *listener;

@@ -314,7 +314,7 @@ static void a_stopped_reader_stops_the_writer(void **state)
 	do {
 		before = __atomic_load_n(&writer.size, __ATOMIC_RELAXED);
 		usleep(300000);
-	} while (__atomic_load_n(&writer.size, __ATOMIC_RELAXED) != before);
+	} while (before == 0 || __atomic_load_n(&writer.size, __ATOMIC_RELAXED) != before);
 	assert_true(before > 0);
 	assert_true(before < BOUND);
 	while (brine_text_receive(text, &piece) == 1)
@@ -470,6 +470,66 @@ static void a_forked_child_sends_nothing(void **state)
 	both_stop(&both);
 }
 
+/* ---- out of memory ---- */
+
+/* Everything that a program may do, until something fails: what did. */
+static int print_a_little(const char *where, struct shared_allocator *allocator)
+{
+	struct brine_client_options client = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_text_options options = BRINE_TEXT_OPTIONS_INIT;
+	struct brine_error error;
+	FILE *file;
+	brine_text_limits(&client.limits);
+	client.allocator = &allocator->base;
+	options.client = &client;
+	options.flush_ms = 1000;
+	int status = brine_text_open(&file, where, "w", &options, &error);
+	if (status < 0)
+		return status;
+	bool failed = fputs("spam\n", file) < 0 && errno == ENOMEM;
+	failed |= fputs("eggs", file) < 0;
+	failed |= fclose(file) == EOF;
+	return failed ? BRINE_ERR_NOMEM : 0;
+}
+
+/* Takes whatever comes, whole or cut, until the listener is stopped. */
+static void *take_all(struct helper *helper)
+{
+	struct brine_text_piece piece;
+	struct brine_text *text;
+	while (brine_text_accept(helper->both->listener, &text, BRINE_FOREVER, NULL) == 0) {
+		while (brine_text_receive(text, &piece) > 0)
+			helper->size += piece.data.size;
+		brine_text_close(text);
+	}
+	return NULL;
+}
+
+static void memory_that_fails_is_told(void **state)
+{
+	struct both both;
+	struct shared_allocator allocator;
+	uint64_t failures = 0;
+	int status = -1;
+	both_start(&both, state);
+	struct helper taker = {.run = take_all, .both = &both};
+	helper_begin(&taker);
+	for (uint64_t n = 1; status < 0; n++) {
+		assert_true(n < 1000);
+		shared_allocator_init(&allocator, n, false);
+		status = print_a_little(both.address, &allocator);
+		failures += allocator.fail.failures;
+		assert_int_equal(allocator.fail.held, 0);
+		/* What failed was told. */
+		assert_int_equal(status<0, allocator.fail.failures> 0);
+	}
+	assert_true(failures > 10);
+	brine_text_listener_stop(both.listener);
+	helper_end(&taker);
+	assert_true(taker.size >= 9);
+	both_stop(&both);
+}
+
 /* ---- what comes by hand ---- */
 
 static void raw_piece(struct brine_call *call, struct brine_client *client, uint64_t first, uint64_t second,
@@ -547,6 +607,7 @@ int main(void)
 	        e2e_test(a_cut_is_told_from_an_end),
 	        e2e_test(nothing_that_came_is_lost_with_its_writer),
 	        e2e_test(a_forked_child_sends_nothing),
+	        e2e_test(memory_that_fails_is_told),
 	        e2e_test(pieces_by_hand_and_a_gap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
