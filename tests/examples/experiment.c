@@ -36,7 +36,7 @@ static void nap(unsigned ms)
 		;
 }
 
-static void die(const char *what, const char *why)
+static _Noreturn void die(const char *what, const char *why)
 {
 	fprintf(stderr, "experiment: %s: %s\n", what, why);
 	_exit(2);
