@@ -11,12 +11,18 @@ struct both {
 	char address[320];
 };
 
-static inline void both_start(struct both *both, void **state)
+static inline void both_start_over(struct both *both, void **state, enum over kind)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
-	snprintf(both->address, sizeof both->address, "unix://%s", e2e_path(state, "socket"));
-	if (brine_text_listen(&both->listener, both->address, NULL, &error) < 0)
+	char where[ADDRESS_SIZE];
+	if (brine_text_listen(&both->listener, address_over(state, kind, where), NULL, &error) < 0)
 		fail_msg("listen: %s", error.text);
+	snprintf(both->address, sizeof both->address, "%s", brine_text_listener_address(both->listener));
+}
+
+static inline void both_start(struct both *both, void **state)
+{
+	both_start_over(both, state, OVER_UNIX);
 }
 
 static inline void both_stop(struct both *both)

@@ -90,12 +90,12 @@ static void an_interval_leaves_nothing_waiting(void **state)
 	both_stop(&both);
 }
 
-static void a_stream_is_read_by_line(void **state)
+static void a_stream_is_read_by_line_over(void **state, enum over kind)
 {
 	struct both both;
 	char line[64], *grown = NULL;
 	size_t capacity = 0;
-	both_start(&both, state);
+	both_start_over(&both, state, kind);
 	FILE *file = both_open(&both, "r", NULL);
 	struct brine_text *text = both_accept(&both);
 	assert_int_equal(brine_text_send(text, NULL, "sp", 2), 0);
@@ -115,6 +115,7 @@ static void a_stream_is_read_by_line(void **state)
 	brine_text_close(text);
 	both_stop(&both);
 }
+DEFINE_BOTH(a_stream_is_read_by_line)
 
 static void both_directions_and_two_streams(void **state)
 {
@@ -383,11 +384,11 @@ static void closing_tells_what_was_not_taken(void **state)
 	both_stop(&both);
 }
 
-static void a_cut_is_told_from_an_end(void **state)
+static void a_cut_is_told_from_an_end_over(void **state, enum over kind)
 {
 	struct both both;
 	struct brine_text_piece piece;
-	both_start(&both, state);
+	both_start_over(&both, state, kind);
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
@@ -408,15 +409,16 @@ static void a_cut_is_told_from_an_end(void **state)
 	assert_int_equal(status, 0);
 	both_stop(&both);
 }
+DEFINE_BOTH(a_cut_is_told_from_an_end)
 
 /* What had come before the end of a process is there, also for a reader that was busy. */
-static void nothing_that_came_is_lost_with_its_writer(void **state)
+static void nothing_that_came_is_lost_with_its_writer_over(void **state, enum over kind)
 {
 	enum { BEFORE = 12 };
 	struct both both;
 	struct brine_text_piece piece;
 	int status;
-	both_start(&both, state);
+	both_start_over(&both, state, kind);
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
@@ -441,6 +443,7 @@ static void nothing_that_came_is_lost_with_its_writer(void **state)
 	brine_text_close(text);
 	both_stop(&both);
 }
+DEFINE_BOTH(nothing_that_came_is_lost_with_its_writer)
 
 static void a_forked_child_sends_nothing(void **state)
 {
@@ -594,7 +597,7 @@ int main(void)
 	        e2e_test(unbuffered_arrives_at_once),
 	        e2e_test(full_buffers_wait_for_fflush),
 	        e2e_test(an_interval_leaves_nothing_waiting),
-	        e2e_test(a_stream_is_read_by_line),
+	        BOTH(a_stream_is_read_by_line),
 	        e2e_test(both_directions_and_two_streams),
 	        e2e_test(two_that_ask_do_not_wait_for_each_other),
 	        e2e_test(a_line_of_64_MiB_of_any_bytes),
@@ -603,8 +606,8 @@ int main(void)
 	        e2e_test(a_peer_that_goes_is_an_error_of_stdio),
 	        e2e_test(nobody_listens),
 	        e2e_test(closing_tells_what_was_not_taken),
-	        e2e_test(a_cut_is_told_from_an_end),
-	        e2e_test(nothing_that_came_is_lost_with_its_writer),
+	        BOTH(a_cut_is_told_from_an_end),
+	        BOTH(nothing_that_came_is_lost_with_its_writer),
 	        e2e_test(a_forked_child_sends_nothing),
 	        e2e_test(memory_that_fails_loses_nothing_quietly),
 	        e2e_test(pieces_by_hand_and_a_gap),
