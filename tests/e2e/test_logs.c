@@ -231,7 +231,7 @@ static void K03_counters_pass_their_ends_over(void **state, enum over kind)
 		host_prepare(&host, state, kind, NULL);
 		for (int which = 0; which < BRINE_COUNTS; which++)
 			if (which != BRINE_COUNT_OPEN) /* the one that goes down again, and is asked */
-				atomic_store(&host.server->lanes[0]->counts[which], starts[i]);
+				atomic_store(&host.server->lanes[0]->home.counts[which], starts[i]);
 		host_launch(&host);
 		struct brine_client *client = client_of(host.address, NULL);
 		call_all(client, CALLS);
