@@ -265,8 +265,8 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 	return 0;
 }
 
-/* Leaves the lane to the requests that the program has not answered yet. False: there are none. */
-static bool leave_to_requests(struct brine_lane *lane)
+/* Leaves the lane to the requests that the program has not answered yet, and to the calling thread. */
+static void leave_to_requests(struct brine_lane *lane)
 {
 	brine_lane_take_posts(lane);
 	pthread_mutex_lock(&lane->home.lock);
@@ -284,9 +284,17 @@ static bool leave_to_requests(struct brine_lane *lane)
 	}
 	lane->server = NULL;
 	lane->home.log = NULL;
-	bool left = lane->left > 0;
+	lane->left++;
 	pthread_mutex_unlock(&lane->home.lock);
-	return left;
+}
+
+/* The calling thread is done with the lane, too. True: nobody is left. */
+static bool is_left_by_all(struct brine_lane *lane)
+{
+	pthread_mutex_lock(&lane->home.lock);
+	bool is_last = --lane->left == 0;
+	pthread_mutex_unlock(&lane->home.lock);
+	return is_last;
 }
 
 void brine_lane_free(struct brine_lane *lane, bool forked)
@@ -296,11 +304,12 @@ void brine_lane_free(struct brine_lane *lane, bool forked)
 	close_sessions(lane, forked);
 	brine_release(lane->home.allocator, lane->input, BRINE_LINK_INPUT_SIZE);
 	/* The locks of a forked child are as its parent's threads had them. */
-	bool left = forked ? false : leave_to_requests(lane);
+	if (!forked)
+		leave_to_requests(lane);
 	while (forked && lane->home.orphans.first)
 		brine_request_end(lane->home.orphans.first);
 	brine_home_done(&lane->home);
 	brine_loop_free(lane->loop);
-	if (!left)
+	if (forked || is_left_by_all(lane))
 		destroy(lane);
 }

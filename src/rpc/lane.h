@@ -35,7 +35,7 @@ struct brine_lane {
 	struct brine_session *arrivals; /* accepted by another lane for this one */
 	struct brine_session *called;   /* whose callers have something for them, linked by called_next */
 	bool over;                      /* takes no arrivals any more */
-	size_t left;                    /* after the server was freed: requests that keep the lane */
+	size_t left;                    /* after the server was freed: requests that keep the lane, and who frees it */
 };
 
 /* Makes a lane of the server; number: which. Errors: BRINE_ERR_NOMEM, SYSTEM. */

@@ -22,11 +22,23 @@ void brine_text_in_close(struct text_in *in, bool forked)
 void brine_text_in_abandon(struct text_in *in, bool forked)
 {
 	atomic_store(&in->is_abandoned, true);
-	if (!forked && pthread_mutex_trylock(&in->lock) != 0)
+	if (!forked && (atomic_load(&in->is_lent) || pthread_mutex_trylock(&in->lock) != 0))
 		return;
 	brine_text_in_close(in, forked);
 	if (!forked)
 		pthread_mutex_unlock(&in->lock);
+}
+
+void brine_text_in_lend(struct text_in *in)
+{
+	atomic_store(&in->is_lent, true);
+}
+
+void brine_text_in_give_back(struct text_in *in)
+{
+	atomic_store(&in->is_lent, false);
+	if (atomic_load(&in->is_abandoned))
+		brine_text_in_abandon(in, false);
 }
 
 /* ---- what came ---- */

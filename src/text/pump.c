@@ -107,12 +107,16 @@ static void *run_in(void *argument)
 {
 	struct text_pump *pump = argument;
 	struct brine_text_piece piece;
+	struct text_in *in = &pump->text->in;
 	int status;
-	while ((status = brine_text_receive(pump->text, &piece)) > 0 && !atomic_load(&pump->stops)) {
+	brine_text_in_lend(in);
+	while ((status = brine_text_receive(pump->text, &piece)) > 0 && !atomic_load(&pump->stops) &&
+	       !atomic_load(&in->is_abandoned)) {
 		status = pump->sink.put(pump, &piece, pump->sink.user);
 		if (status < 0)
 			break;
 	}
+	brine_text_in_give_back(in);
 	if (!atomic_load(&pump->stops))
 		pump->sink.end(pump, pump->sink.user);
 	finish(pump, status < 0 ? status : 0);

@@ -56,6 +56,7 @@ struct text_in {
 	struct brine_wire_piece held;  /* received, not handed out */
 	bool has_held;
 	atomic_bool is_abandoned; /* whoever waits in it closes it */
+	atomic_bool is_lent;      /* to a pump, which may be using what came last */
 };
 
 struct brine_text {
@@ -105,8 +106,13 @@ void brine_text_out_close(struct text_out *out, bool forked);
 void brine_text_in_init(struct text_in *in);
 void brine_text_in_close(struct text_in *in, bool forked);
 
-/* Closes it, also while a thread that nobody could stop (a pump) waits in it: as soon as that does no more. */
+/* Closes it, also while a thread that nobody could stop (a pump) waits in it, or uses what it got: as soon as that does
+ * no more. */
 void brine_text_in_abandon(struct text_in *in, bool forked);
+
+/* For a pump: what it receives is not released before it gives the whole back. */
+void brine_text_in_lend(struct text_in *in);
+void brine_text_in_give_back(struct text_in *in);
 
 /* Looks at a piece that came: 1: *ret_piece is to be handed out; 0: it was not text; BRINE_ERR_PROTO: *ret_why says
  * what is wrong with it. */

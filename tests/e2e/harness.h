@@ -261,7 +261,7 @@ static inline void raw_send_hex(int fd, const char *hex)
 static inline bool raw_read(int fd, struct brine_buf *into, size_t size)
 {
 	while (brine_buf_size(into) < size) {
-		char chunk[16384];
+		char chunk[4096];
 		struct pollfd poller = {.fd = fd, .events = POLLIN};
 		if (poll(&poller, 1, PATIENCE_MS) <= 0)
 			fail_msg("the peer neither answered nor closed");

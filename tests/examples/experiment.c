@@ -209,11 +209,18 @@ static void await_client(pid_t child)
 		die("the client", "ended badly");
 }
 
+/* What waits in a buffer of ours must not be printed by the child as well. */
+static pid_t fork_child(void)
+{
+	fflush(stdout);
+	return fork();
+}
+
 static void over_socket(const struct way *way, struct shared *shared, double *arrived)
 {
 	struct sockaddr_in address;
 	int listener = listen_on_loopback(&address);
-	pid_t child = fork();
+	pid_t child = fork_child();
 	if (child == 0) {
 		int fd = connect_to(&address);
 		if (way->kind == STRUCTS)
@@ -234,7 +241,7 @@ static pid_t fork_client(int go[2])
 {
 	if (pipe(go) < 0)
 		die("pipe", strerror(errno));
-	return fork();
+	return fork_child();
 }
 
 static void await_address(int go[2])
@@ -355,7 +362,7 @@ static double two_over_socket(const struct way *way, const char *question)
 {
 	struct sockaddr_in address;
 	int listener = listen_on_loopback(&address);
-	pid_t child = fork();
+	pid_t child = fork_child();
 	if (child == 0) {
 		(void)ask_over_socket(connect_to(&address), way, question);
 		_exit(0);
