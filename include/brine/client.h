@@ -167,7 +167,7 @@ BRINE_API int brine_client_open(struct brine_client **ret_client, const char *ad
 BRINE_API int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct brine_client_options *options,
                                    struct brine_error *error);
 
-/* The same for a program that is started and then spoken to over its stdin and stdout, which are a socket: an editor
+/* The same for a program that is started and then spoken to over its stdin and stdout, which are sockets: an editor
  * (nvim --embed), a plugin host, a helper of one's own. argv ends with NULL and is copied; argv[0] without a slash
  * is looked up in PATH, no shell is involved. command NULL: the defaults. The program is started when the client
  * connects, and started anew when it has ended and is needed: how it ended is told in the error text of the calls that

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "net/clock.h"
 #include "net/fail.h"
+#include "net/poller.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -29,7 +30,9 @@ enum stage { STAGE_ASKED = 0, STAGE_TERMINATED, STAGE_KILLED };
 
 struct brine_child {
 	struct brine_stream base;
-	struct brine_stream *inner; /* NULL: closed, or not there yet */
+	struct brine_stream *output; /* its stdout; NULL: closed, or not there yet */
+	struct brine_stream *input;  /* its stdin; NULL: closed */
+	struct brine_watcher ends;   /* what to wait for on both */
 	const struct brine_allocator *allocator;
 	pid_t pid;
 	int pidfd; /* -1: there is none, and the number must do */
@@ -70,17 +73,24 @@ static int start_failed(const char *program, int reason, struct brine_error *err
 	return code;
 }
 
-/* What the program finds: fd as its stdin and stdout, no signal blocked, and none ignored that programs rely on. */
-static int describe(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, int fd, bool quiet)
+/* Our ends and the program's ends of both pairs. */
+struct ends {
+	int input, stdin_fd;
+	int output, stdout_fd;
+};
+
+/* What the program finds: its stdin and stdout, no signal blocked, and none ignored that programs rely on. */
+static int describe(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, const struct ends *ends,
+                    bool quiet)
 {
 	sigset_t none, usual;
 	sigemptyset(&none);
 	sigemptyset(&usual);
 	sigaddset(&usual, SIGPIPE);
 	sigaddset(&usual, SIGCHLD);
-	int reason = posix_spawn_file_actions_adddup2(files, fd, STDIN_FILENO);
+	int reason = posix_spawn_file_actions_adddup2(files, ends->stdin_fd, STDIN_FILENO);
 	if (reason == 0)
-		reason = posix_spawn_file_actions_adddup2(files, fd, STDOUT_FILENO);
+		reason = posix_spawn_file_actions_adddup2(files, ends->stdout_fd, STDOUT_FILENO);
 	if (reason == 0 && quiet)
 		reason = posix_spawn_file_actions_addopen(files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (reason == 0)
@@ -91,7 +101,7 @@ static int describe(posix_spawn_file_actions_t *files, posix_spawnattr_t *attrib
 }
 
 /* 0 or an errno. posix_spawn() is safe among threads and says why a program could not be executed. */
-static int spawn(pid_t *ret_pid, int fd, const struct brine_child_options *options)
+static int spawn(pid_t *ret_pid, const struct ends *ends, const struct brine_child_options *options)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -103,7 +113,7 @@ static int spawn(pid_t *ret_pid, int fd, const struct brine_child_options *optio
 		return reason;
 	reason = posix_spawnattr_init(&attributes);
 	if (reason == 0) {
-		reason = describe(&files, &attributes, fd, options->quiet);
+		reason = describe(&files, &attributes, ends, options->quiet);
 		if (reason == 0)
 			reason = posix_spawnp(ret_pid, argv[0], &files, &attributes, argv,
 			                      environment ? environment : environ);
@@ -113,20 +123,29 @@ static int spawn(pid_t *ret_pid, int fd, const struct brine_child_options *optio
 	return reason;
 }
 
-/* A socket pair whose descriptors are none of 0, 1 and 2, which the program's own end is copied to. */
-static int make_pair(int fds[2])
+/* A socket pair; the program's end is none of 0, 1 and 2, which it is copied to. 0 or an errno. */
+static int make_pair(int *ret_ours, int *ret_theirs)
 {
+	int fds[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return errno;
-	int low = fds[1];
-	if (low > STDERR_FILENO)
-		return 0;
-	fds[1] = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int reason = fds[1] < 0 ? errno : 0;
-	brine_socket_close(low);
-	if (reason)
+	int high = fds[1] > STDERR_FILENO ? fds[1] : fcntl(fds[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int reason = high < 0 ? errno : 0;
+	if (high != fds[1])
+		brine_socket_close(fds[1]);
+	if (reason) {
 		brine_socket_close(fds[0]);
-	return reason;
+		return reason;
+	}
+	*ret_ours = fds[0];
+	*ret_theirs = high;
+	return 0;
+}
+
+static int make_ends(struct ends *ends)
+{
+	int reason = make_pair(&ends->input, &ends->stdin_fd);
+	return reason ? reason : make_pair(&ends->output, &ends->stdout_fd);
 }
 
 /* Collects the program if it has ended. A number is as good as a descriptor while nobody else collects it. */
@@ -154,30 +173,47 @@ static void get_pidfd(struct brine_child *child)
 	}
 }
 
+/* Everything but the program. */
+static int equip(struct brine_child *child, struct ends *ends, struct brine_error *error)
+{
+	int reason = make_ends(ends);
+	struct brine_waits waits = {0};
+	brine_waits_add(&waits, ends->output, BRINE_READABLE);
+	if (reason == 0 && (brine_watcher_init(&child->ends) < 0 || brine_watcher_set(&child->ends, &waits) < 0))
+		reason = errno;
+	if (reason)
+		return brine_fail_errno(error, BRINE_ERR_SYSTEM, reason, "could not make the descriptors of a program");
+	int status = brine_stream_new_socket(&child->input, ends->input, child->allocator, error);
+	if (status == 0)
+		ends->input = -1;
+	return status;
+}
+
 int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct brine_child_options *options,
                       const struct brine_allocator *allocator, struct brine_error *error)
 {
-	int fds[2];
+	struct ends ends = {-1, -1, -1, -1};
 	struct brine_child *child = brine_alloc_zero(allocator, sizeof *child);
 	if (!child)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory starting a program");
-	int reason = make_pair(fds);
-	if (reason) {
-		brine_release(allocator, child, sizeof *child);
-		return brine_fail_errno(error, BRINE_ERR_SYSTEM, reason, "could not make a socket pair for a program");
-	}
 	child->allocator = allocator;
 	child->notice_ms = options->notice_ms;
-	reason = spawn(&child->pid, fds[1], options);
-	brine_socket_close(fds[1]);
-	if (reason) {
-		brine_socket_close(fds[0]);
-		brine_release(allocator, child, sizeof *child);
-		return start_failed(options->argv[0], reason, error);
+	child->ends.fd = child->pidfd = -1;
+	int status = equip(child, &ends, error);
+	int reason = status == 0 ? spawn(&child->pid, &ends, options) : 0;
+	if (reason)
+		status = start_failed(options->argv[0], reason, error);
+	brine_socket_close(ends.stdin_fd);
+	brine_socket_close(ends.stdout_fd);
+	if (status < 0) {
+		brine_socket_close(ends.input);
+		brine_socket_close(ends.output);
+		brine_child_free(child);
+		return status;
 	}
 	get_pidfd(child);
 	*ret_child = child;
-	*ret_fd = fds[0];
+	*ret_fd = ends.output;
 	return 0;
 }
 
@@ -256,19 +292,30 @@ static void send_signal(struct brine_child *child, int number)
 		(void)kill(child->pid, number);
 }
 
+/* The program finds the end of its stdin. */
+static void close_ends(struct brine_child *child)
+{
+	brine_watcher_done(&child->ends);
+	brine_stream_close(child->input);
+	brine_stream_close(child->output);
+	child->input = child->output = NULL;
+}
+
 /* When the next signal is due. */
 static uint64_t due(struct brine_child *child, uint64_t patience_ms)
 {
 	uint64_t turns = child->stage == STAGE_ASKED ? 1 : 2;
-	if (child->closed_ms == 0)
+	if (child->closed_ms == 0) {
+		close_ends(child);
 		child->closed_ms = brine_clock_ms();
+	}
 	bool never = patience_ms >= (BRINE_FOREVER - child->closed_ms) / 2;
 	return never ? BRINE_FOREVER : child->closed_ms + turns * patience_ms;
 }
 
 bool brine_child_has_stream(const struct brine_child *child)
 {
-	return child->inner != NULL;
+	return child->output != NULL;
 }
 
 bool brine_child_press(struct brine_child *child, uint64_t patience_ms)
@@ -298,6 +345,7 @@ void brine_child_free(struct brine_child *child)
 {
 	if (!child)
 		return;
+	close_ends(child);
 	brine_socket_close(child->pidfd);
 	brine_release(child->allocator, child, sizeof *child);
 }
@@ -309,34 +357,32 @@ static struct brine_child *child_of(struct brine_stream *stream)
 	return (struct brine_child *)stream;
 }
 
-/* Hands on what the inner stream said, and remembers that it is the end. */
-static ssize_t note_end(struct brine_child *child, bool is_end, ssize_t result)
+/* Hands on what the end said, and remembers that it is the last of it. */
+static ssize_t note_end(struct brine_child *child, const struct brine_stream *end, bool is_last, ssize_t result)
 {
-	child->base.system_errno = child->inner->system_errno;
-	child->output_ended = child->output_ended || is_end;
+	child->base.system_errno = end->system_errno;
+	child->output_ended = child->output_ended || is_last;
 	return result;
 }
 
 static ssize_t child_read(struct brine_stream *stream, void *data, size_t size)
 {
 	struct brine_child *child = child_of(stream);
-	ssize_t got = brine_stream_read(child->inner, data, size);
-	return note_end(child, got <= 0 && got != BRINE_STREAM_AGAIN, got);
+	ssize_t got = brine_stream_read(child->output, data, size);
+	return note_end(child, child->output, got <= 0 && got != BRINE_STREAM_AGAIN, got);
 }
 
 static ssize_t child_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
 	struct brine_child *child = child_of(stream);
-	ssize_t put = brine_stream_writev(child->inner, parts, count);
-	return note_end(child, put < 0 && put != BRINE_STREAM_AGAIN, put);
+	ssize_t put = brine_stream_writev(child->input, parts, count);
+	return note_end(child, child->input, put < 0 && put != BRINE_STREAM_AGAIN, put);
 }
 
 static int child_shutdown(struct brine_stream *stream)
 {
 	struct brine_child *child = child_of(stream);
-	int status = brine_stream_shutdown(child->inner);
-	child->base.system_errno = child->inner->system_errno;
-	return status;
+	return (int)note_end(child, child->input, false, brine_stream_shutdown(child->input));
 }
 
 static const char *child_ending(struct brine_stream *stream)
@@ -354,8 +400,7 @@ static const char *child_ending(struct brine_stream *stream)
 static void child_close(struct brine_stream *stream)
 {
 	struct brine_child *child = child_of(stream);
-	brine_stream_close(child->inner);
-	child->inner = NULL;
+	close_ends(child);
 	child->closed_ms = brine_clock_ms();
 	if (child->output_ended)
 		(void)child_ending(stream);
@@ -363,15 +408,27 @@ static void child_close(struct brine_stream *stream)
 
 static int child_fd(const struct brine_stream *stream)
 {
-	return brine_stream_fd(((const struct brine_child *)stream)->inner);
+	return ((const struct brine_child *)stream)->ends.fd;
 }
 
+/* Two descriptors as one: a watcher, which is readable where one of them is ready. */
 static unsigned child_want(const struct brine_stream *stream, unsigned ready)
 {
-	return brine_stream_want(((const struct brine_child *)stream)->inner, ready);
+	/* What is waited for is no part of what a stream is. */
+	struct brine_child *child = (struct brine_child *)(uintptr_t)stream;
+	struct brine_waits waits = {0};
+	if (ready & BRINE_READABLE)
+		brine_waits_add(&waits, brine_stream_fd(child->output), BRINE_READABLE);
+	if (ready & BRINE_WRITABLE)
+		brine_waits_add(&waits, brine_stream_fd(child->input), BRINE_WRITABLE);
+	/* What cannot be waited for would be waited for without end: it ends now. The output is watched from the
+	 * beginning, so that this shows. */
+	if (brine_watcher_set(&child->ends, &waits) < 0)
+		(void)shutdown(brine_stream_fd(child->output), SHUT_RDWR);
+	return BRINE_READABLE;
 }
 
-struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_stream *inner)
+struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_stream *output)
 {
 	static const struct brine_stream_ops ops = {
 	        .read = child_read,
@@ -383,6 +440,6 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 	        .ending = child_ending,
 	};
 	child->base = (struct brine_stream){.ops = &ops};
-	child->inner = inner;
+	child->output = output;
 	return &child->base;
 }

@@ -1,5 +1,6 @@
-/* net/child.h - a program that was started, as a stream: its stdin and stdout are one end of a socket pair, the stream
- * is the other. Being a socket, it takes MSG_NOSIGNAL: a program that died raises no SIGPIPE here.
+/* net/child.h - a program that was started, as a stream to its stdin and from its stdout. Each of these is one end of a
+ * socket pair of its own: being sockets, they take MSG_NOSIGNAL, so that a program that died raises no SIGPIPE here;
+ * and being two, a stdout never has something to read, which programs on Python's asyncio take for its end.
  *
  * The program begins with no signal blocked, SIGPIPE and SIGCHLD at their defaults, and no descriptor of this process
  * but 0, 1 and 2 (and those that somebody left without close-on-exec). It is asked to end by the end of its stdin,
@@ -26,15 +27,15 @@ enum {
 };
 
 /* Starts the program, which takes as long as the kernel needs to execute it, and stores it in *ret_child, the caller's
- * until brine_child_free(). *ret_fd, our end, is the caller's: make a stream of it for brine_child_stream(), or close
- * it. Nothing in the options is kept. Errors, both untouched: BRINE_ERR_CONNECT with error.system_errno (ENOENT: there
- * is no such program; EACCES, ENOEXEC ...), SYSTEM, NOMEM. */
+ * until brine_child_free(). *ret_fd, our end of its stdout, is the caller's: make a stream of it for
+ * brine_child_stream(), or close it. Nothing in the options is kept. Errors, both untouched: BRINE_ERR_CONNECT with
+ * error.system_errno (ENOENT: there is no such program; EACCES, ENOEXEC ...), SYSTEM, NOMEM. */
 int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct brine_child_options *options,
                       const struct brine_allocator *allocator, struct brine_error *error);
 
-/* The stream to the program; it owns the inner one, the stream of *ret_fd, and lives as long as the child. Closing it
- * closes the inner one, never the child. brine_stream_ending() tells how the program ended. */
-struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_stream *inner);
+/* The stream to the program; it owns output, the stream of *ret_fd, and lives as long as the child. Closing it
+ * closes both ends, never the child. brine_stream_ending() tells how the program ended. */
+struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_stream *output);
 
 /* Whether its stream is not closed yet. */
 bool brine_child_has_stream(const struct brine_child *child);

@@ -36,6 +36,9 @@ static const char *look_around(void)
 	for (int fd = 0; fd < 2; fd++)
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
 			return "0 and 1 are not a socket";
+	struct stat in, out;
+	if (fstat(0, &in) < 0 || fstat(1, &out) < 0 || in.st_ino == out.st_ino)
+		return "0 and 1 are one socket, so that a stdout may have something to read";
 	return fcntl(0, F_GETFL) & O_NONBLOCK ? "stdin does not block" : "";
 }
 
