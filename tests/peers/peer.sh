@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs one client program against a live server: peer.sh NAME SERVER FOLDER, where SERVER is the program made of peers.c and
-# FOLDER is for what is built or installed here. Exit status 77 and "skipped: why" where the client cannot be had.
+# FOLDER is for what is built or installed here. Names that begin with called-: the other direction, SERVER is made of called.c
+# and calls the program. Exit status 77 and "skipped: why" where the program cannot be had.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 name=$1 server=$2 folder=$3
@@ -40,6 +41,16 @@ install_npm() {
 	export NODE_PATH=$folder/node_modules
 }
 
+# Compiles $1.go to $folder/$1.
+build_go() {
+	command -v go >/dev/null || skip 'no go (apt-get install golang-go)'
+	[ -d /usr/share/gocode/src/github.com/ugorji/go/codec ] ||
+		skip 'no codec (apt-get install golang-github-ugorji-go-codec-dev)'
+	mkdir -p "$folder"
+	GOCACHE=$folder/cache GOFLAGS=-mod=mod GO111MODULE=off GOPATH=/usr/share/gocode \
+		go build -o "$folder/$1" "$here/$1.go"
+}
+
 case $name in
 python-plain)
 	python=$(python_with msgpack) || skip 'no python3 that can import msgpack (apt-get install python3-msgpack)'
@@ -70,13 +81,24 @@ npm-*)
 	install_npm
 	exec "$server" text node "$here/npm/${name#npm-}.js"
 	;;
+called-pynvim)
+	python=$(python_with pynvim) || skip 'no python3 that can import pynvim (apt-get install python3-pynvim)'
+	exec "$server" "$python" -B "$here/pynvim_server.py"
+	;;
+called-msgpack5rpc)
+	install_npm
+	exec "$server" node "$here/npm/serve-msgpack5rpc.js"
+	;;
+called-msgpack-rpc-lite)
+	install_npm
+	exec "$server" --socket node "$here/npm/serve-msgpack-rpc-lite.js"
+	;;
+called-go-ugorji)
+	build_go server
+	exec "$server" --go --no-notes "$folder/server"
+	;;
 go-ugorji)
-	command -v go >/dev/null || skip 'no go (apt-get install golang-go)'
-	[ -d /usr/share/gocode/src/github.com/ugorji/go/codec ] ||
-		skip 'no codec (apt-get install golang-github-ugorji-go-codec-dev)'
-	mkdir -p "$folder"
-	GOCACHE=$folder/cache GOFLAGS=-mod=mod GO111MODULE=off GOPATH=/usr/share/gocode \
-		go build -o "$folder/client" "$here/client.go"
+	build_go client
 	exec "$server" text "$folder/client"
 	;;
 *)
