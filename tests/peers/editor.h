@@ -7,6 +7,7 @@
 #include "neovim.brine.h"
 
 #include <arpa/inet.h>
+#include <sys/prctl.h>
 
 enum { SKIPPED = 77 };
 
@@ -70,6 +71,8 @@ static inline void editor_launch(struct editor *editor)
 	editor->pid = fork();
 	assert_true(editor->pid >= 0);
 	if (editor->pid == 0) {
+		/* Also where the test fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		int null = open("/dev/null", O_RDWR);
 		dup2(null, 0);
 		dup2(null, 1);
