@@ -24,16 +24,34 @@ void brine_workers_init(struct brine_workers *workers, const struct brine_server
 	pthread_condattr_destroy(&attributes);
 }
 
-/* The next job, when there is one; NULL: it is over. Holds the lock. */
+/* Threads in a handler that does not wait for a peer. Those that waited and go on may be more than `most`. */
+static uint32_t busy_threads(const struct brine_workers *workers)
+{
+	return workers->started - workers->idle - workers->waiting;
+}
+
+/* Idle threads that may take a job. */
+static uint32_t free_threads(const struct brine_workers *workers)
+{
+	uint32_t busy = busy_threads(workers);
+	uint32_t room = busy < workers->most ? workers->most - busy : 0;
+	return workers->idle < room ? workers->idle : room;
+}
+
+/* The next job, when there is one and the calling thread, which is idle, may take it; NULL: it is over. Holds the lock.
+ */
 static struct brine_request *take_job(struct brine_workers *workers)
 {
-	while (!workers->first && !workers->stopping)
+	while (workers->first ? free_threads(workers) == 0 : !workers->stopping)
 		pthread_cond_wait(&workers->wanted, &workers->lock);
 	struct brine_request *request = workers->first;
 	if (request) {
 		workers->first = request->job_next;
 		workers->queued--;
 		workers->idle--;
+		/* Those that might not help with the last jobs need not wait for more. */
+		if (workers->stopping && !workers->first)
+			pthread_cond_broadcast(&workers->wanted);
 	}
 	return request;
 }
@@ -60,6 +78,12 @@ static size_t threads_size(const struct brine_workers *workers)
 	return (workers->most + (size_t)BRINE_WORKERS_WAITING_MAX) * sizeof *workers->threads;
 }
 
+/* Whether one more thread would have something to do. Bounds the threads ever started by threads_size(). */
+static bool may_start(const struct brine_workers *workers)
+{
+	return workers->started < workers->most + workers->waiting;
+}
+
 /* Starts one more thread. Holds the lock. */
 static int start_worker(struct brine_workers *workers)
 {
@@ -79,13 +103,12 @@ static int make_room(struct brine_workers *workers)
 {
 	if (workers->stopping)
 		return BRINE_ERR_OVERLOADED;
-	if (workers->queued < workers->idle)
+	if (workers->queued < free_threads(workers))
 		return 0;
-	bool may_start = workers->started < workers->most + workers->waiting;
-	int status = may_start ? start_worker(workers) : BRINE_ERR_OVERLOADED;
+	int status = may_start(workers) ? start_worker(workers) : BRINE_ERR_OVERLOADED;
 	/* Without another thread it waits for one of those there are. */
 	if (status < 0 && workers->started > workers->waiting &&
-	    workers->queued < (uint64_t)workers->idle + workers->queue_max)
+	    workers->queued < (uint64_t)free_threads(workers) + workers->queue_max)
 		status = 0;
 	return status;
 }
@@ -122,11 +145,15 @@ int brine_workers_wait(struct brine_workers *workers)
 	if (status > 0) {
 		workers->waiting++;
 		bool is_last = workers->started == workers->waiting;
-		int started = workers->queued > workers->idle || is_last ? start_worker(workers) : 0;
+		bool wants = workers->queued > free_threads(workers) && may_start(workers);
+		int started = wants || is_last ? start_worker(workers) : 0;
 		if (started < 0 && is_last) {
 			workers->waiting--;
 			status = started;
 		}
+		/* One that may not have taken another job may now. */
+		if (workers->first)
+			pthread_cond_signal(&workers->wanted);
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return status;

@@ -1,5 +1,6 @@
 /* rpc/workers.h - the bounded pool of threads on which handlers may block. Threads are started when a job finds none
- * that is free, up to the most allowed, and live until brine_workers_stop(). */
+ * that is free, up to the most allowed, and live until brine_workers_stop(). A thread that waits for a peer leaves its
+ * place to another one: when it goes on, no job is taken until there are no more of them at work than allowed. */
 #ifndef BRINE_RPC_WORKERS_H
 #define BRINE_RPC_WORKERS_H
 
@@ -14,7 +15,7 @@ enum {
 };
 
 struct brine_workers {
-	uint32_t most;      /* threads that do not wait for a peer */
+	uint32_t most;      /* threads that take jobs while others wait for a peer */
 	uint32_t queue_max; /* jobs that wait beyond those a free thread is there for */
 	size_t stack_size;  /* as the option */
 	const struct brine_allocator *allocator;
