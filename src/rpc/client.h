@@ -3,6 +3,7 @@
  *   client.c      making and freeing, options, what threads hold of it
  *   connect.c     having a connection: addresses, names, back-off, connections that retire
  *   mover.c       moving bytes, waiting, callbacks; the three modes
+ *   keepalive.c   peers that say nothing
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has
  *   items.c       their streams
@@ -38,7 +39,9 @@
 enum {
 	BRINE_CLIENT_ADDRESSES_MAX = 16, /* in one string */
 	BRINE_CLIENT_LINKS_MAX = 5,      /* one for new calls, and those that still end theirs */
-	BRINE_CLIENT_NESTED_MAX = 16,    /* handlers on one thread, each waiting for what the next one answers */
+	BRINE_CLIENT_ARRIVED_MARK =
+	        256, /* calls and notifications of the peer that wait for handlers: read no more then */
+	BRINE_CLIENT_NESTED_MAX = 16, /* handlers on one thread, each waiting for what the next one answers */
 };
 
 /* One connection. */
@@ -245,6 +248,10 @@ int brine_connector_explain(const struct brine_client *client, struct brine_erro
 
 /* Whether the connection for new calls takes some. Retires it where not. */
 bool brine_client_is_connected(struct brine_client *client);
+
+/* keepalive.c; the lock is held. When the next look at a connection is due, and the look itself. */
+uint64_t brine_client_keepalive_due(const struct brine_client *client, const struct brine_client_link *node);
+void brine_client_keep_alive(const struct brine_client *client, struct brine_client_link *node, uint64_t now_ms);
 
 /* mover.c; the lock is held. */
 

@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
-#include "net/socket.h"
 #include "rpc/caller.h"
 #include "rpc/thread.h"
 
@@ -12,8 +11,7 @@
 #include <stdio.h>
 
 enum {
-	READS_MAX = 16,     /* of one connection in a turn that does not wait */
-	ARRIVED_MARK = 256, /* calls and notifications of the peer that wait for their handlers: read no more then */
+	READS_MAX = 16, /* of one connection in a turn that does not wait */
 };
 
 /* ---- events ---- */
@@ -65,57 +63,12 @@ void brine_client_events(struct brine_client *client, struct brine_client_link *
 /* Reads once. */
 static bool read_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	if (node->gone || client->arrived_count >= ARRIVED_MARK || !brine_link_read(&node->link, client->input, now_ms))
+	if (node->gone || client->arrived_count >= BRINE_CLIENT_ARRIVED_MARK ||
+	    !brine_link_read(&node->link, client->input, now_ms))
 		return false;
 	node->heard_ms = now_ms;
 	node->pinged = false;
 	return true;
-}
-
-/* A peer that is silent while calls run is asked for a sign of life, and given up without one. */
-static uint64_t keepalive_due(const struct brine_client *client, const struct brine_client_link *node)
-{
-	uint64_t interval_ms = client->options.keepalive_ms;
-	/* Nothing is heard of a peer that is not read from. */
-	if (interval_ms == 0 || node->calls == 0 || client->arrived_count >= ARRIVED_MARK ||
-	    brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
-		return BRINE_FOREVER;
-	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;
-}
-
-/* Bytes of ours that have reached the peer. */
-static int64_t count_taken(const struct brine_client_link *node)
-{
-	size_t untaken = brine_socket_untaken(brine_stream_fd(node->link.stream));
-	return (int64_t)(brine_conn_counters(node->link.conn)->bytes_sent - untaken);
-}
-
-static void ask_for_life(struct brine_client_link *node, uint64_t now_ms)
-{
-	struct brine_conn *conn = node->link.conn;
-	(void)brine_conn_ping(conn, now_ms);
-	node->pinged = true;
-	node->ping_end = (int64_t)(brine_conn_counters(conn)->bytes_sent + brine_conn_pending(conn).size);
-	node->taken = count_taken(node);
-}
-
-/* Whether the ping still waits behind other output, of which the peer has taken some since the last look. */
-static bool is_on_its_way(struct brine_client_link *node)
-{
-	int64_t before = node->taken;
-	node->taken = count_taken(node);
-	return node->taken < node->ping_end && node->taken > before;
-}
-
-static void keep_alive(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
-{
-	if (now_ms < keepalive_due(client, node))
-		return;
-	if (!node->pinged)
-		ask_for_life(node, now_ms);
-	else if (!is_on_its_way(node))
-		brine_link_fail(&node->link, ETIMEDOUT, now_ms);
-	node->pinged_ms = now_ms;
 }
 
 static void write_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
@@ -137,13 +90,13 @@ static void serve_link(struct brine_client *client, struct brine_client_link *no
 {
 	struct brine_conn *conn = node->link.conn;
 	brine_client_events(client, node, now_ms);
-	if (now_ms >= brine_conn_deadline(conn) || now_ms >= keepalive_due(client, node))
+	if (now_ms >= brine_conn_deadline(conn) || now_ms >= brine_client_keepalive_due(client, node))
 		catch_up(client, node, now_ms);
 	if (now_ms >= brine_conn_deadline(conn)) {
 		brine_conn_tick(conn, now_ms);
 		brine_client_events(client, node, now_ms);
 	}
-	keep_alive(client, node, now_ms);
+	brine_client_keep_alive(client, node, now_ms);
 	write_link(client, node, now_ms);
 	brine_client_events(client, node, now_ms);
 	bool stuck = !node->gone && node->link.ended && !node->link.dead && brine_link_wants(&node->link) == 0;
@@ -240,7 +193,7 @@ uint64_t brine_client_due(struct brine_client *client)
 		if (node->gone || node->link.dead)
 			return 0;
 		uint64_t conn_ms = brine_conn_deadline(node->link.conn);
-		uint64_t alive_ms = keepalive_due(client, node);
+		uint64_t alive_ms = brine_client_keepalive_due(client, node);
 		due_ms = conn_ms < due_ms ? conn_ms : due_ms;
 		due_ms = alive_ms < due_ms ? alive_ms : due_ms;
 	}
