@@ -147,8 +147,11 @@ static void G21_partial_messages_over(void **state, enum over kind)
 		/* What runs is not disturbed. */
 		jobs_open_gate(&limited.jobs);
 		assert_int_equal(brine_call_finish(&waits, NULL), 0);
-		struct brine_server_counters counters = host_counters(&limited.jobs.host);
-		assert_true(counters.shortages > 0);
+		/* It may not have read that far yet. */
+		uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
+		while (host_counters(&limited.jobs.host).shortages == 0 && brine_clock_ms() < deadline_ms)
+			sched_yield();
+		assert_true(host_counters(&limited.jobs.host).shortages > 0);
 		assert_non_null(strstr(limited.jobs.host.log, "short of memory"));
 		for (int i = 0; i < PEERS; i++)
 			close(fds[i]);
