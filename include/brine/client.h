@@ -181,11 +181,14 @@ BRINE_API int brine_client_open_command(struct brine_client **ret_client, const 
                                         const struct brine_client_options *options, struct brine_error *error);
 
 /* Registers handlers for the calls and notifications that the peer makes to this client, as brine_server_serve() does:
- * the same handlers, with the same requests. They are called
+ * the same handlers, with the same requests. They are called in the order in which the peer's messages came, ends of
+ * calls included:
+ *
  *   BLOCKING          by threads that wait in this client, for whatever it is, and may wait in it themselves: what the
- *                     peer then asks is handled on top, at most 16 deep (error 5 beyond), 3 KiB of stack each beside
- * the handlers' own. Nobody waits: they wait too. BACKGROUND, LOOP  like callbacks, one at a time: a handler that
- * cannot answer at once returns BRINE_PENDING in the order in which the peer's messages came, ends of calls included.
+ *                     peer then asks is handled on top, at most 16 deep (error 5 beyond); each takes 3 KiB of stack
+ *                     beside its own. Where nobody waits, they wait too.
+ *   BACKGROUND, LOOP  like callbacks, one at a time: a handler that cannot answer at once returns BRINE_PENDING.
+ *
  * BRINE_METHOD_BLOCKING makes no difference. Before the first connection only. handlers, service and user must outlive
  * the client and its requests; a request that is not answered keeps the client's memory. A framed peer calls only who
  * said hello. Errors: BRINE_ERR_EXISTS, ABI, INVALID, NOMEM, UNSUPPORTED (a method with streams: clients serve none),
