@@ -205,11 +205,11 @@ BRINE_API int brine_client_serve_raw(struct brine_client *client, const char *me
 BRINE_API int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struct brine_error *error);
 
 /* Closes in order, which takes limits.linger_ms at most, and releases everything. NULL is allowed. Running calls end
- * with BRINE_ERR_CANCELLED, callbacks due are called, one that runs in another thread is waited for; no other thread
- * may use the client any more, but to finish its calls: calls and what they hold outlive it. Inside a callback of the
- * client it happens when that has returned. In mode LOOP it never waits for the peer, but
- * for the end of a program. In a forked child: only closes
- * descriptors and releases memory. */
+ * with BRINE_ERR_CANCELLED, those of the peer are cancelled. Callbacks due are called, no handler is begun any more;
+ * those that run in other threads are waited for. No other thread may use the client any more, but to finish its calls:
+ * calls and what they hold outlive it. Inside a callback or a handler of the client it happens when that has returned,
+ * and a handler's own answer still goes out. In mode LOOP it never waits for the peer, but for the end of a program. In
+ * a forked child: only closes descriptors and releases memory. */
 BRINE_API void brine_client_free(struct brine_client *client);
 
 /* Waits for a typed call. request and response are structs of method->request and method->response; response NULL drops

@@ -278,16 +278,19 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 		pthread_cond_signal(&waiter->changed);
 	if (call->awaited)
 		return status;
-	if (call->on_done) {
+	bool is_completed = client->options.mode == BRINE_CLIENT_BACKGROUND && !call->on_ready && !waiter;
+	if (call->on_done || is_completed)
 		brine_call_list_add(&client->ended, call);
-	} else if (call->on_ready) {
+	else if (call->on_ready)
 		brine_call_list_add(&client->ready, call);
-	} else if (client->options.mode == BRINE_CLIENT_BACKGROUND && !waiter) {
-		brine_call_list_add(&client->completed, call);
-		if (client->completed.count == 1 && client->completed_fd >= 0)
-			brine_bell_ring(client->completed_fd);
-	}
 	return status;
+}
+
+void brine_call_completed(struct brine_client *client, struct brine_call *call)
+{
+	brine_call_list_add(&client->completed, call);
+	if (client->completed.count == 1 && client->completed_fd >= 0)
+		brine_bell_ring(client->completed_fd);
 }
 
 /* Lets a lost call wait for the next connection. False: that is not allowed, or of no use. */

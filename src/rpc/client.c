@@ -113,6 +113,7 @@ int brine_client_make(struct brine_client **ret_client, const struct brine_clien
 		client->options.connect_timeout_ms = defaults.connect_timeout_ms;
 	atomic_init(&client->holders, 1);
 	client->driven = client->moving = driven;
+	client->handled_order = UINT64_MAX;
 	client->home.ops = &brine_client_home_ops;
 	client->home.allocator = options->allocator;
 	client->home.methods = &client->methods;
@@ -270,33 +271,15 @@ void brine_client_drop(struct brine_client *client)
 	brine_meter_drop(meter);
 }
 
-static bool is_handled_elsewhere(const struct brine_client *client)
+/* Ends the calls of both directions: whoever waits for one, or handles one and asks whether it was cancelled, has no
+ * reason to go on. Descriptors stay open, as another thread may wait for them. */
+static void end_calls(struct brine_client *client)
 {
-	for (const struct brine_handling *at = client->handlings; at; at = at->next)
-		if (!pthread_equal(at->thread, pthread_self()))
-			return true;
-	return false;
-}
-
-void brine_client_shut_deferred(struct brine_client *client)
-{
-	client->free_deferred = false;
-	while (client->moving || is_handled_elsewhere(client))
-		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
-	brine_client_shut(client);
-	/* Whoever moves or handles holds the client too. */
-	brine_client_drop(client);
-}
-
-void brine_client_shut(struct brine_client *client)
-{
-	bool lingers = client->options.mode != BRINE_CLIENT_LOOP;
 	uint64_t now_ms = brine_clock_ms();
-	client->moving = true;
-	brine_connector_stop(client);
 	while (client->queued.first)
 		brine_call_abort(client, client->queued.first);
 	for (struct brine_client_link *node = client->links; node; node = node->next) {
+		brine_client_drop_arrived(client, node);
 		brine_conn_close(node->link.conn, now_ms);
 		brine_client_events(client, node, now_ms);
 		if (!node->gone)
@@ -304,8 +287,39 @@ void brine_client_shut(struct brine_client *client)
 		brine_client_events(client, node, now_ms);
 	}
 	brine_client_announce(client);
+	brine_bell_ring(client->bell);
+}
+
+static bool is_busy_elsewhere(const struct brine_client *client)
+{
+	for (const struct brine_handling *at = client->handlings; at; at = at->next)
+		if (!pthread_equal(at->thread, pthread_self()))
+			return true;
+	return client->moving || client->calls_back;
+}
+
+/* Lets go of the thread of mode BACKGROUND, which ends now or, where it is this one, soon. */
+static void leave_thread(struct brine_client *client)
+{
+	if (!client->has_thread)
+		return;
+	client->has_thread = false;
+	if (pthread_equal(client->thread, pthread_self())) {
+		pthread_detach(client->thread);
+		return;
+	}
+	int state = brine_client_leave(client);
+	pthread_join(client->thread, NULL);
+	brine_client_return(client, state);
+}
+
+/* What is left to do by one thread. */
+static void close_all(struct brine_client *client)
+{
+	client->moving = true;
+	brine_connector_stop(client);
 	/* Lets the peer have what was sent and see an end in order. */
-	if (client->links && lingers)
+	if (client->links && client->options.mode != BRINE_CLIENT_LOOP)
 		brine_client_linger(client, brine_deadline_after(client->options.limits.linger_ms));
 	for (struct brine_client_link *node = client->links; node; node = node->next) {
 		brine_link_fail(&node->link, 0, brine_clock_ms());
@@ -315,11 +329,25 @@ void brine_client_shut(struct brine_client *client)
 	brine_command_end(client);
 	client->moving = false;
 	brine_client_call_back(client);
-	if (client->has_thread && pthread_equal(client->thread, pthread_self())) {
-		client->has_thread = false;
-		pthread_detach(client->thread);
-	}
 	close_descriptors(client);
+}
+
+/* Ends everything that brine_client_free() ends; this thread does not move the bytes, nor call back. */
+static void end(struct brine_client *client)
+{
+	end_calls(client);
+	while (is_busy_elsewhere(client))
+		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
+	leave_thread(client);
+	close_all(client);
+}
+
+void brine_client_end_deferred(struct brine_client *client)
+{
+	client->free_deferred = false;
+	end(client);
+	/* Whoever moves or handles holds the client too. */
+	brine_client_drop(client);
 }
 
 static void end_requests(struct brine_request_list *list)
@@ -362,17 +390,7 @@ void brine_client_free(struct brine_client *client)
 		brine_client_unlock(client);
 		return;
 	}
-	brine_bell_ring(client->bell);
-	while (client->moving || client->calls_back || client->handlings)
-		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
-	bool joins = client->has_thread;
-	client->has_thread = false;
-	if (joins) {
-		int state = brine_client_leave(client);
-		pthread_join(client->thread, NULL);
-		brine_client_return(client, state);
-	}
-	brine_client_shut(client);
+	end(client);
 	brine_client_unlock(client);
 	brine_client_drop(client);
 }

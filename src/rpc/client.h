@@ -2,7 +2,9 @@
  *
  *   client.c      making and freeing, options, what threads hold of it
  *   connect.c     having a connection: addresses, names, back-off, connections that retire
- *   mover.c       moving bytes, waiting, callbacks; the three modes
+ *   mover.c       moving bytes; the three modes
+ *   wait.c        waiting
+ *   tell.c        callbacks
  *   keepalive.c   peers that say nothing
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has
@@ -132,7 +134,7 @@ struct brine_client {
 	struct brine_call_list queued;    /* begun, but not given to a connection */
 	uint64_t queued_due_ms;           /* none of their deadlines is earlier */
 	struct brine_call_list ready;     /* wait for their on_ready */
-	struct brine_call_list ended;     /* wait for their on_done */
+	struct brine_call_list ended;     /* are to be told of: by on_done, or by brine_client_completed() */
 	struct brine_call_list completed; /* mode BACKGROUND: for brine_client_completed() */
 	int completed_fd;                 /* -1: nobody asked */
 
@@ -143,10 +145,9 @@ struct brine_client {
 	struct brine_waiter *waiters;
 	atomic_uint entering;                         /* threads that are about to queue something */
 	uint64_t order;                               /* of the next thing that is to be told to the program */
-	bool tells;                                   /* the mover calls a handler, of a request */
-	uint64_t telling;                             /* of this order */
 	struct brine_request *arrived, *arrived_last; /* whose handlers were not called yet, linked by job_next */
 	uint32_t arrived_count;
+	uint64_t handled_order;           /* of that whose handler the mover is in; UINT64_MAX: none */
 	bool has_woken;                   /* requests may want their on_ready called */
 	struct brine_handling *handlings; /* mode BLOCKING: threads in handlers */
 	struct brine_call *calling;       /* whose callback runs */
@@ -205,11 +206,9 @@ uint64_t brine_deadline_after(uint64_t timeout_ms);
 void brine_client_hold(struct brine_client *client);
 void brine_client_drop(struct brine_client *client);
 
-/* Ends everything; the lock is held and there is no mover but this thread. */
-void brine_client_shut(struct brine_client *client);
-
-/* Does what brine_client_free() left to the callback or handler in which it was called, once that has returned. */
-void brine_client_shut_deferred(struct brine_client *client);
+/* Does what brine_client_free() left to the callback or handler in which it was called, once that has returned. The
+ * lock is held. */
+void brine_client_end_deferred(struct brine_client *client);
 
 /* BRINE_ERR_FORKED in a child, 0 else. */
 int brine_client_check(const struct brine_client *client, struct brine_error *error);
@@ -253,7 +252,7 @@ bool brine_client_is_connected(struct brine_client *client);
 uint64_t brine_client_keepalive_due(const struct brine_client *client, const struct brine_client_link *node);
 void brine_client_keep_alive(const struct brine_client *client, struct brine_client_link *node, uint64_t now_ms);
 
-/* mover.c; the lock is held. */
+/* wait.c; the lock is held. */
 
 /* Waits until the condition holds; for_connection: one that has to do with more than this call. 0, BRINE_ERR_DEADLINE
  * (the deadline is that of the wait, not of the call), or BRINE_ERR_WOULD_BLOCK where this thread may not wait. */
@@ -273,6 +272,26 @@ bool brine_call_is_over(struct brine_client *client, const struct brine_call *ca
 /* False on a loop, and in a callback. */
 bool brine_client_may_wait(const struct brine_client *client);
 
+/* Tells the threads that wait for a connection. */
+void brine_client_announce(struct brine_client *client);
+
+/* tell.c; the lock is held. */
+
+/* Whether a callback is due. */
+bool brine_client_has_callbacks(const struct brine_client *client);
+
+/* Whether something that came before the end of the call is still to be told, or is being told. */
+bool brine_client_is_behind(const struct brine_client *client, const struct brine_call *call);
+
+/* Calls those that are, for whoever moves the bytes. */
+void brine_client_flush_callbacks(struct brine_client *client);
+
+/* mover.c; the lock is held. */
+
+/* One turn of the thread that moves the bytes, waiting until deadline_ms at most; not at all where something is due,
+ * because that may be what the thread waits for. */
+void brine_client_turn(struct brine_client *client, uint64_t deadline_ms);
+
 /* Pulls the events of a connection. */
 void brine_client_events(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms);
 
@@ -283,18 +302,12 @@ void brine_client_look(struct brine_client *client);
  * mover where it has to know. */
 void brine_client_push(struct brine_client *client);
 
-/* Calls the callbacks that are due, where nobody else does. */
+/* Calls the callbacks that are due, where nobody moves the bytes. */
 void brine_client_call_back(struct brine_client *client);
-
-/* The same for whoever moves the bytes. */
-void brine_client_flush_callbacks(struct brine_client *client);
 
 /* Handles one event about a call of ours, or of the peer's. */
 void brine_client_take_event(struct brine_client *client, struct brine_client_link *node,
                              const struct brine_event *event, uint64_t now_ms);
-
-/* Tells the threads that wait for a connection. */
-void brine_client_announce(struct brine_client *client);
 
 /* One turn without waiting, as long as something comes, until deadline_ms: for the end. */
 void brine_client_linger(struct brine_client *client, uint64_t deadline_ms);
@@ -323,6 +336,9 @@ void brine_calls_refuse(struct brine_client *client, const struct brine_error *w
 
 /* Ends a running call in no list but `queued`; what there is to say stands in call->text or call->error. */
 int brine_call_end(struct brine_client *client, struct brine_call *call, int status);
+
+/* Lets brine_client_completed() hand it out. */
+void brine_call_completed(struct brine_client *client, struct brine_call *call);
 
 /* A RESPONSE event. */
 void brine_call_complete(struct brine_client *client, struct brine_client_link *node, struct brine_call *call,
@@ -362,7 +378,10 @@ struct brine_request *brine_client_next_woken(struct brine_client *client);
 /* Whether the calling thread is in a handler, called by a thread that waits. */
 bool brine_client_is_handling(const struct brine_client *client);
 
-/* Ends what has not begun, and lets the rest live without its connection. */
+/* Ends the requests of the connection that nobody has begun. */
+void brine_client_drop_arrived(struct brine_client *client, const struct brine_client_link *node);
+
+/* The same, and lets the rest live without its connection. */
 void brine_client_leave_requests(struct brine_client *client, struct brine_client_link *node);
 
 /* Interceptors behind a call, once. Without the lock. */

@@ -363,7 +363,8 @@ int brine_call_finish(struct brine_call *call, void *response)
 	if (call->streams)
 		end_streams(client, call);
 	status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
-	if (status == 0 && call->list == &client->completed)
+	/* Who has its end need not be told of it. */
+	if (status == 0 && !call->on_done && !call->on_ready)
 		brine_call_unlist(client, call);
 	brine_client_call_back(client);
 	brine_client_unlock(client);

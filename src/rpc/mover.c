@@ -1,4 +1,4 @@
-/* Moving bytes and waiting, in all three modes. A turn: send and connect what is due, wait without the lock, then read,
+/* Moving bytes, in all three modes. A turn: send and connect what is due, wait without the lock, then read,
  * handle events, fire what is due and call back. */
 #include "rpc/client.h"
 
@@ -7,6 +7,7 @@
 #include "rpc/caller.h"
 #include "rpc/thread.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -162,13 +163,6 @@ void brine_client_look(struct brine_client *client)
 	reap_links(client, now_ms);
 }
 
-/* In mode BLOCKING handlers are for those who wait. */
-static bool has_callbacks(const struct brine_client *client)
-{
-	bool handles = client->options.mode != BRINE_CLIENT_BLOCKING && client->arrived;
-	return client->ended.count || client->ready.count || client->has_woken || handles;
-}
-
 static void collect_waits(struct brine_client *client, struct brine_waits *waits)
 {
 	*waits = (struct brine_waits){.count = 0};
@@ -185,7 +179,7 @@ static void collect_waits(struct brine_client *client, struct brine_waits *waits
 uint64_t brine_client_due(struct brine_client *client)
 {
 	uint64_t due_ms = brine_connector_due(client);
-	if (has_callbacks(client) && !client->calls_back)
+	if (brine_client_has_callbacks(client) && !client->calls_back)
 		return 0;
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
@@ -202,81 +196,19 @@ uint64_t brine_client_due(struct brine_client *client)
 
 /* ---- callbacks ---- */
 
-/* The next call that somebody is to be called back for, taken from its list. */
-static struct brine_call *next_callback(struct brine_client *client, bool *ret_is_end)
-{
-	struct brine_call *call = client->ready.first;
-	*ret_is_end = !call;
-	if (!call)
-		call = client->ended.first;
-	if (call)
-		brine_call_unlist(client, call);
-	return call;
-}
-
-/* Whether the next thing to tell the program is a call of the peer: things are told in the order in which they came. */
-static bool handler_is_next(const struct brine_client *client)
-{
-	return client->options.mode != BRINE_CLIENT_BLOCKING && client->arrived && !client->ready.first &&
-	       (!client->ended.first || client->arrived->order < client->ended.first->order);
-}
-
-static void call_back(struct brine_client *client, struct brine_call *call, bool is_end)
-{
-	void (*callback)(struct brine_call *, void *) = is_end ? call->on_done : call->on_ready;
-	void *user = call->user;
-	client->calling = call;
-	int state = brine_client_leave(client);
-	if (is_end)
-		brine_call_tell(client, call);
-	callback(call, user);
-	brine_client_return(client, state);
-	/* The call may be gone. */
-	client->calling = NULL;
-}
-
-/* Calls one of the callbacks that are due. False: there is none. */
-static bool flush_one(struct brine_client *client)
-{
-	struct brine_request *woken = brine_client_next_woken(client);
-	bool handles = !woken && handler_is_next(client);
-	bool is_end;
-	struct brine_call *call = woken || handles ? NULL : next_callback(client, &is_end);
-	client->calls_back = true;
-	client->callback_thread = pthread_self();
-	if (woken) {
-		int state = brine_client_leave(client);
-		brine_request_call_back(woken);
-		brine_client_return(client, state);
-	} else if (handles) {
-		brine_client_handle(client);
-	} else if (call) {
-		call_back(client, call, is_end);
-	}
-	client->calls_back = false;
-	pthread_cond_broadcast(&client->quiet);
-	return woken || handles || call;
-}
-
-void brine_client_flush_callbacks(struct brine_client *client)
-{
-	while (!client->calls_back && has_callbacks(client) && flush_one(client))
-		;
-}
-
 /* Ends a turn: the client may have been freed in a callback. */
 static void stop_moving(struct brine_client *client)
 {
 	client->moving = false;
 	if (client->free_deferred)
-		brine_client_shut_deferred(client);
+		brine_client_end_deferred(client);
 	if (client->closing)
 		pthread_cond_broadcast(&client->quiet);
 }
 
 void brine_client_call_back(struct brine_client *client)
 {
-	if (client->moving || !has_callbacks(client))
+	if (client->moving || !brine_client_has_callbacks(client))
 		return;
 	client->moving = true;
 	brine_client_flush_callbacks(client);
@@ -315,10 +247,9 @@ static void wait_and_read(struct brine_client *client, uint64_t until_ms)
 			read_link(client, node, now_ms);
 }
 
-/* One turn of the thread that moves the bytes, waiting until deadline_ms at most; not at all where something is due,
- * because that may be what the thread waits for. */
-static void turn(struct brine_client *client, uint64_t deadline_ms)
+void brine_client_turn(struct brine_client *client, uint64_t deadline_ms)
 {
+	assert(!client->moving);
 	client->moving = true;
 	uint64_t due_ms = brine_client_due(client);
 	if (due_ms > brine_clock_ms())
@@ -333,7 +264,7 @@ static void *background(void *argument)
 	struct brine_client *client = argument;
 	brine_client_lock(client);
 	while (!client->closing)
-		turn(client, BRINE_FOREVER);
+		brine_client_turn(client, BRINE_FOREVER);
 	brine_client_unlock(client);
 	brine_client_drop(client);
 	return NULL;
@@ -361,7 +292,9 @@ static bool wants_change(const struct brine_client *client)
 
 static void tell_mover(struct brine_client *client)
 {
-	if (client->options.mode == BRINE_CLIENT_BACKGROUND && !client->has_thread && !client->closing) {
+	/* Where the thread could not be started before, one that waits may be the mover. */
+	bool wants_thread = client->options.mode == BRINE_CLIENT_BACKGROUND && !client->has_thread && !client->moving;
+	if (wants_thread && !client->closing) {
 		brine_client_hold(client);
 		client->has_thread =
 		        brine_thread_start(&client->thread, client->options.thread_stack_size, background, client) == 0;
@@ -416,142 +349,6 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 		}
 		reap_links(client, now_ms);
 	} while (client->links && now_ms < deadline_ms);
-}
-
-/* ---- waiting ---- */
-
-bool brine_client_may_wait(const struct brine_client *client)
-{
-	return client->options.mode != BRINE_CLIENT_LOOP && !brine_client_in_callback(client) &&
-	       !brine_thread_is_loop();
-}
-
-void brine_client_announce(struct brine_client *client)
-{
-	for (struct brine_waiter *waiter = client->waiters; waiter; waiter = waiter->next)
-		if (waiter->for_connection)
-			pthread_cond_signal(&waiter->changed);
-}
-
-bool brine_call_is_over(struct brine_client *client, const struct brine_call *call)
-{
-	(void)client;
-	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
-}
-
-void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, uint64_t until_ms)
-{
-	int state = client->cancel_state;
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
-	if (until_ms == BRINE_FOREVER)
-		pthread_cond_wait(condition, &client->lock);
-	else
-		pthread_cond_timedwait(condition, &client->lock, &until);
-	client->cancel_state = state;
-}
-
-static void sleep_until_told(struct brine_client *client, struct brine_call *call, bool for_connection,
-                             uint64_t deadline_ms)
-{
-	struct brine_waiter waiter = {.for_connection = for_connection, .next = client->waiters};
-	pthread_cond_init(&waiter.changed, &client->clock);
-	if (waiter.next)
-		waiter.next->prev = &waiter;
-	client->waiters = &waiter;
-	call->waiter = &waiter;
-	brine_client_sleep(client, &waiter.changed, deadline_ms);
-	call->waiter = NULL;
-	if (waiter.prev)
-		waiter.prev->next = waiter.next;
-	else
-		client->waiters = waiter.next;
-	if (waiter.next)
-		waiter.next->prev = waiter.prev;
-	pthread_cond_destroy(&waiter.changed);
-}
-
-/* Whether a handler is to be called by a thread that waits: one that waits no more calls only those of what came before
- * the end of its call. */
-static bool handler_is_due(const struct brine_client *client, const struct brine_call *call, bool is_over)
-{
-	if (client->options.mode != BRINE_CLIENT_BLOCKING || !client->arrived || client->closing)
-		return false;
-	return !is_over || (brine_call_state_of(call) == BRINE_CALL_FINISHED && client->arrived->order < call->order);
-}
-
-/* Mode BACKGROUND: whether a thread whose call is over must not know yet, as what came before its end is still being
- * told to the program. A handler that waited for that thread would be a handler that waits. */
-static bool is_ahead(const struct brine_client *client, const struct brine_call *call)
-{
-	if (client->options.mode != BRINE_CLIENT_BACKGROUND || client->closing ||
-	    brine_call_state_of(call) != BRINE_CALL_FINISHED)
-		return false;
-	return (client->tells && client->telling < call->order) ||
-	       (client->arrived && client->arrived->order < call->order);
-}
-
-/* The next one moves the bytes. */
-static void pass_on(struct brine_client *client)
-{
-	if (!client->moving && client->waiters)
-		pthread_cond_signal(&client->waiters->changed);
-}
-
-int brine_call_take_place(struct brine_client *client, struct brine_call *call)
-{
-	struct brine_workers *workers = brine_caller_workers(client);
-	int status = workers ? brine_workers_wait(workers) : 0;
-	if (status > 0)
-		call->place = workers;
-	return status < 0 ? brine_fail(&call->error, status, 0, "no worker is left to be called back: %s",
-	                               brine_error_text(status))
-	                  : 0;
-}
-
-void brine_call_leave_place(struct brine_call *call)
-{
-	if (call->place)
-		brine_workers_go_on(call->place);
-	call->place = NULL;
-}
-
-/* Does the next thing that a thread which waits can do. */
-static int wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
-{
-	if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
-		return BRINE_ERR_DEADLINE;
-	if (client->moving || client->has_thread || client->closing)
-		sleep_until_told(client, call, for_connection, deadline_ms);
-	else
-		turn(client, deadline_ms);
-	return 0;
-}
-
-int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
-                      bool for_connection, uint64_t deadline_ms)
-{
-	bool is_over = condition(client, call);
-	if (!brine_client_may_wait(client))
-		return is_over ? 0 : BRINE_ERR_WOULD_BLOCK;
-	bool takes_place = !is_over && !call->place;
-	int status = takes_place ? brine_call_take_place(client, call) : 0;
-	while (status >= 0) {
-		if (handler_is_due(client, call, is_over)) {
-			pass_on(client);
-			brine_client_handle(client);
-		} else if (!is_over) {
-			status = wait_on(client, call, for_connection, deadline_ms);
-		} else if (is_ahead(client, call)) {
-			brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
-		} else {
-			break;
-		}
-		is_over = condition(client, call);
-	}
-	if (takes_place)
-		brine_call_leave_place(call);
-	pass_on(client);
-	return status;
 }
 
 /* ---- the program's loop ---- */

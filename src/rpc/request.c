@@ -130,7 +130,7 @@ struct brine_request *brine_request_new(struct brine_line *line, const struct br
 	request->held_posts = 0;
 	request->holds_posts = false;
 	request->handler_ended = request->answer_waits = request->delivered = false;
-	request->wake_due = request->woken = false;
+	request->wake_due = request->woken = request->is_told = false;
 	request->on_ready = NULL;
 	atomic_store_explicit(&request->answered, false, memory_order_relaxed);
 	atomic_store_explicit(&request->ended, 0, memory_order_relaxed);
@@ -149,7 +149,7 @@ void brine_request_end(struct brine_request *request)
 
 void brine_request_settle(struct brine_request *request)
 {
-	if (request->handler_ended && request->delivered)
+	if (request->handler_ended && request->delivered && !request->is_told)
 		brine_request_end(request);
 }
 

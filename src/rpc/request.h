@@ -58,6 +58,7 @@ struct brine_request {
 	bool delivered;    /* the answer */
 	bool wake_due;     /* the program is to be told, once the handler has ended */
 	bool woken;        /* a client's: on_ready is to be called */
+	bool is_told;      /* a client's: on_ready is being called, and the request stays until it returns */
 
 	/* Guarded by the home's lock. */
 	struct brine_request *posted_next;

@@ -141,7 +141,7 @@ static void end_handling(struct brine_client *client, struct brine_handling *han
 	*at = handling->next;
 	pthread_cond_broadcast(&client->quiet);
 	if (client->free_deferred)
-		brine_client_shut_deferred(client);
+		brine_client_end_deferred(client);
 }
 
 void brine_client_handle(struct brine_client *client)
@@ -156,12 +156,9 @@ void brine_client_handle(struct brine_client *client)
 	}
 	if (blocks)
 		client->handlings = &handling;
-	client->tells = !blocks;
-	client->telling = request->order;
 	int state = brine_client_leave(client);
 	brine_dispatch_job(request);
 	brine_client_return(client, state);
-	client->tells = false;
 	if (blocks)
 		end_handling(client, &handling);
 }
@@ -189,8 +186,7 @@ struct brine_request *brine_client_next_woken(struct brine_client *client)
 
 /* ---- the end of a connection ---- */
 
-/* Those of the connection that were not begun. */
-static void drop_arrived(struct brine_client *client, const struct brine_client_link *node)
+void brine_client_drop_arrived(struct brine_client *client, const struct brine_client_link *node)
 {
 	struct brine_request **at = &client->arrived, *request;
 	client->arrived_last = NULL;
@@ -208,7 +204,7 @@ static void drop_arrived(struct brine_client *client, const struct brine_client_
 
 void brine_client_leave_requests(struct brine_client *client, struct brine_client_link *node)
 {
-	drop_arrived(client, node);
+	brine_client_drop_arrived(client, node);
 	pthread_cond_broadcast(&client->quiet);
 	while (node->line.requests.first)
 		brine_request_orphan(node->line.requests.first);

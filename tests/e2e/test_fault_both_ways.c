@@ -185,8 +185,62 @@ static void threads_fail_over(void **state, enum over kind)
 }
 DEFINE_BOTH(threads_fail)
 
+/* A client whose thread cannot be started at first: a thread that waits moves the bytes, and still is the only one when
+ * the next call could have started it. */
+struct alone {
+	struct brine_client *client;
+	atomic_bool go;
+	int status;
+};
+
+static void *wait_alone(void *argument)
+{
+	struct alone *alone = argument;
+	struct calc_nothing nothing = {0};
+	while (!atomic_load(&alone->go))
+		sched_yield();
+	alone->status = brine_client_call(alone->client, NULL, &calc_methods[CALC_HOLD], &nothing, NULL);
+	return NULL;
+}
+
+static void late_thread_over(void **state, enum over kind)
+{
+	struct host host;
+	struct alone alone = {0};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct calc_number number = {1};
+	struct calc_nothing nothing = {0};
+	struct brine_call call = BRINE_CALL_INIT;
+	pthread_t thread;
+	fault_reset();
+	host_start(&host, state, kind, NULL);
+	options.mode = BRINE_CLIENT_BACKGROUND;
+	alone.client = client_of(host.address, &options);
+	assert_int_equal(pthread_create(&thread, NULL, wait_alone, &alone), 0);
+	/* Its begin and its wait. */
+	fault_fail_at(FAULT_pthread_create, 1, EAGAIN);
+	atomic_store(&alone.go, true);
+	wait_for_count(&host.calc.held_count, 1);
+	assert_int_equal(fault_injected(), 1);
+	/* It goes on moving the bytes while nothing comes. */
+	assert_int_equal(brine_client_begin(alone.client, &call, &calc_methods[CALC_HOLD], &nothing), 0);
+	wait_for_count(&host.calc.held_count, 2);
+	poll(NULL, 0, 20);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(brine_client_call(alone.client, NULL, &calc_methods[CALC_RELEASE], &number, NULL), 0);
+	assert_int_equal(brine_call_finish(&call, NULL), 0);
+	brine_call_done(&call);
+	pthread_join(thread, NULL);
+	assert_int_equal(alone.status, 0);
+	brine_client_free(alone.client);
+	host_stop(&host);
+	fault_reset();
+}
+DEFINE_BOTH(late_thread)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(memory_fails), BOTH(system_calls_fail), BOTH(threads_fail)};
+	const struct CMUnitTest tests[] = {BOTH(memory_fails), BOTH(system_calls_fail), BOTH(threads_fail),
+	                                   BOTH(late_thread)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,150 @@
+/* Waiting: in mode BLOCKING whoever waits moves the bytes and calls the handlers of the peer's calls, else it sleeps
+ * until the mover has something for it. */
+#include "rpc/client.h"
+
+#include "net/clock.h"
+#include "rpc/caller.h"
+#include "rpc/thread.h"
+
+bool brine_client_may_wait(const struct brine_client *client)
+{
+	return client->options.mode != BRINE_CLIENT_LOOP && !brine_client_in_callback(client) &&
+	       !brine_thread_is_loop();
+}
+
+void brine_client_announce(struct brine_client *client)
+{
+	for (struct brine_waiter *waiter = client->waiters; waiter; waiter = waiter->next)
+		if (waiter->for_connection)
+			pthread_cond_signal(&waiter->changed);
+}
+
+bool brine_call_is_over(struct brine_client *client, const struct brine_call *call)
+{
+	(void)client;
+	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
+}
+
+void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, uint64_t until_ms)
+{
+	int state = client->cancel_state;
+	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	if (until_ms == BRINE_FOREVER)
+		pthread_cond_wait(condition, &client->lock);
+	else
+		pthread_cond_timedwait(condition, &client->lock, &until);
+	client->cancel_state = state;
+}
+
+static void sleep_until_told(struct brine_client *client, struct brine_call *call, bool for_connection,
+                             uint64_t deadline_ms)
+{
+	struct brine_waiter waiter = {.for_connection = for_connection, .next = client->waiters};
+	pthread_cond_init(&waiter.changed, &client->clock);
+	if (waiter.next)
+		waiter.next->prev = &waiter;
+	client->waiters = &waiter;
+	call->waiter = &waiter;
+	brine_client_sleep(client, &waiter.changed, deadline_ms);
+	call->waiter = NULL;
+	if (waiter.prev)
+		waiter.prev->next = waiter.next;
+	else
+		client->waiters = waiter.next;
+	if (waiter.next)
+		waiter.next->prev = waiter.prev;
+	pthread_cond_destroy(&waiter.changed);
+}
+
+/* Whether a handler is to be called by a thread that waits. One that waits no more calls only those of what came before
+ * the end of its call, or of a call whose on_done it is to call. */
+static bool handler_is_due(const struct brine_client *client, const struct brine_call *call, bool is_over)
+{
+	const struct brine_call *ended = client->ended.first;
+	if (client->options.mode != BRINE_CLIENT_BLOCKING || !client->arrived || client->closing)
+		return false;
+	if (!is_over)
+		return true;
+	uint64_t order = client->arrived->order;
+	return (brine_call_state_of(call) == BRINE_CALL_FINISHED && order < call->order) ||
+	       (ended && order < ended->order);
+}
+
+/* Whether the mover is to call the handlers of what came before the end of the call first. */
+static bool awaits_handlers(const struct brine_client *client, const struct brine_call *call)
+{
+	return client->options.mode == BRINE_CLIENT_BACKGROUND && brine_call_state_of(call) == BRINE_CALL_FINISHED &&
+	       brine_client_is_behind(client, call);
+}
+
+/* The next one moves the bytes. */
+static void pass_on(struct brine_client *client)
+{
+	if (!client->moving && client->waiters)
+		pthread_cond_signal(&client->waiters->changed);
+}
+
+int brine_call_take_place(struct brine_client *client, struct brine_call *call)
+{
+	struct brine_workers *workers = brine_caller_workers(client);
+	int status = workers ? brine_workers_wait(workers) : 0;
+	if (status > 0)
+		call->place = workers;
+	return status < 0 ? brine_fail(&call->error, status, 0, "no worker is left to be called back: %s",
+	                               brine_error_text(status))
+	                  : 0;
+}
+
+void brine_call_leave_place(struct brine_call *call)
+{
+	if (call->place)
+		brine_workers_go_on(call->place);
+	call->place = NULL;
+}
+
+/* Does the next thing that a thread which waits can do. */
+static int wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
+{
+	if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
+		return BRINE_ERR_DEADLINE;
+	if (client->moving || client->has_thread || client->closing)
+		sleep_until_told(client, call, for_connection, deadline_ms);
+	else
+		brine_client_turn(client, deadline_ms);
+	return 0;
+}
+
+static void await_handlers(struct brine_client *client)
+{
+	if (client->moving || client->has_thread)
+		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
+	else
+		brine_client_call_back(client);
+}
+
+int brine_client_wait(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition,
+                      bool for_connection, uint64_t deadline_ms)
+{
+	bool is_over = condition(client, call);
+	if (!brine_client_may_wait(client))
+		return is_over ? 0 : BRINE_ERR_WOULD_BLOCK;
+	bool takes_place = !is_over && !call->place;
+	int status = takes_place ? brine_call_take_place(client, call) : 0;
+	while (status >= 0) {
+		if (handler_is_due(client, call, is_over)) {
+			pass_on(client);
+			brine_client_handle(client);
+		} else if (!is_over) {
+			status = wait_on(client, call, for_connection, deadline_ms);
+		} else if (awaits_handlers(client, call)) {
+			await_handlers(client);
+		} else {
+			break;
+		}
+		is_over = condition(client, call);
+	}
+	if (takes_place)
+		brine_call_leave_place(call);
+	pass_on(client);
+	return status;
+}
