@@ -97,10 +97,19 @@ static json_t *from_time(struct brine_bytes value)
 	return wrap("$time", string);
 }
 
+/* In the shortest of its forms, so that it comes back as it was. */
+static bool is_shortest(const struct brine_token *token, struct brine_timestamp time)
+{
+	bool fits_32 = time.seconds >= 0 && time.seconds <= UINT32_MAX && time.nanos == 0;
+	bool fits_64 = time.seconds >= 0 && time.seconds < INT64_C(1) << 34;
+	return token->content.size == (fits_32 ? 4u : fits_64 ? 8u : 12u);
+}
+
 static json_t *from_ext(const struct brine_token *token, struct brine_bytes value)
 {
 	struct brine_timestamp time;
-	if (token->ext_type == -1 && brine_timestamp_read(token->content, &time) && brine_timestamp_valid(time))
+	if (token->ext_type == -1 && brine_timestamp_read(token->content, &time) && brine_timestamp_valid(time) &&
+	    is_shortest(token, time))
 		return from_time(value);
 	json_t *pair = json_pack("[i, o]", token->ext_type, inspect_json_base64(token->content));
 	return wrap("$ext", pair);
