@@ -57,7 +57,8 @@ struct brine_client_options {
 	bool plain;         /* over a descriptor of the program's: plain MessagePack-RPC; addresses say it themselves */
 	int mode;           /* enum brine_client_mode */
 	uint32_t calls_max; /* calls in flight; 0: what the peer allows. More wait in order for their turn, within their
-	                       deadline */
+	                       deadline: those of handlers, too, so that calls which the peer answers by calling back
+	                       should stay below it */
 	uint32_t queue_max; /* calls that wait so; more are refused with BRINE_ERR_OVERLOADED. 0: all are refused */
 	uint64_t connect_timeout_ms; /* for one address (name and connection), then the next one is tried */
 	uint64_t backoff_first_ms; /* after a failed connect nothing is tried for about so long (jittered), doubling */

@@ -164,7 +164,8 @@ BRINE_API void brine_server_counters(const struct brine_server *server, struct b
 BRINE_API void brine_server_stop(struct brine_server *server);
 
 /* The rest is for handlers. A request lives until its handler has returned something else than BRINE_PENDING, or until
- * its answer. One thread at a time uses it: the handler's, or after BRINE_PENDING whichever the program hands it to. */
+ * its answer. One thread at a time uses it: the handler's, or after BRINE_PENDING whichever the program hands it to. In
+ * a forked child functions return BRINE_ERR_FORKED, or NULL, and a handler must not return. */
 
 /* The method's wire name. Lives as long as the request. */
 BRINE_API struct brine_str brine_request_method(const struct brine_request *request);

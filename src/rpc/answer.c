@@ -73,10 +73,11 @@ void brine_request_heed(struct brine_request *request, unsigned posts)
 
 /* ---- on any thread ---- */
 
-/* The first who answers has the right to. */
-static bool claim(struct brine_request *request)
+/* The first who answers has the right to: 0, or why not. */
+static int claim(struct brine_request *request)
 {
-	return !atomic_exchange(&request->answered, true);
+	int status = brine_request_check(request);
+	return status == 0 && atomic_exchange(&request->answered, true) ? BRINE_ERR_STATE : status;
 }
 
 static bool is_at_home(const struct brine_request *request)
@@ -127,14 +128,15 @@ static void answer_internal(struct brine_request *request, struct brine_str text
 void brine_request_skip(struct brine_request *request)
 {
 	request->holds_posts = true;
-	if (claim(request))
+	if (claim(request) == 0)
 		answer_internal(request, BRINE_STR("not started"));
 }
 
 int brine_request_fail(struct brine_request *request, int64_t code, const char *format, ...)
 {
-	if (!claim(request))
-		return BRINE_ERR_STATE;
+	int status = claim(request);
+	if (status < 0)
+		return status;
 	va_list arguments;
 	va_start(arguments, format);
 	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
@@ -145,8 +147,9 @@ int brine_request_fail(struct brine_request *request, int64_t code, const char *
 int brine_request_fail_data(struct brine_request *request, int64_t code, const struct brine_type *type,
                             const void *data, const char *format, ...)
 {
-	if (!claim(request))
-		return BRINE_ERR_STATE;
+	int status = claim(request);
+	if (status < 0)
+		return status;
 	va_list arguments;
 	va_start(arguments, format);
 	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);
@@ -165,10 +168,10 @@ int brine_request_reply_raw(struct brine_request *request, struct brine_bytes re
 	int status = result.size ? brine_check(result, RESULT_DEPTH_MAX, NULL) : 0;
 	if (status == 0 && result.size && (request->entry.flags & BRINE_METHOD_DOWNLOAD))
 		status = BRINE_ERR_INVALID;
+	if (status == 0)
+		status = claim(request);
 	if (status < 0)
 		return status;
-	if (!claim(request))
-		return BRINE_ERR_STATE;
 	struct brine_buf *out = room(request);
 	if (out == &request->encoded) {
 		/* The caller's bytes may be gone before the answer is delivered. */
@@ -187,11 +190,12 @@ int brine_request_reply(struct brine_request *request, const void *response)
 		return BRINE_ERR_STATE;
 	if (request->entry.flags & BRINE_METHOD_DOWNLOAD)
 		return brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
-	if (!claim(request))
-		return BRINE_ERR_STATE;
+	int status = claim(request);
+	if (status < 0)
+		return status;
 	struct brine_buf *out = room(request);
 	struct brine_error error;
-	int status = brine_encode(out, request->entry.method->response, response, BRINE_AS_RESULT, &error);
+	status = brine_encode(out, request->entry.method->response, response, BRINE_AS_RESULT, &error);
 	if (status < 0) {
 		brine_request_log(request, "the result does not fit its schema", error.text);
 		answer_internal(request, BRINE_STR("the result does not fit its schema"));

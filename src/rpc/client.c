@@ -116,6 +116,7 @@ int brine_client_make(struct brine_client **ret_client, const struct brine_clien
 	client->handled_order = UINT64_MAX;
 	client->home.ops = &brine_client_home_ops;
 	client->home.allocator = options->allocator;
+	client->home.owner = &client->owner;
 	client->home.methods = &client->methods;
 	brine_buf_init(&client->home.scratch, options->allocator);
 	client->bell = client->completed_fd = client->watcher.fd = -1;
@@ -368,6 +369,9 @@ static void free_in_child(struct brine_client *client)
 	end_requests(&client->home.orphans);
 	close_links(client);
 	close_descriptors(client);
+	/* What its thread held. */
+	if (client->has_thread)
+		brine_client_drop(client);
 	brine_client_drop(client);
 }
 

@@ -178,7 +178,7 @@ static int check_stream(const struct brine_request *request, uint32_t stream)
 {
 	if (!(request->entry.flags & stream) || atomic_load_explicit(&request->answered, memory_order_acquire))
 		return BRINE_ERR_STATE;
-	return 0;
+	return brine_request_check(request);
 }
 
 static int ended(const struct brine_request *request)

@@ -7,6 +7,7 @@
 #define BRINE_RPC_HOME_H
 
 #include "rpc/log.h"
+#include "rpc/owner.h"
 #include "rpc/request.h"
 
 #include <pthread.h>
@@ -68,7 +69,8 @@ struct brine_home_ops {
 struct brine_home {
 	const struct brine_home_ops *ops;
 	const struct brine_allocator *allocator;
-	struct brine_meter *meter; /* keeps the allocator alive; NULL: it is the program's */
+	struct brine_meter *meter;       /* keeps the allocator alive; NULL: it is the program's */
+	const struct brine_owner *owner; /* lives as long as requests do */
 	const struct brine_methods *methods;
 	const struct brine_server_interceptor *interceptors;
 	size_t interceptor_count;

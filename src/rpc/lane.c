@@ -43,6 +43,7 @@ static void destroy(struct brine_lane *lane)
 {
 	struct brine_meter *meter = lane->home.meter;
 	pthread_mutex_destroy(&lane->home.lock);
+	brine_owner_done(&lane->owner);
 	brine_release(lane->home.allocator, lane, sizeof *lane);
 	brine_meter_drop(meter);
 }
@@ -243,6 +244,7 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 	*lane = (struct brine_lane){.home = {.ops = &ops,
 	                                     .allocator = allocator,
 	                                     .meter = server->meter,
+	                                     .owner = &lane->owner,
 	                                     .methods = &server->methods,
 	                                     .interceptors = server->options.interceptors,
 	                                     .interceptor_count = server->options.interceptor_count,
@@ -253,7 +255,9 @@ int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, ui
 	                            .random = server->seed + number * UINT64_C(0x9e3779b97f4a7c15)};
 	brine_meter_hold(lane->home.meter);
 	brine_buf_init(&lane->home.scratch, allocator);
-	int status = brine_loop_new(&lane->loop, on_wake, lane, allocator, NULL);
+	int status = brine_owner_init(&lane->owner, NULL);
+	if (status == 0)
+		status = brine_loop_new(&lane->loop, on_wake, lane, allocator, NULL);
 	lane->input = status == 0 ? brine_resize(allocator, NULL, 0, BRINE_LINK_INPUT_SIZE) : NULL;
 	if (status == 0 && !lane->input)
 		status = BRINE_ERR_NOMEM;

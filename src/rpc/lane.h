@@ -15,6 +15,7 @@ struct brine_session;
 
 struct brine_lane {
 	struct brine_home home;      /* first: a lane is one; its lock guards what is said below */
+	struct brine_owner owner;    /* the server's may be gone before the last request is */
 	struct brine_server *server; /* NULL once it was freed */
 	struct brine_loop *loop;
 	pthread_t thread;

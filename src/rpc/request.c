@@ -184,10 +184,17 @@ void brine_request_call_back(struct brine_request *request)
 		on_ready(request, user);
 }
 
+int brine_request_check(const struct brine_request *request)
+{
+	return brine_owner_forked(request->home->owner) ? BRINE_ERR_FORKED : 0;
+}
+
 void brine_request_on_ready(struct brine_request *request, void (*on_ready)(struct brine_request *request, void *user),
                             void *user)
 {
 	struct brine_home *home = request->home;
+	if (brine_request_check(request) < 0)
+		return;
 	pthread_mutex_lock(&home->lock);
 	request->on_ready = on_ready;
 	request->on_ready_user = user;
@@ -212,6 +219,8 @@ void brine_request_log(struct brine_request *request, const char *what, const ch
 {
 	struct brine_home *home = request->home;
 	char shown[BRINE_LOG_TEXT_SIZE];
+	if (brine_request_check(request) < 0)
+		return;
 	brine_escape(shown, sizeof shown, request->method.data, request->method.size);
 	/* The server may be released meanwhile; then there is nobody to tell. */
 	pthread_mutex_lock(&home->lock);
@@ -252,6 +261,8 @@ struct brine_bytes brine_request_metadata(const struct brine_request *request)
 
 struct brine_client *brine_request_client(struct brine_request *request)
 {
+	if (brine_request_check(request) < 0)
+		return NULL;
 	if (!request->caller)
 		request->caller = request->home->ops->caller(request);
 	return request->caller;

@@ -95,6 +95,10 @@ void brine_request_release(struct brine_request *request);
 /* The request of that serial, or NULL. */
 struct brine_request *brine_request_find(const struct brine_request_list *list, uint64_t serial);
 
+/* BRINE_ERR_FORKED in a child of the process whose request it is: nobody there may lock or send anything; 0 else. Any
+ * thread. */
+int brine_request_check(const struct brine_request *request);
+
 /* Tells the program's log what went wrong with a request; detail is escaped already. Any thread. */
 void brine_request_log(struct brine_request *request, const char *what, const char *detail);
 

@@ -571,12 +571,87 @@ static void answered_in_on_ready(void **state)
 	close(fd);
 }
 
+/* ---- forks ---- */
+
+/* What a child lets go of. */
+struct family {
+	struct brine_client *client;
+	struct brine_server *server;
+};
+
+static void count_nothing(struct brine_request *request, void *user)
+{
+	(void)request;
+	(void)user;
+}
+
+/* In a child: whether nothing can be done with the request. */
+static bool is_refused(struct brine_request *request)
+{
+	int64_t sum = 0;
+	struct brine_client *client = brine_request_client(request);
+	brine_request_on_ready(request, count_nothing, NULL);
+	return !client && nest_reply(request, 7) == BRINE_ERR_FORKED && brine_request_reply(request, &sum) < 0 &&
+	       brine_request_fail(request, 100, "no") == BRINE_ERR_FORKED && !brine_request_keep_client(request);
+}
+
+/* Forks in the handler, and answers in both processes. user: what to free in the child. */
+static int answer_twice(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct family *family = user;
+	int status;
+	(void)params;
+	pid_t child = fork();
+	if (child == 0) {
+		bool refused = is_refused(request);
+		brine_client_free(family->client);
+		brine_server_free(family->server);
+		_exit(refused ? 0 : 1);
+	}
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return brine_request_fail(request, 100, "the child ended with %x", (unsigned)status);
+	return nest_reply(request, 5);
+}
+
+/* G13: a child of a handler, on either side, says nothing to its parent's peer and can let go of everything. */
+static void forked_in_handler_over(void **state, enum over kind)
+{
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++) {
+		struct host host;
+		struct family there = {0}, here = {0};
+		struct nest_params params;
+		struct brine_call call = BRINE_CALL_INIT;
+		struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+		nest_prepare(&host, state, kind, NULL, NULL);
+		there.server = host.server;
+		assert_int_equal(brine_server_serve_raw(host.server, "loop", answer_twice, &there, NULL), 0);
+		assert_int_equal(brine_server_serve_raw_as(host.server, "worker", BRINE_METHOD_BLOCKING, answer_twice,
+		                                           &there, NULL),
+		                 0);
+		host_launch(&host);
+		options.mode = mode;
+		here.client = client_of(host.address, &options);
+		assert_int_equal(brine_client_serve_raw(here.client, "nest", answer_twice, &here, NULL), 0);
+		static const char *const methods[] = {"loop", "worker", "nest"};
+		for (size_t i = 0; i < 3; i++) {
+			int status = brine_client_call_raw(here.client, &call, methods[i], nest_params(&params, 1));
+			if (status < 0)
+				fail_msg("mode %d, %s: %s", mode, methods[i], brine_call_error_text(&call));
+			assert_int_equal(nest_number(brine_call_result(&call)), i == 2 ? 6 : 5);
+		}
+		brine_call_done(&call);
+		brine_client_free(here.client);
+		host_stop(&host);
+	}
+}
+DEFINE_BOTH(forked_in_handler)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {BOTH(workers_are_bounded),           BOTH(told_in_order),
 	                                   BOTH(freed_under_handlers),          BOTH(freed_beside_others),
 	                                   e2e_test(nothing_begins_after_free), e2e_test(freed_while_flooded),
 	                                   e2e_test(begun_in_callback),         e2e_test(connected_is_served),
-	                                   e2e_test(answered_in_on_ready)};
+	                                   e2e_test(answered_in_on_ready),      BOTH(forked_in_handler)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
