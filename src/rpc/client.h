@@ -41,9 +41,7 @@
 enum {
 	BRINE_CLIENT_ADDRESSES_MAX = 16, /* in one string */
 	BRINE_CLIENT_LINKS_MAX = 5,      /* one for new calls, and those that still end theirs */
-	BRINE_CLIENT_ARRIVED_MARK =
-	        256, /* calls and notifications of the peer that wait for handlers: read no more then */
-	BRINE_CLIENT_NESTED_MAX = 16, /* handlers on one thread, each waiting for what the next one answers */
+	BRINE_CLIENT_NESTED_MAX = 16,    /* handlers on one thread, each waiting for what the next one answers */
 };
 
 /* One connection. */
@@ -59,6 +57,7 @@ struct brine_client_link {
 	bool useful;            /* it brought a welcome or an answer */
 	bool gone;              /* its last event was handled */
 	bool pinged;            /* at pinged_ms, and no sign of life since */
+	bool behind;            /* has events that are left there, as too much has arrived */
 	uint64_t heard_ms;      /* the last sign of life */
 	uint64_t pinged_ms;
 	int64_t ping_end; /* in the bytes sent */
@@ -147,6 +146,7 @@ struct brine_client {
 	uint64_t order;                               /* of the next thing that is to be told to the program */
 	struct brine_request *arrived, *arrived_last; /* whose handlers were not called yet, linked by job_next */
 	uint32_t arrived_count;
+	size_t arrived_size;              /* bytes of what they carry */
 	uint64_t handled_order;           /* of that whose handler the mover is in; UINT64_MAX: none */
 	bool has_woken;                   /* requests may want their on_ready called */
 	struct brine_handling *handlings; /* mode BLOCKING: threads in handlers */
@@ -365,6 +365,9 @@ extern const struct brine_home_ops brine_client_home_ops;
 /* A call or notification of the peer came. */
 void brine_client_arrived(struct brine_client *client, struct brine_client_link *node, const struct brine_event *event,
                           uint64_t now_ms);
+
+/* Whether so much has arrived that the rest has to wait in its connection until handlers were called. */
+bool brine_client_is_full(const struct brine_client *client);
 
 /* Something became of a call of the peer. */
 void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event);

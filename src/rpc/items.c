@@ -208,8 +208,8 @@ static int try_to_send(struct brine_client *client, struct brine_call *call, str
 		brine_client_events(client, node, now_ms);
 	if (status == BRINE_ERR_NOT_FOUND && brine_call_is_over(client, call))
 		return call->status < 0 ? call->status : BRINE_ERR_STATE;
-	/* It has ended, and its lane will say how. */
-	return status == BRINE_ERR_NOT_FOUND && client->driven ? BRINE_ERR_NO_CREDIT : status;
+	/* It has ended, and an event that is still to come will say how. */
+	return status == BRINE_ERR_NOT_FOUND ? BRINE_ERR_NO_CREDIT : status;
 }
 
 int brine_call_send_raw(struct brine_call *call, struct brine_bytes item)

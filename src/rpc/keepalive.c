@@ -9,7 +9,7 @@ uint64_t brine_client_keepalive_due(const struct brine_client *client, const str
 {
 	uint64_t interval_ms = client->options.keepalive_ms;
 	/* Nothing is heard of a peer that is not read from. */
-	if (interval_ms == 0 || node->calls == 0 || client->arrived_count >= BRINE_CLIENT_ARRIVED_MARK ||
+	if (interval_ms == 0 || node->calls == 0 || node->behind || brine_client_is_full(client) ||
 	    brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
 		return BRINE_FOREVER;
 	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;

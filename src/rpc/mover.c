@@ -55,7 +55,10 @@ void brine_client_events(struct brine_client *client, struct brine_client_link *
 {
 	struct brine_event event;
 	/* Those of a driven client are pulled by its lane. */
-	while (!client->driven && !node->gone && brine_conn_next(node->link.conn, &event, now_ms) > 0)
+	if (client->driven)
+		return;
+	while (!node->gone && !(node->behind = brine_client_is_full(client)) &&
+	       brine_conn_next(node->link.conn, &event, now_ms) > 0)
 		brine_client_take_event(client, node, &event, now_ms);
 }
 
@@ -64,7 +67,7 @@ void brine_client_events(struct brine_client *client, struct brine_client_link *
 /* Reads once. */
 static bool read_link(struct brine_client *client, struct brine_client_link *node, uint64_t now_ms)
 {
-	if (node->gone || client->arrived_count >= BRINE_CLIENT_ARRIVED_MARK ||
+	if (node->gone || node->behind || brine_client_is_full(client) ||
 	    !brine_link_read(&node->link, client->input, now_ms))
 		return false;
 	node->heard_ms = now_ms;
@@ -101,7 +104,7 @@ static void serve_link(struct brine_client *client, struct brine_client_link *no
 	write_link(client, node, now_ms);
 	brine_client_events(client, node, now_ms);
 	bool stuck = !node->gone && node->link.ended && !node->link.dead && brine_link_wants(&node->link) == 0;
-	if (stuck && now_ms < brine_conn_deadline(conn)) {
+	if (stuck && !node->behind && now_ms < brine_conn_deadline(conn)) {
 		/* The peer's end came and nothing is left to write: no event could end the wait. */
 		brine_link_fail(&node->link, 0, now_ms);
 		brine_client_events(client, node, now_ms);
@@ -184,7 +187,7 @@ uint64_t brine_client_due(struct brine_client *client)
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
 	for (const struct brine_client_link *node = client->links; node; node = node->next) {
-		if (node->gone || node->link.dead)
+		if (node->gone || node->link.dead || node->behind)
 			return 0;
 		uint64_t conn_ms = brine_conn_deadline(node->link.conn);
 		uint64_t alive_ms = brine_client_keepalive_due(client, node);

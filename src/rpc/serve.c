@@ -12,7 +12,9 @@
 #include <stdio.h>
 
 enum {
-	METHOD_SHOWN = 129, /* at most 128 bytes of a peer's method name go into texts */
+	METHOD_SHOWN = 129,         /* at most 128 bytes of a peer's method name go into texts */
+	ARRIVED_COUNT_MARK = 256,   /* calls and notifications of the peer that wait for their handlers, */
+	ARRIVED_SIZE_MARK = 1 << 20 /* or bytes of them: no more are taken then */
 };
 
 /* ---- registering ---- */
@@ -81,6 +83,17 @@ static void refuse_all(const struct brine_client_link *node, const struct brine_
 	refuse(node, event, BRINE_CODE_NO_METHOD, text, now_ms);
 }
 
+static size_t size_of(const struct brine_request *request)
+{
+	return request->method.size + request->params.size + request->metadata.size;
+}
+
+bool brine_client_is_full(const struct brine_client *client)
+{
+	bool is_over = client->arrived_count >= ARRIVED_COUNT_MARK || client->arrived_size >= ARRIVED_SIZE_MARK;
+	return is_over && !client->closing;
+}
+
 void brine_client_arrived(struct brine_client *client, struct brine_client_link *node, const struct brine_event *event,
                           uint64_t now_ms)
 {
@@ -101,6 +114,7 @@ void brine_client_arrived(struct brine_client *client, struct brine_client_link 
 	*(client->arrived ? &client->arrived_last->job_next : &client->arrived) = request;
 	client->arrived_last = request;
 	client->arrived_count++;
+	client->arrived_size += size_of(request);
 }
 
 void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event)
@@ -130,6 +144,7 @@ static struct brine_request *take_arrived(struct brine_client *client)
 	struct brine_request *request = client->arrived;
 	client->arrived = request->job_next;
 	client->arrived_count--;
+	client->arrived_size -= size_of(request);
 	return request;
 }
 
@@ -194,6 +209,7 @@ void brine_client_drop_arrived(struct brine_client *client, const struct brine_c
 		if (request->line == &node->line) {
 			*at = request->job_next;
 			client->arrived_count--;
+			client->arrived_size -= size_of(request);
 			brine_request_end(request);
 		} else {
 			client->arrived_last = request;
