@@ -84,6 +84,7 @@ plant() {
 	PLANT_HANDLER_KEYED_BY_ID) switches=(-DLIMIT=2) ;;
 	PLANT_STALLED_STREAM_STOPS_READING) switches=(-DENDLESS) ;;
 	PLANT_EMPTY_GRANTS) kind=livelocks ;;
+	PLANT_FREE_*) switches=(-DFREE) ;;
 	esac
 	breaks found "$kind" "$1" "${switches[@]}" "-D$2"
 }
@@ -100,11 +101,13 @@ holds deadlocks shutdown -DCALLS=1
 holds livelocks shutdown -DCALLS=1
 holds breaches shutdown -DCALLS=1 -DLIVENESS
 holds deadlocks shutdown -DCALLS=2 -DSMOOTH
+holds deadlocks waiting
+holds deadlocks waiting -DFREE
 
 optimize=-O0 # little is searched before the mistake shows
 breaks shows deadlocks shutdown -DCALLS=1 -DSMOOTH -DCALLS_AFTER_OWN_GOAWAY
 breaks found breaches shutdown -DCALLS=1 -DLIVENESS -DPLANT_DRAINING_SIDES_WAIT_FOR_EACH_OTHER
-for model in calls streams shutdown; do
+for model in calls streams shutdown waiting; do
 	for name in $(grep -oE '\bPLANT_[A-Z_0-9]+' "$here/$model.pml" | sort -u); do
 		plant "$model" "$name"
 	done
