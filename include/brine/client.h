@@ -111,8 +111,9 @@ struct brine_call {
 	struct brine_bytes metadata; /* in: an encoded map; size 0: none. Borrowed while the call starts */
 	bool wait_for_ready;         /* in: while there is no server keep trying to connect, until the deadline */
 	/* in: called once when the call ended, also when begin itself failed after it returned 0; never from inside
-	 * begin. From the thread that moves the bytes; may finish, begin, cancel and done any call, this one too, and
-	 * free the client (which then happens when the callback has returned). NULL: none. */
+	 * begin. From the thread that moves the bytes, behind the handlers of what came before; may finish, begin,
+	 * cancel and done any call, this one too, and free the client (which then happens when the callback has
+	 * returned). NULL: none. */
 	void (*on_done)(struct brine_call *call, void *user);
 	/* in, streams: called when brine_call_next() or _send() that said BRINE_ERR_WOULD_BLOCK may be tried again, and
 	 * without on_done also at the end. With it set those functions never wait. May do what on_done may. */
@@ -182,18 +183,20 @@ BRINE_API int brine_client_open_command(struct brine_client **ret_client, const 
                                         const struct brine_client_options *options, struct brine_error *error);
 
 /* Registers handlers for the calls and notifications that the peer makes to this client, as brine_server_serve() does:
- * the same handlers, with the same requests. They are called in the order in which the peer's messages came, ends of
- * calls included:
+ * the same handlers, with the same requests. They are called
  *
- *   BLOCKING          by threads that wait in this client, for whatever it is, and may wait in it themselves: what the
- *                     peer then asks is handled on top, at most 16 deep (error 5 beyond); each takes 3 KiB of stack
- *                     beside its own. Where nobody waits, they wait too.
+ *   BLOCKING          by threads that wait in this client, for whatever it is, several at a time where several wait,
+ *                     and may wait in it themselves: what the peer then asks is handled on top, at most 16 deep
+ *                     (error 5 beyond, a notification is dropped); each takes 3 KiB of stack beside its own. Where
+ *                     nobody waits, they wait too, and with 256 of them, or 1 MiB, nothing more is read.
  *   BACKGROUND, LOOP  like callbacks, one at a time: a handler that cannot answer at once returns BRINE_PENDING.
  *
- * BRINE_METHOD_BLOCKING makes no difference. Before the first connection only. handlers, service and user must outlive
- * the client and its requests; a request that is not answered keeps the client's memory. A framed peer calls only who
- * said hello. Errors: BRINE_ERR_EXISTS, ABI, INVALID, NOMEM, UNSUPPORTED (a method with streams: clients serve none),
- * STATE (too late, or a server's client). */
+ * and begin in the order in which the peer's messages came, ends of calls included: a call is over for the program once
+ * the handlers of what came before its end were called. So a handler must not wait for a lock that is held around
+ * calls. BRINE_METHOD_BLOCKING makes no difference. Before the first connection only; a client of a descriptor refuses
+ * what comes earlier. handlers, service and user must outlive the client and its requests; a request that is not
+ * answered keeps the client's memory. A framed peer calls only who said hello. Errors: BRINE_ERR_EXISTS, ABI, INVALID,
+ * NOMEM, UNSUPPORTED (a method with streams: clients serve none), STATE (too late, or a server's client). */
 BRINE_API int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
                                  void *user, struct brine_error *error);
 
@@ -250,8 +253,8 @@ BRINE_API int brine_client_begin_raw(struct brine_client *client, struct brine_c
                                      struct brine_bytes params);
 
 /* Waits for the end of a call that was begun and decodes the response (NULL: dropped). Returns how it ended, as
- * brine_client_call() does; on a finished call at once. A call with an answer stream (response: NULL) that has not
- * ended is cancelled first, an upload is ended. */
+ * brine_client_call() does; on a finished call at once, but for handlers that come first. A call with an answer stream
+ * (response: NULL) that has not ended is cancelled first, an upload is ended. */
 BRINE_API int brine_call_finish(struct brine_call *call, void *response);
 
 /* Waits until all that was sent of the call is in the kernel: the end of the process does not lose it any more. Takes

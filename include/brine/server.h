@@ -56,7 +56,8 @@ struct brine_server_options {
 	uint32_t connections_max;          /* more are closed without a byte */
 	uint32_t connections_per_peer_max; /* the same for an address (IPv6: a /64 prefix) or a Unix user; 0: off */
 	uint32_t loops;                    /* 1 to 4,096 threads; that of brine_server_run() is the first */
-	uint32_t workers;                  /* at most so many for methods marked blocking, started when needed */
+	uint32_t workers;                  /* at most so many for methods marked blocking, started when needed, beside
+	                                      those that wait for a peer: see brine_request_client() */
 	uint32_t worker_queue_max;         /* such calls waiting for a worker; more are answered error 5 */
 	/* Bytes that the server, its connections and requests may hold in all, by its allocator; 0: no limit, else at
 	 * least 1 MiB for each loop. Above seven eighths nothing new begins: new connections are closed without a byte,
@@ -241,9 +242,11 @@ BRINE_API int brine_request_send(struct brine_request *request, const void *item
 /* The same with one encoded value. */
 BRINE_API int brine_request_send_raw(struct brine_request *request, struct brine_bytes item);
 
-/* The event form, for handlers that returned BRINE_PENDING: on_ready is called on the request's loop thread when a
- * _next or _send that said WOULD_BLOCK may be tried again, and once when the request is cancelled, for whatever reason;
- * sometimes for nothing. Never inside other functions of the request, and not after the answer. NULL: no more. */
+/* The event form, for handlers that returned BRINE_PENDING: on_ready is called on the request's loop thread (a
+ * client's: like its callbacks) when a _next or _send that said WOULD_BLOCK may be tried again, and once when the
+ * request is cancelled, for whatever reason; sometimes for nothing. Never inside other functions of the request, and
+ * not after the answer; one that another thread gives meanwhile may find it running, and the request then lives until
+ * it returns. NULL: no more. */
 BRINE_API void brine_request_on_ready(struct brine_request *request,
                                       void (*on_ready)(struct brine_request *request, void *user), void *user);
 
