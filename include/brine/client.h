@@ -195,8 +195,9 @@ BRINE_API int brine_client_open_command(struct brine_client **ret_client, const 
  * the handlers of what came before its end were called. So a handler must not wait for a lock that is held around
  * calls. BRINE_METHOD_BLOCKING makes no difference. Before the first connection only; a client of a descriptor refuses
  * what comes earlier. handlers, service and user must outlive the client and its requests; a request that is not
- * answered keeps the client's memory. A framed peer calls only who said hello. Errors: BRINE_ERR_EXISTS, ABI, INVALID,
- * NOMEM, UNSUPPORTED (a method with streams: clients serve none), STATE (too late, or a server's client). */
+ * answered keeps the client's memory. A framed peer calls only who said hello. brine_request_next() and _send() wait as
+ * calls do: in the modes BLOCKING and, in threads of the program, BACKGROUND; elsewhere they return
+ * BRINE_ERR_WOULD_BLOCK. Errors: BRINE_ERR_EXISTS, ABI, INVALID, NOMEM, STATE (too late, or a server's client). */
 BRINE_API int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
                                  void *user, struct brine_error *error);
 

@@ -369,8 +369,9 @@ void brine_client_arrived(struct brine_client *client, struct brine_client_link 
 /* Whether so much has arrived that the rest has to wait in its connection until handlers were called. */
 bool brine_client_is_full(const struct brine_client *client);
 
-/* Something became of a call of the peer. */
-void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event);
+/* Something became of a call of the peer, or came on its streams. */
+void brine_client_request_changed(struct brine_client *client, struct brine_client_link *node,
+                                  const struct brine_event *event);
 
 /* Calls the next handler, without the lock; there is one. May end the client, which the caller must hold. */
 void brine_client_handle(struct brine_client *client);

@@ -1,6 +1,7 @@
 #include "rpc/dispatch.h"
 
 #include "base/meter.h"
+#include "rpc/flow.h"
 #include "rpc/workers.h"
 
 #include <stdio.h>
@@ -214,4 +215,17 @@ void brine_dispatch(struct brine_line *line, const struct brine_event *event, ui
 		run_elsewhere(request);
 	else
 		run_here(request);
+}
+
+void brine_dispatch_change(struct brine_line *line, const struct brine_event *event)
+{
+	struct brine_request *request = brine_request_find(&line->requests, event->serial);
+	if (!request)
+		return;
+	switch (event->type) {
+	case BRINE_EVENT_CANCEL: brine_request_cancel(request, event->status); break;
+	case BRINE_EVENT_ITEM: brine_flow_receive(request, event->result); break;
+	case BRINE_EVENT_UPLOAD_END: brine_flow_end(request, event->status); break;
+	default: brine_flow_move(request, false); break; /* credit */
+	}
 }

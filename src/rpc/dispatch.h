@@ -14,6 +14,10 @@ void brine_dispatch_refuse(struct brine_request *request, int64_t code, const ch
 /* Takes it over and runs its handler here, or gives it to a worker. On the thread of a lane. */
 void brine_dispatch(struct brine_line *line, const struct brine_event *event, uint64_t now_ms);
 
+/* Something became of a request that was taken over, or came on its streams: a CANCEL, ITEM, UPLOAD_END or CREDIT
+ * event. The program may be called, and the request gone afterwards. At home. */
+void brine_dispatch_change(struct brine_line *line, const struct brine_event *event);
+
 /* Away from home: runs the handler, unless nobody waits for its answer any more. */
 void brine_dispatch_job(struct brine_request *request);
 

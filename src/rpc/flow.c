@@ -66,14 +66,21 @@ static size_t item_room(struct brine_bytes item)
 	return sizeof(uint32_t) + item.size;
 }
 
-/* ---- on the lane's thread ---- */
+/* ---- at home ---- */
+
+/* Wakes who waits for a change. Holds the lock. */
+static void announce(struct brine_flow *flow)
+{
+	flow->moved = true;
+	pthread_cond_signal(&flow->changed);
+}
 
 /* Something changed for whoever works on the request. Holds the lock; true: the program is to be told. */
 static bool changed(struct brine_flow *flow)
 {
 	bool tells = flow->waits;
 	flow->waits = false;
-	pthread_cond_signal(&flow->changed);
+	announce(flow);
 	return tells;
 }
 
@@ -148,7 +155,7 @@ bool brine_flow_flush(struct brine_request *request)
 	send_items(request);
 	bool flushed = brine_buf_size(&flow->out) == 0;
 	if (has_room(flow))
-		pthread_cond_signal(&flow->changed);
+		announce(flow);
 	pthread_mutex_unlock(&flow->lock);
 	if (line) {
 		brine_line_unlock(line);
@@ -186,21 +193,46 @@ static int ended(const struct brine_request *request)
 	return atomic_load_explicit(&request->ended, memory_order_acquire);
 }
 
-/* Waits until something changes, where the calling thread may wait. Holds the lock. As long as the request has not
- * ended, which takes the lock, its server is there. */
-static int wait_for_change(struct brine_request *request)
+bool brine_flow_has_moved(struct brine_flow *flow)
 {
-	struct brine_flow *flow = request->flow;
-	if (brine_thread_is_loop()) {
-		flow->waits = true;
+	pthread_mutex_lock(&flow->lock);
+	bool moved = flow->moved;
+	pthread_mutex_unlock(&flow->lock);
+	return moved;
+}
+
+/* Sleeps, where the calling thread may. Holds the lock. */
+static int sleep_until_changed(struct brine_flow *flow)
+{
+	if (brine_thread_is_loop())
 		return BRINE_ERR_WOULD_BLOCK;
-	}
 	pthread_cond_wait(&flow->changed, &flow->lock);
 	return 0;
 }
 
-/* Says that the lane must look at the flow. Holds the lock, and gives it back. */
-static void tell_lane(struct brine_request *request)
+/* Lets the home wait, which takes its own lock before ours. Holds the lock. */
+static int wait_at_home(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	flow->moved = false;
+	pthread_mutex_unlock(&flow->lock);
+	int status = request->home->ops->wait(request);
+	pthread_mutex_lock(&flow->lock);
+	return flow->moved ? 0 : status;
+}
+
+/* Waits until something changes, where the calling thread may wait. Holds the lock. As long as the request has not
+ * ended, which takes the lock, its home is there. */
+static int wait_for_change(struct brine_request *request)
+{
+	struct brine_flow *flow = request->flow;
+	int status = request->home->ops->wait ? wait_at_home(request) : sleep_until_changed(flow);
+	flow->waits = status < 0;
+	return status;
+}
+
+/* Says that the flow must be looked at. Holds the lock, and gives it back. */
+static void tell_home(struct brine_request *request)
 {
 	struct brine_flow *flow = request->flow;
 	bool here = request->home->ops->is_mine(request->home);
@@ -231,7 +263,7 @@ static void give_back(struct brine_request *request)
 	flow->taken_size += flow->done_size;
 	flow->done_count = 0;
 	flow->done_size = 0;
-	tell_lane(request);
+	tell_home(request);
 }
 
 /* Gets more items to hand out: 1, 0 at the end, or an error. */
@@ -315,7 +347,7 @@ static int send_item(struct brine_request *request, struct brine_bytes item)
 	if (status < 0)
 		pthread_mutex_unlock(&flow->lock);
 	else
-		tell_lane(request);
+		tell_home(request);
 	return status;
 }
 

@@ -1,11 +1,11 @@
 /* rpc/flow.h - the streams of one request.
  *
  *   ITEM event -> in -> batch -> brine_request_next()        brine_request_send() -> out -> brine_conn_send()
- *       lane's thread | handler's thread                          handler's thread | lane's thread
+ *             at home | handler's thread                          handler's thread | at home
  *
- * The lane's thread alone touches the connection. The two queues between the threads are guarded by the flow's lock and
- * bounded: `in` and `batch` by the credit that the connection gave, `out` by FLOW_OUT_MARK. What the handler has taken
- * goes to the connection as credit with the next post. */
+ * The connection is touched at home alone (rpc/home.h). The two queues between home and handler are guarded by the
+ * flow's lock and bounded: `in` and `batch` by the credit that the connection gave, `out` by FLOW_OUT_MARK. What the
+ * handler has taken goes to the connection as credit with the next post. */
 #ifndef BRINE_RPC_FLOW_H
 #define BRINE_RPC_FLOW_H
 
@@ -21,15 +21,16 @@ struct brine_flow {
 	struct brine_buf out; /* items to be sent, likewise */
 	bool in_ended;        /* no more will come */
 	int in_status;        /* why: BRINE_OK in order */
-	bool posted;          /* the lane will look here */
+	bool posted;          /* home will look here */
 	bool waits;           /* somebody was told BRINE_ERR_WOULD_BLOCK */
+	bool moved;           /* something changed since the handler began to wait */
 	uint32_t taken_count; /* items taken, not told to the connection */
 	size_t taken_size;
 
 	/* For the one thread that works on the request: */
 	struct brine_buf batch; /* items handed out one by one */
 	size_t held;            /* bytes of batch that the last item takes, its size included; 0: none */
-	uint32_t done_count;    /* items taken, not told to the lane */
+	uint32_t done_count;    /* items taken, not told at home */
 	size_t done_size;
 	struct brine_arena arena; /* of the last item, decoded */
 	struct brine_buf scratch; /* the next item, encoded */
@@ -39,7 +40,10 @@ struct brine_flow {
 struct brine_flow *brine_flow_new(const struct brine_allocator *allocator);
 void brine_flow_free(struct brine_flow *flow, const struct brine_allocator *allocator);
 
-/* The rest is for the lane's thread. All may call the program's on_ready: the request may be gone afterwards. */
+/* Whether something changed since the handler began to wait. Any thread. */
+bool brine_flow_has_moved(struct brine_flow *flow);
+
+/* The rest is called at home. All may call the program's on_ready: the request may be gone afterwards. */
 
 /* An item of the peer's upload came. */
 void brine_flow_receive(struct brine_request *request, struct brine_bytes item);

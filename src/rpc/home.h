@@ -64,6 +64,10 @@ struct brine_home_ops {
 
 	/* The client that calls the peer of the request; held until the request ends. Any thread. */
 	struct brine_client *(*caller)(struct brine_request *request);
+
+	/* Waits until brine_flow_has_moved(): 0, or BRINE_ERR_WOULD_BLOCK where the calling thread may not wait. The
+	 * thread of the handler, without a lock. NULL: others move the bytes, and it can sleep. */
+	int (*wait)(struct brine_request *request);
 };
 
 struct brine_home {

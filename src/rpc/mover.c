@@ -28,16 +28,27 @@ void brine_client_take_event(struct brine_client *client, struct brine_client_li
                              const struct brine_event *event, uint64_t now_ms)
 {
 	switch (event->type) {
+	case BRINE_EVENT_REQUEST:
+	case BRINE_EVENT_NOTIFICATION: brine_client_arrived(client, node, event, now_ms); break;
 	case BRINE_EVENT_RESPONSE:
 		if (event->status == BRINE_OK || event->status == BRINE_ERR_REMOTE)
 			was_useful(client, node);
 		brine_call_complete(client, node, event->user, event);
 		break;
-	case BRINE_EVENT_ITEM: brine_call_item(client, node, event->user, event->result, now_ms); break;
-	case BRINE_EVENT_CREDIT: brine_call_room(client, event->user); break;
-	case BRINE_EVENT_REQUEST:
-	case BRINE_EVENT_NOTIFICATION: brine_client_arrived(client, node, event, now_ms); break;
-	case BRINE_EVENT_CANCEL: brine_client_request_changed(node, event); break;
+	case BRINE_EVENT_ITEM:
+		if (event->user)
+			brine_call_item(client, node, event->user, event->result, now_ms);
+		else
+			brine_client_request_changed(client, node, event);
+		break;
+	case BRINE_EVENT_CREDIT:
+		if (event->user)
+			brine_call_room(client, event->user);
+		else
+			brine_client_request_changed(client, node, event);
+		break;
+	case BRINE_EVENT_CANCEL:
+	case BRINE_EVENT_UPLOAD_END: brine_client_request_changed(client, node, event); break;
 	case BRINE_EVENT_HELLO:
 		node->greeted = true;
 		was_useful(client, node);

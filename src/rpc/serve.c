@@ -8,6 +8,7 @@
 
 #include "net/clock.h"
 #include "rpc/dispatch.h"
+#include "rpc/flow.h"
 
 #include <stdio.h>
 
@@ -40,10 +41,6 @@ int brine_client_serve(struct brine_client *client, const struct brine_service *
                        void *user, struct brine_error *error)
 {
 	int status = may_register(client, error);
-	for (uint32_t i = 0; status == 0 && service->abi == BRINE_ABI && i < service->method_count; i++)
-		if (service->methods[i].flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD))
-			status = brine_fail(error, BRINE_ERR_UNSUPPORTED, 0,
-			                    "method '%.128s': a client serves no streams", service->methods[i].name);
 	if (status < 0)
 		return status;
 	brine_client_lock(client);
@@ -117,11 +114,11 @@ void brine_client_arrived(struct brine_client *client, struct brine_client_link 
 	client->arrived_size += size_of(request);
 }
 
-void brine_client_request_changed(struct brine_client_link *node, const struct brine_event *event)
+void brine_client_request_changed(struct brine_client *client, struct brine_client_link *node,
+                                  const struct brine_event *event)
 {
-	struct brine_request *request = brine_request_find(&node->line.requests, event->serial);
-	if (request)
-		brine_request_cancel(request, event->status);
+	brine_dispatch_change(&node->line, event);
+	brine_client_announce(client);
 }
 
 /* ---- handlers ---- */
@@ -224,6 +221,7 @@ void brine_client_leave_requests(struct brine_client *client, struct brine_clien
 	pthread_cond_broadcast(&client->quiet);
 	while (node->line.requests.first)
 		brine_request_orphan(node->line.requests.first);
+	brine_client_announce(client);
 }
 
 /* ---- the client as a home ---- */
@@ -268,5 +266,25 @@ static struct brine_client *caller(struct brine_request *request)
 	return client;
 }
 
+/* A stream's handler waits like a caller: it may be the one who moves the bytes. */
+
+static bool has_moved(struct brine_client *client, const struct brine_call *call)
+{
+	(void)client;
+	return brine_flow_has_moved(call->user);
+}
+
+static int wait(struct brine_request *request)
+{
+	struct brine_client *client = (struct brine_client *)request->home;
+	struct brine_call waiting = BRINE_CALL_INIT;
+	waiting.user = request->flow;
+	brine_client_lock(client);
+	int status = brine_client_wait(client, &waiting, has_moved, true, BRINE_FOREVER);
+	brine_client_call_back(client);
+	brine_client_unlock(client);
+	return status;
+}
+
 const struct brine_home_ops brine_client_home_ops = {
-        .is_mine = is_mine, .post = post, .touch = touch, .wake = wake, .ended = ended, .caller = caller};
+        .is_mine = is_mine, .post = post, .touch = touch, .wake = wake, .ended = ended, .caller = caller, .wait = wait};

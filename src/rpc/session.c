@@ -5,7 +5,6 @@
 #include "net/socket.h"
 #include "rpc/caller.h"
 #include "rpc/dispatch.h"
-#include "rpc/flow.h"
 #include "rpc/port.h"
 #include "rpc/server.h"
 
@@ -30,20 +29,6 @@ void brine_session_touch(struct brine_session *session)
 }
 
 /* ---- events ---- */
-
-/* Something about a call that was begun. */
-static void handle_running(struct brine_session *session, const struct brine_event *event)
-{
-	struct brine_request *request = brine_request_find(&session->line.requests, event->serial);
-	if (!request)
-		return;
-	switch (event->type) {
-	case BRINE_EVENT_CANCEL: brine_request_cancel(request, event->status); break;
-	case BRINE_EVENT_ITEM: brine_flow_receive(request, event->result); break;
-	case BRINE_EVENT_UPLOAD_END: brine_flow_end(request, event->status); break;
-	default: brine_flow_move(request, false); break; /* credit */
-	}
-}
 
 /* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
 static void log_end(struct brine_session *session, int status, uint64_t now_ms)
@@ -72,7 +57,7 @@ static bool handle_events(struct brine_session *session, uint64_t now_ms)
 		case BRINE_EVENT_CANCEL:
 		case BRINE_EVENT_ITEM:
 		case BRINE_EVENT_UPLOAD_END:
-		case BRINE_EVENT_CREDIT: handle_running(session, &event); break;
+		case BRINE_EVENT_CREDIT: brine_dispatch_change(&session->line, &event); break;
 		case BRINE_EVENT_CLOSED: log_end(session, event.status, now_ms); return false;
 		default: break; /* hello, pong and goaway change the connection's state only */
 		}
