@@ -223,8 +223,9 @@ BRINE_API int brine_request_reply(struct brine_request *request, const void *res
  * items: their invoke gets NULL for the one or the other. Items go out in order, before the answer; an answer stream
  * ends when the handler returns 0, by brine_request_reply(request, NULL), or with an error. A slow peer makes its own
  * stream wait and no other. The functions below wait on workers and in threads of the program; on loop threads, where
- * nothing may wait, they return BRINE_ERR_WOULD_BLOCK: mark the method blocking, or use brine_request_on_ready(). For
- * a client's handlers see brine_client_serve(). */
+ * nothing may wait, they return BRINE_ERR_WOULD_BLOCK: mark the method blocking, or use brine_request_on_ready(). A
+ * worker that waits in them keeps its place among options.workers. For a client's handlers see brine_client_serve().
+ */
 
 /* Takes the next upload item, a struct of the method's request type: 1 and *ret_item, whose views live until the next
  * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST (items that had come

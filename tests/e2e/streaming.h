@@ -145,6 +145,8 @@ static inline int streams_double_on_loop(const void *handlers, struct brine_requ
 
 enum { STREAMS_BOTH = BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD };
 
+enum { STREAMS_SUM, STREAMS_COUNT, STREAMS_DOUBLE, STREAMS_DOUBLE_ON_LOOP, STREAMS_METHODS };
+
 static const struct brine_method streams_methods[] = {
         {"sum", &calc_number_type, &calc_number_type, BRINE_METHOD_UPLOAD | BRINE_METHOD_BLOCKING, streams_sum},
         {"count", &calc_number_type, &calc_number_type, BRINE_METHOD_DOWNLOAD | BRINE_METHOD_BLOCKING, streams_count},
@@ -152,7 +154,7 @@ static const struct brine_method streams_methods[] = {
         {"double/loop", &calc_number_type, &calc_number_type, STREAMS_BOTH, streams_double_on_loop},
 };
 
-static const struct brine_service streams_service = {BRINE_ABI, "streams.Streams", streams_methods, 4};
+static const struct brine_service streams_service = {BRINE_ABI, "streams.Streams", streams_methods, STREAMS_METHODS};
 
 static inline void streams_prepare(struct streams *streams, void **state, enum over kind,
                                    const struct brine_server_options *options)

@@ -5,12 +5,8 @@
 
 enum {
 	ITEMS = 5000,
-	CLIENT_MOST = 1 << 20, /* what a client with a connection and a stream may hold */
-	SUM = 0,               /* of streams_methods */
-	COUNT,
-	DOUBLE,
-	DOUBLE_LATER,
-	EXCHANGES /* no method: each item makes the client's handler call the server */
+	CLIENT_MOST = 1 << 20,      /* what a client with a connection and a stream may hold */
+	EXCHANGES = STREAMS_METHODS /* one method more: each item makes the client's handler call the server */
 };
 
 /* ---- the server: streams from and to whoever calls it ---- */
@@ -88,10 +84,10 @@ static int drive(struct brine_request *request, struct brine_bytes params, void 
 	struct calc_number items = {how->items};
 	call.timeout_ms = how->timeout_ms ? how->timeout_ms : PATIENCE_MS;
 	int status = brine_client_begin(brine_request_client(request), &call, method,
-	                                which == COUNT ? (void *)&items : NULL);
-	if (status == 0 && which == SUM)
+	                                which == STREAMS_COUNT ? (void *)&items : NULL);
+	if (status == 0 && which == STREAMS_SUM)
 		status = drive_sum(how, &call);
-	else if (status == 0 && which == COUNT)
+	else if (status == 0 && which == STREAMS_COUNT)
 		status = drive_count(how, &call);
 	else if (status == 0)
 		status = drive_double(how, &call);
@@ -165,7 +161,7 @@ struct pair {
 	struct streams streams; /* of the client; its host is not used */
 	struct shared_allocator allocator;
 	struct brine_client *client;
-	struct brine_method methods[5];
+	struct brine_method methods[EXCHANGES + 1];
 	struct brine_service service;
 };
 
@@ -196,8 +192,8 @@ static void pair_start(struct pair *pair, void **state, enum over kind, int mode
 	pair->methods[EXCHANGES] = exchanges;
 	pair->methods[EXCHANGES].invoke = double_by_calls;
 	if (threaded)
-		pair->methods[DOUBLE].invoke = double_in_thread;
-	pair->service = (struct brine_service){BRINE_ABI, "streams.Streams", pair->methods, 5};
+		pair->methods[STREAMS_DOUBLE].invoke = double_in_thread;
+	pair->service = (struct brine_service){BRINE_ABI, "streams.Streams", pair->methods, EXCHANGES + 1};
 	shared_allocator_init(&pair->allocator, 0, false);
 	client_start(pair, mode);
 }
@@ -257,7 +253,7 @@ static void blocking_over(void **state, enum over kind)
 {
 	static struct pair pair;
 	pair_start(&pair, state, kind, BRINE_CLIENT_BLOCKING, false);
-	for (int which = SUM; which <= EXCHANGES; which++) {
+	for (int which = STREAMS_SUM; which <= EXCHANGES; which++) {
 		assert_int_equal(drive_from(&pair, which), 0);
 		assert_int_equal(atomic_load(&pair.streams.last_status), 0);
 		assert_int_equal(atomic_load(&pair.streams.ended), which + 1);
@@ -275,12 +271,12 @@ static void not_waiting_over(void **state, enum over kind)
 		static struct pair pair;
 		pair_start(&pair, state, kind, modes[i], true);
 		/* Waits where it must not. */
-		assert_int_equal(drive_from(&pair, SUM), BRINE_ERR_REMOTE);
+		assert_int_equal(drive_from(&pair, STREAMS_SUM), BRINE_ERR_REMOTE);
 		assert_int_equal(atomic_load(&pair.streams.last_status), BRINE_ERR_WOULD_BLOCK);
-		assert_int_equal(drive_from(&pair, DOUBLE_LATER), 0);
+		assert_int_equal(drive_from(&pair, STREAMS_DOUBLE_ON_LOOP), 0);
 		assert_true(atomic_load(&pair.streams.would_block) > 0);
 		if (modes[i] == BRINE_CLIENT_BACKGROUND)
-			assert_int_equal(drive_from(&pair, DOUBLE), 0);
+			assert_int_equal(drive_from(&pair, STREAMS_DOUBLE), 0);
 		pair_stop(&pair);
 	}
 }
@@ -325,7 +321,7 @@ DEFINE_BOTH(many_threads)
 static void slow_handler_over(void **state, enum over kind)
 {
 	static struct pair pair;
-	struct thread thread = {.pair = &pair, .which = SUM};
+	struct thread thread = {.pair = &pair, .which = STREAMS_SUM};
 	struct brine_call call = BRINE_CALL_INIT;
 	int64_t sum;
 	pair_start(&pair, state, kind, BRINE_CLIENT_BLOCKING, false);
@@ -352,7 +348,8 @@ static void given_up_over(void **state, enum over kind)
 		pair_start(&pair, state, kind, modes[i], false);
 		pair.drive.stops_after = 100;
 		pair.drive.items = 10 * ITEMS; /* more than can be under way */
-		for (int which = i == 0 ? SUM : DOUBLE_LATER; which <= DOUBLE_LATER; which++) {
+		for (int which = i == 0 ? STREAMS_SUM : STREAMS_DOUBLE_ON_LOOP; which <= STREAMS_DOUBLE_ON_LOOP;
+		     which++) {
 			int started = atomic_load(&pair.streams.ended) + 1;
 			assert_int_equal(drive_from(&pair, which), BRINE_ERR_CANCELLED);
 			/* It may not have noticed when the server's other answer comes. */
@@ -394,7 +391,8 @@ static void ended_over(void **state, enum over kind)
 		struct nest_params params;
 		/* Never ends its upload within the test. */
 		pair.drive.items = INT64_MAX;
-		assert_int_equal(brine_client_begin_raw(pair.client, &call, "drive", nest_params(&params, DOUBLE)), 0);
+		assert_int_equal(
+		        brine_client_begin_raw(pair.client, &call, "drive", nest_params(&params, STREAMS_DOUBLE)), 0);
 		if (blocks)
 			assert_int_equal(pthread_create(&thread, NULL, finish, &call), 0);
 		wait_for_count(&pair.streams.started, 1);
@@ -435,7 +433,7 @@ static void out_of_memory(void **state)
 		if (status < 0)
 			continue;
 		status = brine_client_serve(pair.client, &pair.service, NULL, &pair.streams, NULL);
-		for (int which = SUM; which <= DOUBLE && status == 0; which++)
+		for (int which = STREAMS_SUM; which <= STREAMS_DOUBLE && status == 0; which++)
 			status = drive_from(&pair, which);
 		failed += status < 0;
 		went_well = status == 0 ? went_well + 1 : 0;

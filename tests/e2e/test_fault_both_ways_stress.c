@@ -1,97 +1,21 @@
-/* Proves: many threads of both sides that call, cancel, notify, give up and answer each other at random, in all three
- * modes of a client, while connections end under them and the system calls in between take their time, neither hang nor
- * lose, mix up or leak anything. Each round is made of a seed, which a failure names.
+/* Proves: many threads of both sides that call, stream, cancel, notify, give up and answer each other at random, in all
+ * three modes of a client, while connections end under them and the system calls in between take their time, neither
+ *hang nor lose, mix up or leak anything. Each round is made of a seed, which a failure names.
  *
  *	e2e/fault_both_ways_stress [SEED [SECONDS]]     // rounds from that seed on, for so long */
 #include "faults.h"
 #include "nesting.h"
-
-#include <unistd.h>
+#include "stress.h"
 
 enum {
-	TOKENS = 1 << 16,      /* one for each call or notification that runs "work" */
 	DEPTH_MAX = 3,         /* calls on top of each other */
 	CALLERS = 6,           /* threads that call the server: of each mode some */
 	BACKS = 2,             /* threads that call clients */
-	QUEUE = 1024,          /* requests, or clients that were kept, and wait for a thread */
 	ROUND_MS = 150,        /* of calling */
 	SECONDS_DEFAULT = 4,   /* of rounds */
 	NESTED_MS = 10000,     /* what a call in a handler may take */
 	SHORT_CALL_PERCENT = 5 /* calls that have a millisecond */
 };
-
-/* Items that one thread leaves to others. */
-struct queue {
-	pthread_mutex_t lock;
-	void *items[QUEUE];
-	size_t count;
-};
-
-static bool queue_put(struct queue *queue, void *item)
-{
-	pthread_mutex_lock(&queue->lock);
-	bool put = queue->count < QUEUE;
-	if (put)
-		queue->items[queue->count++] = item;
-	pthread_mutex_unlock(&queue->lock);
-	return put;
-}
-
-static void *queue_take(struct queue *queue, uint64_t *random)
-{
-	void *item = NULL;
-	pthread_mutex_lock(&queue->lock);
-	if (queue->count) {
-		size_t at = random_below(random, queue->count);
-		item = queue->items[at];
-		queue->items[at] = queue->items[--queue->count];
-	}
-	pthread_mutex_unlock(&queue->lock);
-	return item;
-}
-
-/* A round, and what is counted over all of them. */
-static struct {
-	uint64_t seed;
-	struct brine_server *server;
-	bool is_narrow; /* clients have few calls at once, and so none that waits for another one */
-	struct queue pending, kept;
-	atomic_bool over;     /* the callers end */
-	atomic_bool all_over; /* and who answers, too */
-	atomic_uint token;    /* the last one given away */
-	atomic_uchar ran[TOKENS], not_sent[TOKENS];
-	atomic_uint answered, refused, cancelled, lost, unsent, late, callbacks, nested, woken, back;
-	atomic_int wrong; /* the line that found something */
-} stress;
-
-#define REQUIRE(condition)                                                                                             \
-	do {                                                                                                           \
-		int none = 0;                                                                                          \
-		if (!(condition))                                                                                      \
-			atomic_compare_exchange_strong(&stress.wrong, &none, __LINE__);                                \
-	} while (0)
-
-/* A thread's own source of chance. */
-static _Thread_local uint64_t chance_state;
-static atomic_uint chance_threads;
-
-static uint64_t draw(uint64_t bound)
-{
-	if (chance_state == 0)
-		chance_state = stress.seed * 1000003 + atomic_fetch_add(&chance_threads, 1) + 1;
-	return random_below(&chance_state, bound);
-}
-
-/* Before system calls: others get their turn, sometimes for longer. */
-static void dawdle(void *user)
-{
-	(void)user;
-	uint64_t dice = draw(64);
-	if (dice == 0)
-		usleep((useconds_t)draw(200));
-	else if (dice < 8)
-		sched_yield();
-}
 
 /* ---- what calls carry ---- */
 
@@ -433,11 +357,64 @@ static void notify_once(struct caller *caller)
 	brine_call_done(&call);
 }
 
+/* What became of a stream that did not end well. */
+static void judge_stream(int status, bool is_short)
+{
+	switch (status) {
+	case BRINE_ERR_DEADLINE: REQUIRE(is_short); break;
+	case BRINE_ERR_REMOTE:
+	case BRINE_ERR_CANCELLED:
+	case BRINE_ERR_LOST:
+	case BRINE_ERR_CONNECT:
+	case BRINE_ERR_NOT_SENT:
+	case BRINE_ERR_OVERLOADED:
+	case BRINE_ERR_GOING_AWAY: break;
+	default: REQUIRE(status == 0);
+	}
+	atomic_fetch_add(&stress.broken, 1);
+}
+
+/* Sends items, some ahead, and takes them back doubled, all or as many as it likes. */
+static void stream_once(struct caller *caller)
+{
+	struct brine_call call = BRINE_CALL_INIT;
+	struct calc_number item;
+	int64_t items = (int64_t)draw(100), ahead = 1 + (int64_t)draw(20), sent = 0, taken = 0;
+	int64_t stop = draw(4) ? -1 : (int64_t)draw(100);
+	bool is_short = set_timeout(caller, &call), dropped = false;
+	/* A worker that waits for items keeps its place: handlers that wait for another one must not wait for it. */
+	bool may_take_worker = caller->is_back || stress.is_narrow;
+	int which = may_take_worker && draw(2) ? STREAMS_DOUBLE : STREAMS_DOUBLE_ON_LOOP;
+	int status = brine_client_begin(caller->client, &call, &streams_methods[which], NULL);
+	while (status >= 0 && taken < items && !dropped) {
+		for (; status >= 0 && sent < items && sent < taken + ahead; sent++)
+			status = brine_call_send(&call, &(struct calc_number){sent});
+		if (status >= 0)
+			status = brine_call_next(&call, &item);
+		REQUIRE(status != 0 && (status < 0 || item.value == 2 * taken));
+		taken++;
+		if (taken == stop && draw(2))
+			brine_call_cancel(&call);
+		else
+			dropped = taken == stop;
+	}
+	if (status >= 0 && !dropped) {
+		(void)brine_call_end_upload(&call);
+		status = brine_call_next(&call, &item);
+		REQUIRE(status <= 0);
+	}
+	if (status < 0)
+		judge_stream(status, is_short);
+	else if (!dropped)
+		atomic_fetch_add(&stress.streamed, 1);
+	brine_call_done(&call);
+}
+
 static void act(struct caller *caller)
 {
 	bool waits = caller->mode != BRINE_CLIENT_LOOP;
 	unsigned depth = draw_depth();
-	switch (draw(8)) {
+	switch (draw(9)) {
 	case 0:
 	case 1:
 	case 2:
@@ -453,6 +430,10 @@ static void act(struct caller *caller)
 			begin_some(caller);
 		break;
 	case 6: notify_once(caller); break;
+	case 7:
+		if (waits)
+			stream_once(caller);
+		break;
 	default:
 		if (waits && !caller->is_back)
 			(void)brine_client_call_raw(caller->client, NULL, "keep", BRINE_BYTES("\x90", 1));
@@ -553,8 +534,17 @@ static void make_server(void **state, enum over kind, const struct brine_allocat
 	assert_int_equal(brine_server_serve_raw(server, "light", do_work, NULL, NULL), 0);
 	assert_int_equal(brine_server_serve_raw(server, "ping", ping, NULL, NULL), 0);
 	assert_int_equal(brine_server_serve_raw(server, "keep", keep, NULL, NULL), 0);
+	assert_int_equal(brine_server_serve(server, &streams_service, NULL, &stress.streams[0], NULL), 0);
 	assert_int_equal(brine_server_listen(server, address_over(state, kind, address), NULL), 0);
 }
+
+/* Where nothing may wait both have the event form. */
+static const struct brine_method not_waiting_methods[] = {
+        {"double", &calc_number_type, &calc_number_type, STREAMS_BOTH, streams_double_on_loop},
+        {"double/loop", &calc_number_type, &calc_number_type, STREAMS_BOTH, streams_double_on_loop},
+};
+static const struct brine_service waiting = {BRINE_ABI, "streams.Streams", &streams_methods[STREAMS_DOUBLE], 2};
+static const struct brine_service not_waiting = {BRINE_ABI, "streams.Streams", not_waiting_methods, 2};
 
 static struct brine_client *make_client(int mode, const struct brine_allocator *allocator)
 {
@@ -568,6 +558,9 @@ static struct brine_client *make_client(int mode, const struct brine_allocator *
 	struct brine_client *client = client_of(brine_server_address(stress.server, 0), &options);
 	assert_int_equal(
 	        brine_client_serve_raw(client, "work", do_work, mode == BRINE_CLIENT_BLOCKING ? waits : NULL, NULL), 0);
+	assert_int_equal(brine_client_serve(client, mode == BRINE_CLIENT_BLOCKING ? &waiting : &not_waiting, NULL,
+	                                    &stress.streams[1], NULL),
+	                 0);
 	return client;
 }
 
@@ -598,6 +591,8 @@ static void end_round(void)
 		brine_client_free(client);
 	for (int i = 0; i < TOKENS; i++)
 		REQUIRE(!(stress.not_sent[i] && stress.ran[i]));
+	for (int i = 0; i < 2; i++)
+		REQUIRE(atomic_load(&stress.streams[i].started) == atomic_load(&stress.streams[i].ended));
 	REQUIRE(stress.pending.count == 0);
 }
 
@@ -680,9 +675,11 @@ static void rounds_over(void **state, enum over kind)
 	fault_reset();
 	printf("%u rounds: %u answered, %u refused, %u cancelled, %u lost, %u not sent, %u late; %u callbacks, %u "
 	       "nested, "
-	       "%u woken, %u back\n",
+	       "%u woken, %u back, %u streamed, %u not to the end, %u on clients\n",
 	       (unsigned)(seed - first_seed), stress.answered, stress.refused, stress.cancelled, stress.lost,
-	       stress.unsent, stress.late, stress.callbacks, stress.nested, stress.woken, stress.back);
+	       stress.unsent, stress.late, stress.callbacks, stress.nested, stress.woken, stress.back, stress.streamed,
+	       stress.broken, (unsigned)stress.streams[1].started);
+	assert_true(stress.streamed > 0 && stress.broken > 0 && stress.streams[1].started > 0);
 	assert_true(stress.answered > 0 && stress.cancelled > 0 && stress.callbacks > 0 && stress.nested > 0 &&
 	            stress.back > 0);
 }
