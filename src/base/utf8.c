@@ -39,6 +39,10 @@ size_t brine_utf8_check(const void *text, size_t size)
 				continue;
 			}
 		}
+		if (bytes[at] < 0x80) {
+			at++;
+			continue;
+		}
 		uint32_t point;
 		unsigned count = brine_utf8_next(bytes + at, size - at, &point);
 		if (count == 0)

@@ -64,10 +64,8 @@ static int read_one(struct brine_reader *reader, const struct brine_path *path, 
 	struct brine_token token;
 	if (field->kind == BRINE_KIND_MESSAGE)
 		return read_message(reader, path, field->type, to);
-	if (reader->at < reader->size && brine_scalar_read_small(field, reader->data[reader->at], to)) {
-		reader->at++;
+	if (brine_scalar_take_plain(reader, field, to))
 		return 0;
-	}
 	int rc = peek(reader, path, &token);
 	if (rc == 0)
 		rc = brine_scalar_read(reader, path, field, &token, to);

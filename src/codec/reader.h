@@ -32,24 +32,8 @@ bool brine_scalar_fits(const struct brine_field *field, const struct brine_token
 int brine_scalar_read(struct brine_reader *reader, const struct brine_path *path, const struct brine_field *field,
                       const struct brine_token *token, void *to);
 
-/* The short way for what most values are: stores a whole token of one byte, 0 .. 127, for which any integer has room.
- * False where it is something else, or the field asks for more than that it fits. */
-static inline bool brine_scalar_read_small(const struct brine_field *field, uint8_t byte, void *to)
-{
-	if (byte > 0x7f || field->flags)
-		return false;
-	switch (field->kind) {
-	case BRINE_KIND_INT8:
-	case BRINE_KIND_UINT8: *(uint8_t *)to = byte; return true;
-	case BRINE_KIND_INT16:
-	case BRINE_KIND_UINT16: *(uint16_t *)to = byte; return true;
-	case BRINE_KIND_INT32:
-	case BRINE_KIND_UINT32:
-	case BRINE_KIND_ENUM: *(uint32_t *)to = byte; return true;
-	case BRINE_KIND_INT64:
-	case BRINE_KIND_UINT64: *(uint64_t *)to = byte; return true;
-	default: return false;
-	}
-}
+/* The short way for what most values are: takes a whole scalar that nothing is to be said of and stores it. False, and
+ * nothing is taken, where it is something else. */
+bool brine_scalar_take_plain(struct brine_reader *reader, const struct brine_field *field, void *to);
 
 #endif

@@ -296,3 +296,92 @@ int brine_scalar_read(struct brine_reader *reader, const struct brine_path *path
 	default: return read_integer(reader, path, field, token, to);
 	}
 }
+
+/* ---- the short way ---- */
+
+/* These return the bytes of the value that they stored; 0: it is something else. */
+
+static size_t take_integer(uint8_t kind, const uint8_t *at, size_t size, void *to)
+{
+	uint8_t type = at[0];
+	uint64_t value = type;
+	size_t whole = 1;
+	if (type >= 0xcc && type <= 0xd3) {
+		whole = 1 + ((size_t)1 << (type & 3));
+		if (size < whole)
+			return 0;
+		switch (type) {
+		case 0xcc: value = at[1]; break;
+		case 0xcd: value = brine_load16(at + 1); break;
+		case 0xce: value = brine_load32(at + 1); break;
+		case 0xd0: value = (uint64_t)(int8_t)at[1]; break;
+		case 0xd1: value = (uint64_t)(int16_t)brine_load16(at + 1); break;
+		case 0xd2: value = (uint64_t)(int32_t)brine_load32(at + 1); break;
+		default: value = brine_load64(at + 1); break;
+		}
+	} else if (type >= 0xe0) {
+		value = (uint64_t)(int8_t)type;
+	} else if (type > 0x7f) {
+		return 0;
+	}
+	const struct brine_kind_info *info = brine_kind_info(kind);
+	bool negative = type >= 0xd0 && (int64_t)value < 0;
+	if (negative ? (int64_t)value < info->least : value > info->most)
+		return 0;
+	store_integer(kind, value, to);
+	return whole;
+}
+
+static size_t take_double(const uint8_t *at, size_t size, void *to)
+{
+	if (at[0] != 0xcb || size < 9)
+		return 0;
+	uint64_t bits = brine_load64(at + 1);
+	memcpy(to, &bits, sizeof bits);
+	return 9;
+}
+
+/* A string whose length is part of the head. */
+static size_t take_short_text(const struct brine_field *field, const uint8_t *at, size_t size, void *to)
+{
+	size_t length = at[0] & 0x1f;
+	if ((at[0] & 0xe0) != 0xa0 || size - 1 < length || (field->limit && length > field->limit) ||
+	    brine_utf8_check(at + 1, length) < length)
+		return 0;
+	struct brine_str text = {(const char *)at + 1, length};
+	memcpy(to, &text, sizeof text);
+	return 1 + length;
+}
+
+bool brine_scalar_take_plain(struct brine_reader *reader, const struct brine_field *field, void *to)
+{
+	const uint8_t *at = reader->data + reader->at;
+	size_t size = reader->size - reader->at;
+	size_t taken = 0;
+	if (size == 0 || field->flags)
+		return false;
+	switch (field->kind) {
+	case BRINE_KIND_BOOL:
+		taken = at[0] == 0xc2 || at[0] == 0xc3;
+		if (taken)
+			*(bool *)to = at[0] == 0xc3;
+		break;
+	case BRINE_KIND_INT8:
+	case BRINE_KIND_INT16:
+	case BRINE_KIND_INT32:
+	case BRINE_KIND_INT64:
+	case BRINE_KIND_UINT8:
+	case BRINE_KIND_UINT16:
+	case BRINE_KIND_UINT32:
+	case BRINE_KIND_UINT64:
+	case BRINE_KIND_ENUM: taken = take_integer(field->kind, at, size, to); break;
+	case BRINE_KIND_DOUBLE: taken = take_double(at, size, to); break;
+	case BRINE_KIND_STRING:
+		if (!(reader->flags & BRINE_DECODE_COPY))
+			taken = take_short_text(field, at, size, to);
+		break;
+	default: break;
+	}
+	reader->at += taken;
+	return taken > 0;
+}

@@ -123,6 +123,11 @@ static int write_real(struct writer *writer, const struct brine_path *path, cons
 	return wrote(writer, narrow ? brine_put_float(to, from) : brine_put_double(to, from));
 }
 
+static inline bool is_integer(uint8_t kind)
+{
+	return (kind >= BRINE_KIND_INT8 && kind <= BRINE_KIND_UINT64) || kind == BRINE_KIND_ENUM;
+}
+
 static inline uint8_t *put_integer(uint8_t *to, uint8_t kind, const void *from)
 {
 	switch (kind) {
@@ -136,6 +141,44 @@ static inline uint8_t *put_integer(uint8_t *to, uint8_t kind, const void *from)
 	case BRINE_KIND_UINT32: return brine_put_uint(to, LOAD(uint32_t, from));
 	default: return brine_put_uint(to, LOAD(uint64_t, from));
 	}
+}
+
+static inline bool write_short_text(struct writer *writer, const struct brine_field *field,
+                                    const struct brine_str *text)
+{
+	enum { SHORT = 31 }; /* its length is part of the head */
+	if (text->size > SHORT || !text->data || (field->limit && text->size > field->limit) ||
+	    brine_utf8_check(text->data, text->size) < text->size)
+		return false;
+	uint8_t *to = room(writer, BRINE_PUT_MOST + SHORT);
+	if (!to)
+		return false;
+	to = brine_put_str_head(to, (uint32_t)text->size);
+	memcpy(to, text->data, text->size);
+	return wrote(writer, to + text->size) == 0;
+}
+
+/* The short way for what most fields are. False where it is something else, or there is something to be said of it. */
+static inline bool write_plain(struct writer *writer, const struct brine_field *field, const void *message)
+{
+	const void *from = at_offset(message, field->offset);
+	if (field->shape != BRINE_SHAPE_SINGLE || field->flags)
+		return false;
+	if (field->kind == BRINE_KIND_STRING)
+		return write_short_text(writer, field, from);
+	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	if (!to)
+		return false;
+	switch (field->kind) {
+	case BRINE_KIND_BOOL: to = brine_put_bool(to, LOAD(bool, from)); break;
+	case BRINE_KIND_FLOAT: to = brine_put_float(to, from); break;
+	case BRINE_KIND_DOUBLE: to = brine_put_double(to, from); break;
+	default:
+		if (!is_integer(field->kind))
+			return false;
+		to = put_integer(to, field->kind, from);
+	}
+	return wrote(writer, to) == 0;
 }
 
 static int write_integer(struct writer *writer, const struct brine_path *path, const struct brine_field *field,
@@ -225,9 +268,7 @@ static int write_entry(struct writer *writer, const struct brine_path *path, con
 
 static bool is_plain_integer(const struct brine_field *field)
 {
-	bool integer =
-	        (field->kind >= BRINE_KIND_INT8 && field->kind <= BRINE_KIND_UINT64) || field->kind == BRINE_KIND_ENUM;
-	return integer && field->flags == 0 && field->shape == BRINE_SHAPE_REPEATED;
+	return is_integer(field->kind) && field->flags == 0 && field->shape == BRINE_SHAPE_REPEATED;
 }
 
 /* Integers that nothing can be wrong with, with one look at the room for many of them. */
@@ -283,8 +324,8 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
 	return rc;
 }
 
-/* Whether a field with presence is there. */
-static bool is_present(const struct brine_field *field, const void *message)
+/* Whether a field is there. */
+static inline bool is_present(const struct brine_field *field, const void *message)
 {
 	switch (field->shape) {
 	case BRINE_SHAPE_OPTIONAL: return LOAD(bool, at_offset(message, field->aux));
@@ -334,21 +375,41 @@ static int write_nils(struct writer *writer, const struct brine_path *path, uint
 	return wrote(writer, to + count);
 }
 
+/* Looks at the presence of all fields. *ret_end: behind the last one that is there. */
+static int survey(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
+                  const void *message, uint32_t *ret_count, uint32_t *ret_end)
+{
+	uint32_t count = 0, end = 0;
+	for (uint32_t i = 0; i < type->field_count; i++) {
+		const struct brine_field *field = &type->fields[i];
+		int rc = field->shape == BRINE_SHAPE_ONEOF ? check_oneof(writer, path, type, field, message) : 0;
+		if (rc < 0)
+			return rc;
+		bool present = is_present(field, message);
+		count += present;
+		end = present ? i + 1 : end;
+	}
+	*ret_count = count;
+	*ret_end = end;
+	return 0;
+}
+
 static int write_array(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                        const void *message)
 {
-	uint32_t count = type->field_count;
-	while (count && !is_present(&type->fields[count - 1], message))
-		count--;
+	uint32_t present, count;
+	int rc = survey(writer, path, type, message, &present, &count);
+	if (rc < 0)
+		return rc;
 	uint32_t written = 0;
-	int rc = enter(writer, path, false, count ? type->fields[count - 1].number : 0);
+	rc = enter(writer, path, false, count ? type->fields[count - 1].number : 0);
 	for (uint32_t i = 0; i < count && rc == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
 		if (field->number - 1 > written)
 			rc = write_nils(writer, path, field->number - 1 - written);
-		if (rc == 0)
+		if (rc == 0 && !write_plain(writer, field, message))
 			rc = write_field(writer, path, field, message);
 		written = field->number;
 	}
@@ -360,10 +421,10 @@ static int write_array(struct writer *writer, const struct brine_path *path, con
 static int write_map(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                      const void *message)
 {
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < type->field_count; i++)
-		count += is_present(&type->fields[i], message);
-	int rc = enter(writer, path, true, count);
+	uint32_t count, end;
+	int rc = survey(writer, path, type, message, &count, &end);
+	if (rc == 0)
+		rc = enter(writer, path, true, count);
 	for (uint32_t i = 0; i < type->field_count && rc == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
@@ -386,9 +447,6 @@ static int write_message(struct writer *writer, const struct brine_path *path, c
                          const void *message)
 {
 	int rc = brine_type_usable(type, path, writer->error);
-	for (uint32_t i = 0; i < type->field_count && rc == 0; i++)
-		if (type->fields[i].shape == BRINE_SHAPE_ONEOF)
-			rc = check_oneof(writer, path, type, &type->fields[i], message);
 	if (rc < 0)
 		return rc;
 	switch (type->layout) {
