@@ -73,7 +73,8 @@ struct brine_client_options {
 	struct brine_limits limits;
 	brine_tap_fn *tap; /* sees every message, from the thread that moves it; must not use the client; NULL: none */
 	void *tap_user;
-	const struct brine_allocator *allocator; /* NULL: the default; must outlive the client and its calls */
+	/* NULL: the default; must outlive the client, its calls, and calls whose parent is a request that it handles */
+	const struct brine_allocator *allocator;
 };
 #define BRINE_CLIENT_OPTIONS_INIT                                                                                      \
 	{                                                                                                              \
@@ -119,6 +120,13 @@ struct brine_call {
 	 * without on_done also at the end. With it set those functions never wait. May do what on_done may. */
 	void (*on_ready)(struct brine_call *call, void *user);
 	void *user; /* in: for both */
+	/* in: the request whose handler makes the call, not answered yet. The call inherits its deadline (the earlier
+	 * one counts) and its end: where the caller cancels, its deadline passes or its connection is lost, the call is
+	 * cancelled, too, and ends with BRINE_ERR_CANCELLED, or DEADLINE; one that begins afterwards sends nothing. The
+	 * answer of the request ends nothing: the call runs on for itself. Taken when the call begins, and NULL from
+	 * then on: set it each time. A client in mode BLOCKING ends the call at once where a thread waits in it, else
+	 * when it is used next. NULL: none. */
+	struct brine_request *parent;
 	/* private: */
 	int state; /* enum brine_call_state */
 	int status;
@@ -146,7 +154,7 @@ struct brine_call {
 	struct brine_arena item_arena;
 	struct brine_buf upload;
 	uint64_t order;
-	void *place;
+	void *place, *tie;
 	void *reserved_[2];
 };
 #define BRINE_CALL_INIT                                                                                                \
@@ -237,8 +245,8 @@ BRINE_API int brine_client_call_raw(struct brine_client *client, struct brine_ca
                                     struct brine_bytes params);
 
 /* Sends a notification; returns when it was handed to the kernel (on a loop and in callbacks: when it was queued;
- * without a connection BRINE_ERR_WOULD_BLOCK). call: timeout and metadata, NULL: defaults. Errors: as above but REMOTE;
- * after DEADLINE it may still go out. */
+ * without a connection BRINE_ERR_WOULD_BLOCK). call: timeout, metadata and parent, NULL: defaults. Errors: as above but
+ * REMOTE; after DEADLINE and CANCELLED it may still go out. */
 BRINE_API int brine_client_notify(struct brine_client *client, struct brine_call *call,
                                   const struct brine_method *method, const void *request);
 BRINE_API int brine_client_notify_raw(struct brine_client *client, struct brine_call *call, const char *method,
@@ -267,7 +275,8 @@ BRINE_API int brine_call_flush(struct brine_call *call);
  * does not wait; BRINE_ERR_DEADLINE: it runs on; WOULD_BLOCK, STATE (not begun). */
 BRINE_API int brine_call_wait(struct brine_call *call, uint64_t timeout_ms);
 
-/* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. */
+/* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. What brine_call.parent does
+ * where that request is cancelled. */
 BRINE_API void brine_call_cancel(struct brine_call *call);
 
 /* Takes the next item of the answer stream of a call begun by brine_client_begin() with a method that has

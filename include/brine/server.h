@@ -80,8 +80,8 @@ struct brine_server_options {
 	void *log_user;
 	brine_tap_fn *tap; /* sees every message, on the loop thread of its connection; NULL: none */
 	void *tap_user;
-	/* NULL: the default. Must outlive the server and its requests, and be safe for all threads that work for it:
-	 * loops, workers, and those that answer later. */
+	/* NULL: the default. Must outlive the server, its requests and the calls that name one as their parent, and be
+	 * safe for all threads that work for it: loops, workers, those that answer later or end such calls. */
 	const struct brine_allocator *allocator;
 };
 #define BRINE_SERVER_OPTIONS_INIT                                                                                      \
@@ -174,9 +174,8 @@ BRINE_API struct brine_str brine_request_method(const struct brine_request *requ
 BRINE_API bool brine_request_is_notification(const struct brine_request *request);
 /* True once the caller cancelled, its deadline passed or its connection ended: stop working. Any thread. */
 BRINE_API bool brine_request_cancelled(const struct brine_request *request);
-/* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it by
- * `call.timeout_ms = brine_request_remaining_ms(request)` (check for 0 first, which means the client's default there).
- * Any thread. */
+/* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it, and
+ * the cancellation, by `call.parent = request` (brine/client.h). Any thread. */
 BRINE_API uint64_t brine_request_remaining_ms(const struct brine_request *request);
 /* The encoded metadata map; size 0: none. Lives as long as the request. */
 BRINE_API struct brine_bytes brine_request_metadata(const struct brine_request *request);
@@ -189,7 +188,7 @@ BRINE_API const struct brine_peer *brine_request_peer(const struct brine_request
  * MessagePack-RPC (it may only be answered), and with NOT_SENT once the connection has ended. Its on_done and on_ready
  * are called on the loop of the connection; functions that wait may be used on workers and threads of the program.
  * While a worker waits so another one takes its place, up to 256 of them; beyond that the call ends with OVERLOADED.
- * Calls that hand a call on should inherit its deadline: see brine_request_remaining_ms(). */
+ * Calls that hand a call on should end with it: `call.parent = request`. */
 BRINE_API struct brine_client *brine_request_client(struct brine_request *request);
 
 /* The same, owned by the caller until brine_client_free(), which lets go of it: the connection and calls under way stay

@@ -8,6 +8,7 @@
 #include "rpc/client.h"
 
 #include "net/clock.h"
+#include "rpc/family.h"
 
 #include <inttypes.h>
 
@@ -157,7 +158,7 @@ int brine_call_submit(struct brine_client *client, struct brine_call *call, stru
 {
 	uint64_t now_ms = brine_clock_ms();
 	if (call->aborted || client->closing)
-		return brine_call_end(client, call, BRINE_ERR_CANCELLED);
+		return brine_call_end(client, call, brine_call_take_abort(call));
 	call->resends = client->options.retry && call->method && !call->streams &&
 	                (call->method->flags & BRINE_METHOD_IDEMPOTENT);
 	int status = call->resends ? keep_request(call, method, params) : 0;
@@ -189,19 +190,21 @@ void brine_calls_flush(struct brine_client *client, uint64_t now_ms)
 
 static int deadline_passed(struct brine_client *client, struct brine_call *call)
 {
-	uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : client->options.timeout_ms;
+	uint64_t had_ms = brine_call_had_ms(client, call);
+	const char *had_from = brine_call_had_from(call);
 	call->code = BRINE_CODE_DEADLINE;
 	/* It waited for a welcome that would have allowed it. */
 	if (call->error.code == BRINE_ERR_TOO_BIG)
 		return BRINE_ERR_TOO_BIG;
 	if (brine_client_is_connected(client))
 		return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
-		                  "deadline exceeded: not sent to %s within %" PRIu64 " ms, as too many calls run",
-		                  client->peer_text, timeout_ms);
+		                  "deadline exceeded: not sent to %.100s within %" PRIu64
+		                  " ms%s, as too many calls run",
+		                  client->peer_text, had_ms, had_from);
 	const struct brine_error *last = &client->connector.last;
 	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
-	                  "deadline exceeded: no connection to %.100s within %" PRIu64 " ms%s%.80s", client->peer_text,
-	                  timeout_ms, last->code ? ": " : "", last->text);
+	                  "deadline exceeded: no connection to %.80s within %" PRIu64 " ms%s%s%.80s", client->peer_text,
+	                  had_ms, had_from, last->code ? ": " : "", last->text);
 }
 
 void brine_calls_expire(struct brine_client *client, uint64_t now_ms)
@@ -232,6 +235,15 @@ void brine_calls_refuse(struct brine_client *client, const struct brine_error *w
 	}
 }
 
+int brine_call_take_abort(struct brine_call *call)
+{
+	/* Nothing else can have failed yet. */
+	if (call->failure)
+		return brine_call_take_cut(call);
+	call->code = BRINE_CODE_CANCELLED;
+	return BRINE_ERR_CANCELLED;
+}
+
 void brine_call_abort(struct brine_client *client, struct brine_call *call)
 {
 	struct brine_client_link *node = call->link;
@@ -239,6 +251,8 @@ void brine_call_abort(struct brine_client *client, struct brine_call *call)
 		return;
 	if (!node && call->list != &client->queued) {
 		call->aborted = true;
+		if (call->waiter)
+			pthread_cond_signal(&((struct brine_waiter *)call->waiter)->changed);
 		return;
 	}
 	if (node) {
@@ -270,6 +284,7 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 {
 	struct brine_waiter *waiter = call->waiter;
 	brine_call_unlist(client, call); /* from those that are ready */
+	brine_call_untie(client, call, false);
 	call->link = NULL;
 	call->order = client->order++;
 	call->status = status = honest(call, status);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/meter.h"
 #include "net/clock.h"
+#include "rpc/family.h"
 #include "rpc/server.h"
 
 #include <stdio.h>
@@ -140,6 +141,7 @@ void brine_caller_turn(struct brine_session *session, uint64_t now_ms)
 	if (!client)
 		return;
 	brine_client_lock(client);
+	(void)brine_client_end_cut(client);
 	brine_calls_expire(client, now_ms);
 	brine_calls_flush(client, now_ms);
 	brine_client_announce(client);
@@ -195,7 +197,9 @@ void brine_caller_end(struct brine_session *session, bool forked)
 		session->is_called = true;
 		pthread_mutex_unlock(&lane->home.lock);
 		brine_client_lock(client);
+		pthread_mutex_lock(&client->home.lock);
 		client->session = NULL;
+		pthread_mutex_unlock(&client->home.lock);
 		end_calls(session, client);
 	}
 	struct brine_client_link *node = client->links ? client->links : session->caller_link;

@@ -14,7 +14,7 @@
  * thread. */
 struct brine_client *brine_session_caller(struct brine_request *request);
 
-/* Lets the lane look at what was queued. The lock of the client is held. Any thread. */
+/* Lets the lane look at what was queued. The lock of the client, or of the home that it is, is held. Any thread. */
 void brine_caller_wake(struct brine_client *client);
 
 /* The workers of its server, which may not all wait for a peer; NULL: none. The lock is held. */

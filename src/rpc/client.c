@@ -330,7 +330,10 @@ static void close_all(struct brine_client *client)
 	brine_command_end(client);
 	client->moving = false;
 	brine_client_call_back(client);
+	/* Whoever cancels a parent of its calls rings with this lock alone. */
+	pthread_mutex_lock(&client->home.lock);
 	close_descriptors(client);
+	pthread_mutex_unlock(&client->home.lock);
 }
 
 /* Ends everything that brine_client_free() ends; this thread does not move the bytes, nor call back. */

@@ -8,14 +8,16 @@
  *   keepalive.c   peers that say nothing
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has
+ *   family.c      calls that end with the request whose handler made them (family.h)
  *   items.c       their streams
  *   command.c     a peer that is a program to start (command.h)
  *   invoke.c      the public functions that make calls
  *   serve.c       calls of the peer, and their handlers
  *
- * One lock guards everything. At most one thread at a time is the mover: it waits for descriptors (without the lock),
- * and nobody else closes one. In mode BLOCKING whoever waits and finds no mover becomes it; when its own wait is over
- * it signals the next waiter. Callbacks are called by the mover without the lock, one at a time.
+ * One lock guards everything but what is guarded by that of home, which is taken behind it. At most one thread at a
+ * time is the mover: it waits for descriptors (without the lock), and nobody else closes one. In mode BLOCKING whoever
+ * waits and finds no mover becomes it; when its own wait is over it signals the next waiter. Callbacks are called by
+ * the mover without the lock, one at a time.
  *
  * Handlers of the peer's calls are called like callbacks, but in mode BLOCKING: there a thread that waits calls them
  * while it is not the mover, so that they may wait themselves.
@@ -119,8 +121,9 @@ struct brine_client {
 	bool closing;             /* brine_client_free() was called */
 	uint64_t seed;
 
-	bool driven;                   /* a server's */
-	struct brine_session *session; /* driven: whose connection it uses; NULL: it has gone */
+	bool driven; /* a server's */
+	/* driven: whose connection it uses; NULL: it has gone. Changed under both locks. */
+	struct brine_session *session;
 
 	struct brine_client_link *links;   /* all of them */
 	struct brine_client_link *current; /* takes new calls; NULL: there is none */
@@ -135,12 +138,13 @@ struct brine_client {
 	struct brine_call_list ready;     /* wait for their on_ready */
 	struct brine_call_list ended;     /* are to be told of: by on_done, or by brine_client_completed() */
 	struct brine_call_list completed; /* mode BACKGROUND: for brine_client_completed() */
+	struct brine_tie *cut;            /* calls to be ended; guarded by home.lock */
 	int completed_fd;                 /* -1: nobody asked */
 
 	bool moving;           /* there is a mover */
 	bool polling;          /* it waits, without the lock */
 	uint64_t polled_until; /* until then at most; mode LOOP: what the program was told */
-	int bell;              /* ends its wait */
+	int bell;              /* ends its wait; closed under both locks */
 	struct brine_waiter *waiters;
 	atomic_uint entering;                         /* threads that are about to queue something */
 	uint64_t order;                               /* of the next thing that is to be told to the program */
@@ -348,7 +352,10 @@ void brine_call_complete(struct brine_client *client, struct brine_client_link *
 int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
                             struct brine_call *call, const struct brine_event *event);
 
-/* Ends a running call as cancelled. */
+/* How a call ends that was aborted while it could not end: keeps it in the call, returns the status. */
+int brine_call_take_abort(struct brine_call *call);
+
+/* Ends a running call as cancelled. One that is neither queued nor on a link ends itself: it is told. */
 void brine_call_abort(struct brine_client *client, struct brine_call *call);
 
 /* items.c: an item came for the call; the peer has room for what it uploads; forget everything, without the lock. */

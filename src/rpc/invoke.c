@@ -1,5 +1,6 @@
 /* The public functions that make calls. */
 #include "rpc/client.h"
+#include "rpc/family.h"
 
 #include "net/clock.h"
 
@@ -28,6 +29,8 @@ static void leave_client(struct brine_call *call)
 			brine_client_sleep(client, &client->quiet, BRINE_FOREVER);
 		brine_client_unlock(client);
 		brine_call_tell(client, call);
+	} else {
+		brine_call_untie(client, call, true);
 	}
 	call->client = NULL;
 	brine_client_drop(client);
@@ -46,7 +49,8 @@ void brine_call_done(struct brine_call *call)
 	__atomic_store_n(&call->state, BRINE_CALL_IDLE, __ATOMIC_RELEASE);
 }
 
-/* Makes a call ready to run; it keeps its first block of memory. */
+/* Makes a call ready to run; it keeps its first block of memory, and forgets its parent, which may be gone next time.
+ */
 static void refresh(struct brine_call *call, struct brine_client *client)
 {
 	const struct brine_allocator *allocator = client->options.allocator;
@@ -77,8 +81,18 @@ static int end_early(struct brine_call *call, int status)
 	return status;
 }
 
+/* Ends a call that has entered and does not begin; nobody will be called back. */
+static int end_unbegun(struct brine_client *client, struct brine_call *call, int status)
+{
+	brine_call_end(client, call, status);
+	brine_call_unlist(client, call);
+	brine_client_push(client);
+	brine_client_unlock(client);
+	return status;
+}
+
 /* Enters the client with a call, which runs from then on; on success the lock is held. Errors: BRINE_ERR_BUSY, INVALID:
- * the call is untouched; FORKED ends it. */
+ * the call is untouched; others have ended it: FORKED, and what brine_call_tie() says. */
 static int enter(struct brine_client *client, struct brine_call *call)
 {
 	if (!client)
@@ -103,13 +117,15 @@ static int enter(struct brine_client *client, struct brine_call *call)
 	}
 	if (call->client)
 		brine_call_unlist(client, call);
+	struct brine_request *parent = call->parent;
 	refresh(call, client);
 	if (!call->client) {
 		brine_client_hold(client);
 		call->client = client;
 	}
 	__atomic_store_n(&call->state, BRINE_CALL_RUNNING, __ATOMIC_RELEASE);
-	return 0;
+	int status = parent ? brine_call_tie(client, call, parent) : 0;
+	return status < 0 ? end_unbegun(client, call, status) : 0;
 }
 
 /* ---- what is called ---- */
@@ -417,8 +433,8 @@ struct brine_call *brine_client_completed(struct brine_client *client)
 /* call->serial: how many rounds had failed before. */
 static bool is_connected_or_refused(struct brine_client *client, const struct brine_call *call)
 {
-	return client->closing || client->connector.failures != call->serial || brine_client_is_connected(client) ||
-	       !brine_client_may_connect(client);
+	return client->closing || call->aborted || client->connector.failures != call->serial ||
+	       brine_client_is_connected(client) || !brine_client_may_connect(client);
 }
 
 /* Waits for a connection. The error stands in call->error. */
@@ -437,8 +453,8 @@ static int get_connected(struct brine_client *client, struct brine_call *call)
 	connector->wanted--;
 	if (status < 0)
 		return brine_fail(&call->error, status, 0, "no connection to %.150s in time", client->peer_text);
-	if (client->closing)
-		return BRINE_ERR_CANCELLED;
+	if (client->closing || call->aborted)
+		return brine_call_take_abort(call);
 	if (brine_client_is_connected(client))
 		return 0;
 	if (!brine_client_may_connect(client))
@@ -459,13 +475,13 @@ static struct brine_client_link *link_numbered(const struct brine_client *client
 static bool is_greeted_or_gone(struct brine_client *client, const struct brine_call *call)
 {
 	const struct brine_client_link *node = link_numbered(client, call->serial);
-	return client->closing || !node || node->greeted;
+	return client->closing || call->aborted || !node || node->greeted;
 }
 
 static bool is_written_or_gone(struct brine_client *client, const struct brine_call *call)
 {
 	const struct brine_client_link *node = link_numbered(client, call->serial);
-	return client->closing || !node || brine_conn_pending(node->link.conn).size == 0;
+	return client->closing || call->aborted || !node || brine_conn_pending(node->link.conn).size == 0;
 }
 
 /* Gives a notification to the connection, which lives. */
@@ -479,6 +495,8 @@ static int queue_notification(struct brine_client *client, struct brine_call *ca
 	if (status == BRINE_ERR_TOO_BIG && may_grow) {
 		brine_client_push(client);
 		(void)brine_client_wait(client, call, is_greeted_or_gone, true, call->deadline_ms);
+		if (call->aborted)
+			return brine_call_take_abort(call);
 		node = link_numbered(client, call->serial);
 		status = node && node->greeted ? brine_conn_notify(node->link.conn, what->name, what->params,
 		                                                   call->metadata, &call->error)
@@ -496,7 +514,10 @@ static int hand_over(struct brine_client *client, struct brine_call *call)
 	int status = brine_client_wait(client, call, is_written_or_gone, true, call->deadline_ms);
 	if (status < 0)
 		return brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
-	return link_numbered(client, call->serial) ? 0 : BRINE_ERR_NOT_SENT;
+	const struct brine_client_link *node = link_numbered(client, call->serial);
+	if (call->aborted && node && brine_conn_pending(node->link.conn).size)
+		return brine_call_take_abort(call);
+	return node ? 0 : BRINE_ERR_NOT_SENT;
 }
 
 static int notify(struct brine_client *client, struct brine_call *call, struct invocation *what)
@@ -514,6 +535,8 @@ static int notify(struct brine_client *client, struct brine_call *call, struct i
 		params = client->scratch;
 		brine_buf_init(&client->scratch, client->options.allocator);
 	}
+	if (status == 0 && call->aborted)
+		status = brine_call_take_abort(call);
 	if (status == 0)
 		status =
 		        brine_client_is_connected(client) ? queue_notification(client, call, what) : BRINE_ERR_NOT_SENT;

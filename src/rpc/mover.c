@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "net/clock.h"
 #include "rpc/caller.h"
+#include "rpc/family.h"
 #include "rpc/thread.h"
 
 #include <assert.h>
@@ -149,6 +150,14 @@ static void reap_links(struct brine_client *client, uint64_t now_ms)
 	}
 }
 
+/* Ends the calls whose parents were cancelled, and tells the peer: this thread may be here for them alone. */
+static void end_cut(struct brine_client *client, uint64_t now_ms)
+{
+	bool ended = brine_client_end_cut(client);
+	for (struct brine_client_link *node = client->links; ended && node; node = node->next)
+		write_link(client, node, now_ms);
+}
+
 /* Everything that can be done without waiting. */
 static void serve_all(struct brine_client *client)
 {
@@ -156,6 +165,7 @@ static void serve_all(struct brine_client *client)
 	for (struct brine_client_link *node = client->links; node; node = node->next)
 		serve_link(client, node, now_ms);
 	reap_links(client, now_ms);
+	end_cut(client, now_ms);
 	brine_calls_expire(client, now_ms);
 	brine_connector_step(client, now_ms);
 	brine_calls_flush(client, now_ms);

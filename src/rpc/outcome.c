@@ -1,5 +1,6 @@
 /* What became of a call: kept in the call, and asked of it. */
 #include "rpc/client.h"
+#include "rpc/family.h"
 
 #include <inttypes.h>
 
@@ -165,11 +166,10 @@ static int take_loss(const struct brine_client *client, const struct brine_clien
 static int take_deadline(const struct brine_client *client, const struct brine_client_link *node,
                          struct brine_call *call)
 {
-	uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : client->options.timeout_ms;
 	call->code = BRINE_CODE_DEADLINE;
 	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
-	                  "deadline exceeded: no answer from %.80s within %" PRIu64 " ms%s", client->peer_text,
-	                  timeout_ms, advise(client, node));
+	                  "deadline exceeded: no answer from %.80s within %" PRIu64 " ms%s%s", client->peer_text,
+	                  brine_call_had_ms(client, call), brine_call_had_from(call), advise(client, node));
 }
 
 int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,

@@ -4,6 +4,7 @@
 #include "base/meter.h"
 #include "net/clock.h"
 #include "rpc/client.h"
+#include "rpc/family.h"
 #include "rpc/flow.h"
 #include "rpc/home.h"
 
@@ -72,6 +73,7 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 		return;
 	}
 	let_go_of_caller(request);
+	brine_request_part(request, true);
 	brine_flow_free(request->flow, home->allocator);
 	request->flow = NULL;
 	brine_arena_reset(&request->arena);
@@ -85,6 +87,7 @@ void brine_request_release(struct brine_request *request)
 {
 	const struct brine_allocator *allocator = request->home->allocator;
 	let_go_of_caller(request);
+	brine_request_part(request, false);
 	brine_flow_free(request->flow, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
@@ -158,6 +161,9 @@ void brine_request_cancel(struct brine_request *request, int status)
 	int none = 0;
 	if (!atomic_compare_exchange_strong(&request->ended, &none, status))
 		return;
+	/* What runs on behind an answer runs for itself. */
+	if (!atomic_load_explicit(&request->answered, memory_order_acquire))
+		brine_request_cut(request, status);
 	if (request->flow)
 		brine_flow_cancel(request->flow);
 	if (request->answer_waits)

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 struct brine_client;
+struct brine_family;
 struct brine_flow;
 struct brine_home;
 struct brine_line;
@@ -49,6 +50,7 @@ struct brine_request {
 	/* For all threads. */
 	atomic_int ended; /* BRINE_ERR_CANCELLED, DEADLINE or LOST: nobody waits for the answer; 0: somebody does */
 	atomic_bool answered;
+	_Atomic(struct brine_family *) family; /* calls that its handler makes; NULL: none yet */
 
 	/* At home only; line is changed under the home's lock, so that others may read it there. */
 	struct brine_request *next, *previous; /* in its line's list, or in its home's of orphans */

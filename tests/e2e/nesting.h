@@ -52,7 +52,8 @@ static inline int nest_handler(struct brine_request *request, struct brine_bytes
 		atomic_fetch_add((atomic_int *)user, 1);
 	if (depth == 0)
 		return nest_reply(request, 0);
-	call.timeout_ms = brine_request_remaining_ms(request);
+	call.timeout_ms = BRINE_FOREVER;
+	call.parent = request;
 	int status = brine_client_call_raw(brine_request_client(request), &call, "nest", nest_params(&next, depth - 1));
 	status =
 	        status < 0 ? nest_fail(request, &call) : nest_reply(request, nest_number(brine_call_result(&call)) + 1);

@@ -114,6 +114,12 @@ static uint64_t nested_ms(const struct brine_request *request)
 	return left_ms == 0 ? 1 : left_ms < NESTED_MS ? left_ms : NESTED_MS;
 }
 
+/* Half of the calls that handlers make end with their requests. */
+static struct brine_request *draw_parent(struct brine_request *request)
+{
+	return draw(2) ? request : NULL;
+}
+
 /* Asks the other side for one less, and answers when that has. */
 static int work_later(struct brine_request *request, unsigned depth)
 {
@@ -123,6 +129,7 @@ static int work_later(struct brine_request *request, unsigned depth)
 	later->call.on_done = later_done;
 	later->call.user = later;
 	later->call.timeout_ms = nested_ms(request);
+	later->call.parent = draw_parent(request);
 	struct brine_client *client = brine_request_client(request);
 	int status = client ? brine_client_begin_raw(client, &later->call, "work",
 	                                             pack_work(&work, later->token, later->depth))
@@ -141,6 +148,7 @@ static int work_now(struct brine_request *request, unsigned depth)
 	struct brine_call call = BRINE_CALL_INIT;
 	unsigned token = new_token();
 	call.timeout_ms = nested_ms(request);
+	call.parent = draw_parent(request);
 	struct brine_client *client = brine_request_client(request);
 	int status = BRINE_ERR_LOST;
 	if (client)

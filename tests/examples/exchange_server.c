@@ -153,8 +153,8 @@ static int place_confirmed(struct brine_request *request, const struct exchange_
 	if (!offer || !trader)
 		return BRINE_ERR_NOMEM;
 	*offer = (struct offer){.exchange = user, .request = request, .order = order};
-	offer->call = (struct brine_call){
-	        .timeout_ms = brine_request_remaining_ms(request), .on_done = on_decision, .user = offer};
+	/* Who gives up on the order gives up on the question, too. */
+	offer->call = (struct brine_call){.parent = request, .on_done = on_decision, .user = offer};
 	struct exchange_offer question = {order->symbol, order->quantity, listed[index].price};
 	if (exchange_trader_confirm_begin(trader, &offer->call, &question) == 0)
 		return BRINE_PENDING;
