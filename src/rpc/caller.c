@@ -160,20 +160,28 @@ uint64_t brine_caller_due(struct brine_session *session)
 	return due_ms;
 }
 
+/* Handles what had come, up to the end of the connection, which ends all calls on it. Holds the client's lock. */
+static void take_last_events(struct brine_session *session, struct brine_client *client, struct brine_client_link *node)
+{
+	struct brine_conn *conn = session->link.conn;
+	struct brine_event event;
+	uint64_t now_ms = brine_clock_ms();
+	int got;
+	brine_conn_lost(conn, BRINE_ERR_LOST, now_ms);
+	/* It may have no event for now and still be in the middle of its input. */
+	while ((got = brine_conn_next(conn, &event, now_ms)) > 0 || brine_conn_state(conn) != BRINE_CONN_CLOSED)
+		if (got > 0 && event.user)
+			brine_client_take_event(client, node, &event, now_ms);
+}
+
 /* Tells every call to the peer that the connection is lost. Holds the client's lock. */
 static void end_calls(struct brine_session *session, struct brine_client *client)
 {
 	struct brine_client_link *node = client->links;
 	struct brine_error why;
-	struct brine_event event;
-	uint64_t now_ms = brine_clock_ms();
 	client->current = NULL;
-	if (node) {
-		brine_conn_lost(session->link.conn, BRINE_ERR_LOST, now_ms);
-		while (brine_conn_next(session->link.conn, &event, now_ms) > 0)
-			if (event.user)
-				brine_client_take_event(client, node, &event, now_ms);
-	}
+	if (node)
+		take_last_events(session, client, node);
 	brine_fail(&why, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended", client->peer_text);
 	brine_calls_refuse(client, &why, true);
 	brine_client_announce(client);

@@ -1,0 +1,79 @@
+/* Proves how functions of clients and servers end at awkward moments: calls of a server whose peer left input behind.
+ */
+#include "nesting.h"
+
+#define NO_PARAMS BRINE_BYTES("\x90", 1)
+
+/* ---- a server's calls ---- */
+
+struct visit {
+	atomic_int waited, ended; /* what brine_call_wait() said, and the call's status */
+	atomic_int holding, held; /* the loop is in a handler until this is set */
+};
+
+/* Calls the peer, which does not answer. */
+static int visit(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct visit *visit = user;
+	struct brine_call call = BRINE_CALL_INIT;
+	(void)params;
+	call.timeout_ms = BRINE_FOREVER;
+	int status = brine_client_begin_raw(brine_request_client(request), &call, "x", NO_PARAMS);
+	if (status == 0)
+		status = brine_call_wait(&call, PATIENCE_MS / 2);
+	atomic_store(&visit->waited, status);
+	atomic_store(&visit->ended, brine_call_status(&call));
+	brine_call_done(&call);
+	return 0;
+}
+
+static int hold(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct visit *visit = user;
+	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
+	(void)request;
+	(void)params;
+	atomic_store(&visit->holding, 1);
+	while (!atomic_load(&visit->held) && brine_clock_ms() < deadline_ms)
+		poll(NULL, 0, 1);
+	return 0;
+}
+
+/* Calls to a peer end with the server, however much of what the peer sent was read but not handled yet: here a hundred
+ * pings, which come in the same turn as the end. */
+static void stopped_amid_input_over(void **state, enum over kind)
+{
+	struct host host;
+	struct visit seen = {.waited = 1, .ended = 1};
+	host_prepare(&host, state, kind, NULL);
+	assert_int_equal(brine_server_serve_raw_as(host.server, "visit", BRINE_METHOD_BLOCKING, visit, &seen, NULL), 0);
+	assert_int_equal(brine_server_serve_raw(host.server, "hold", hold, &seen, NULL), 0);
+	host_launch(&host);
+	int fd = raw_connect(host.address), other = raw_connect(host.address);
+	uint8_t frame[128];
+	raw_send_hex(fd, "03 92 10 80");
+	assert_true(raw_read_frame(fd, frame) > 0);
+	raw_send_request(fd, 1, "visit", NO_PARAMS);
+	assert_true(raw_read_frame(fd, frame) > 0); /* the call */
+	raw_send_request(other, 1, "hold", NO_PARAMS);
+	wait_for_count(&seen.holding, 1);
+	for (int i = 0; i < 100; i++)
+		raw_send_hex(fd, "03 92 12 01");
+	brine_server_stop(host.server);
+	brine_server_stop(host.server);
+	atomic_store(&seen.held, 1);
+	host_join(&host);
+	assert_int_equal(host.result, 0);
+	assert_int_equal(atomic_load(&seen.waited), 0);
+	assert_int_equal(atomic_load(&seen.ended), BRINE_ERR_LOST);
+	close(fd);
+	close(other);
+	host_free(&host);
+}
+DEFINE_BOTH(stopped_amid_input)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
