@@ -200,11 +200,10 @@ static void collect_waits(struct brine_client *client, struct brine_waits *waits
 	brine_connector_waits(client, waits);
 }
 
-uint64_t brine_client_due(struct brine_client *client)
+/* When bytes are to be moved next, or the time has to be told. */
+static uint64_t moves_due(struct brine_client *client)
 {
 	uint64_t due_ms = brine_connector_due(client);
-	if (brine_client_has_callbacks(client) && !client->calls_back)
-		return 0;
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
 	for (const struct brine_client_link *node = client->links; node; node = node->next) {
@@ -216,6 +215,11 @@ uint64_t brine_client_due(struct brine_client *client)
 		due_ms = alive_ms < due_ms ? alive_ms : due_ms;
 	}
 	return due_ms;
+}
+
+uint64_t brine_client_due(struct brine_client *client)
+{
+	return brine_client_has_callbacks(client) && !client->calls_back ? 0 : moves_due(client);
 }
 
 /* ---- callbacks ---- */
@@ -360,7 +364,8 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 	do {
 		struct brine_waits waits;
 		collect_waits(client, &waits);
-		uint64_t due_ms = brine_client_due(client);
+		/* Callbacks have to wait: they may be due all the time. */
+		uint64_t due_ms = moves_due(client);
 		int state = brine_client_leave(client);
 		(void)brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms);
 		brine_client_return(client, state);

@@ -1,6 +1,8 @@
-/* Proves how functions of clients and servers end at awkward moments: calls of a server whose peer left input behind.
- */
+/* Proves how functions of clients and servers end at awkward moments: calls of a server whose peer left input behind,
+ * clients freed with callbacks due. */
 #include "nesting.h"
+
+#include <time.h>
 
 #define NO_PARAMS BRINE_BYTES("\x90", 1)
 
@@ -72,8 +74,60 @@ static void stopped_amid_input_over(void **state, enum over kind)
 }
 DEFINE_BOTH(stopped_amid_input)
 
+/* ---- clients ---- */
+
+/* A client on one end of a pair; ret_fd: the other. */
+static struct brine_client *client_of_pair(int *ret_fd, const struct brine_client_options *options)
+{
+	int fds[2];
+	struct brine_client *client;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(brine_client_open_fd(&client, fds[0], options, NULL), 0);
+	*ret_fd = fds[1];
+	return client;
+}
+
+static void count_end(struct brine_call *call, void *user)
+{
+	(void)call;
+	atomic_fetch_add((atomic_int *)user, 1);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+/* The end of a client waits a while for a peer that does not close, and burns no time meanwhile, also where callbacks
+ * are due. */
+static void freed_at_rest(void **state)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	atomic_int ends = 0;
+	int fd;
+	(void)state;
+	options.hello = false;
+	struct brine_client *client = client_of_pair(&fd, &options);
+	call.on_done = count_end;
+	call.user = &ends;
+	assert_int_equal(brine_client_begin_raw(client, &call, "x", NO_PARAMS), 0);
+	uint64_t began_ms = brine_clock_ms(), used_ms = cpu_ms();
+	brine_client_free(client);
+	used_ms = cpu_ms() - used_ms;
+	uint64_t took_ms = brine_clock_ms() - began_ms;
+	assert_int_equal(atomic_load(&ends), 1);
+	assert_true(took_ms >= options.limits.linger_ms / 2);
+	if (used_ms * 10 > took_ms)
+		fail_msg("%d of %d ms were spent running", (int)used_ms, (int)took_ms);
+	brine_call_done(&call);
+	close(fd);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input)};
+	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input), e2e_test(freed_at_rest)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
