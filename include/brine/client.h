@@ -272,7 +272,8 @@ BRINE_API int brine_call_finish(struct brine_call *call, void *response);
 BRINE_API int brine_call_flush(struct brine_call *call);
 
 /* Waits until a call that was begun has ended, at most timeout_ms (BRINE_FOREVER: no end): 0, and brine_call_finish()
- * does not wait; BRINE_ERR_DEADLINE: it runs on; WOULD_BLOCK, STATE (not begun). */
+ * does not wait; BRINE_ERR_DEADLINE: it runs on; WOULD_BLOCK, STATE (not begun). A handler that the thread is in when
+ * its time is over ends first (mode BLOCKING). */
 BRINE_API int brine_call_wait(struct brine_call *call, uint64_t timeout_ms);
 
 /* Ends a running call now with BRINE_ERR_CANCELLED; others: nothing happens. Any thread. What brine_call.parent does

@@ -102,16 +102,18 @@ void brine_call_leave_place(struct brine_call *call)
 	call->place = NULL;
 }
 
-/* Does the next thing that a thread which waits can do. */
-static int wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
+/* Sleeps, or moves the bytes. */
+static void wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
 {
-	if (deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms)
-		return BRINE_ERR_DEADLINE;
 	if (client->moving || client->has_thread || client->closing)
 		sleep_until_told(client, call, for_connection, deadline_ms);
 	else
 		brine_client_turn(client, deadline_ms);
-	return 0;
+}
+
+static bool has_passed(uint64_t deadline_ms)
+{
+	return deadline_ms != BRINE_FOREVER && brine_clock_ms() >= deadline_ms;
 }
 
 static void await_handlers(struct brine_client *client)
@@ -131,11 +133,13 @@ int brine_client_wait(struct brine_client *client, struct brine_call *call, brin
 	bool takes_place = !is_over && !call->place;
 	int status = takes_place ? brine_call_take_place(client, call) : 0;
 	while (status >= 0) {
-		if (handler_is_due(client, call, is_over)) {
+		if (!is_over && has_passed(deadline_ms)) {
+			status = BRINE_ERR_DEADLINE;
+		} else if (handler_is_due(client, call, is_over)) {
 			pass_on(client);
 			brine_client_handle(client);
 		} else if (!is_over) {
-			status = wait_on(client, call, for_connection, deadline_ms);
+			wait_on(client, call, for_connection, deadline_ms);
 		} else if (awaits_handlers(client, call)) {
 			await_handlers(client);
 		} else {

@@ -1,5 +1,5 @@
 /* Proves how functions of clients and servers end at awkward moments: calls of a server whose peer left input behind,
- * clients freed with callbacks due. */
+ * clients freed with callbacks due, waits whose time is over while the peer keeps everybody busy. */
 #include "nesting.h"
 
 #include <time.h>
@@ -126,8 +126,46 @@ static void freed_at_rest(void **state)
 	close(fd);
 }
 
+enum { WAIT_MS = 200, NOTES = 100 };
+
+static int take_time_once(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	(void)request;
+	(void)params;
+	if (atomic_fetch_add((atomic_int *)user, 1) == 0)
+		poll(NULL, 0, 2 * WAIT_MS);
+	return 0;
+}
+
+/* A wait ends when its time is over, and not only when everything that came meanwhile was handled. */
+static void waits_end_in_time(void **state)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	atomic_int notes = 0;
+	int fd;
+	(void)state;
+	options.hello = false;
+	options.limits.linger_ms = 10;
+	struct brine_client *client = client_of_pair(&fd, &options);
+	assert_int_equal(brine_client_serve_raw(client, "n", take_time_once, &notes, NULL), 0);
+	for (int i = 0; i < NOTES; i++)
+		raw_send_hex(fd, "05 93 02 a1 6e 90");
+	assert_int_equal(brine_client_begin_raw(client, &call, "x", NO_PARAMS), 0);
+	assert_int_equal(brine_call_wait(&call, WAIT_MS), BRINE_ERR_DEADLINE);
+	assert_int_equal(atomic_load(&notes), 1);
+	/* The next one that waits calls the others. */
+	raw_send_hex(fd, "05 94 01 01 c0 c0");
+	assert_int_equal(brine_call_finish(&call, NULL), 0);
+	assert_int_equal(atomic_load(&notes), NOTES);
+	brine_client_free(client);
+	brine_call_done(&call);
+	close(fd);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input), e2e_test(freed_at_rest)};
+	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input), e2e_test(freed_at_rest),
+	                                   e2e_test(waits_end_in_time)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
