@@ -3,7 +3,8 @@
  * bounded pool of workers. A handler on a loop must not wait; functions that would return BRINE_ERR_WOULD_BLOCK there,
  * those of every client included. A client can have handlers too (brine_client_serve()): what is said of requests below
  * holds for theirs as well. Times are those of CLOCK_MONOTONIC, as in client.h: none passes while the machine is
- * suspended. */
+ * suspended. A thread of the program that is cancelled (pthread_cancel()) inside a function of a request ends when that
+ * has returned. */
 #ifndef BRINE_SERVER_H
 #define BRINE_SERVER_H
 

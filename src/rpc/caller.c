@@ -5,6 +5,7 @@
 #include "net/clock.h"
 #include "rpc/family.h"
 #include "rpc/server.h"
+#include "rpc/thread.h"
 
 #include <stdio.h>
 
@@ -47,6 +48,7 @@ struct brine_client *brine_session_caller(struct brine_request *request)
 {
 	struct brine_home *home = request->home;
 	struct brine_client *client = NULL;
+	int state = brine_thread_defer_cancel();
 	pthread_mutex_lock(&home->lock);
 	struct brine_session *session = (struct brine_session *)request->line;
 	if (session) {
@@ -59,6 +61,7 @@ struct brine_client *brine_session_caller(struct brine_request *request)
 		summon(session);
 	}
 	pthread_mutex_unlock(&home->lock);
+	brine_thread_allow_cancel(state);
 	return client;
 }
 

@@ -206,7 +206,9 @@ static int sleep_until_changed(struct brine_flow *flow)
 {
 	if (brine_thread_is_loop())
 		return BRINE_ERR_WOULD_BLOCK;
+	int state = brine_thread_defer_cancel();
 	pthread_cond_wait(&flow->changed, &flow->lock);
+	brine_thread_allow_cancel(state);
 	return 0;
 }
 

@@ -61,14 +61,9 @@ static void end_left_over(struct brine_lane *lane, struct brine_request *request
 		destroy(lane);
 }
 
-static void post(struct brine_request *request, unsigned posts)
+/* Puts the request into the queue. Holds the lock. */
+static void queue_post(struct brine_lane *lane, struct brine_request *request, unsigned posts)
 {
-	struct brine_lane *lane = (struct brine_lane *)request->home;
-	pthread_mutex_lock(&lane->home.lock);
-	if (!lane->server) {
-		end_left_over(lane, request, posts);
-		return;
-	}
 	bool wakes = !lane->posted;
 	if (!request->posts) {
 		request->posted_next = NULL;
@@ -79,7 +74,20 @@ static void post(struct brine_request *request, unsigned posts)
 	/* Within the lock: without it the server could be freed before the wake. */
 	if (wakes)
 		brine_loop_wake(lane->loop);
-	pthread_mutex_unlock(&lane->home.lock);
+}
+
+static void post(struct brine_request *request, unsigned posts)
+{
+	struct brine_lane *lane = (struct brine_lane *)request->home;
+	int state = brine_thread_defer_cancel();
+	pthread_mutex_lock(&lane->home.lock);
+	if (lane->server) {
+		queue_post(lane, request, posts);
+		pthread_mutex_unlock(&lane->home.lock);
+	} else {
+		end_left_over(lane, request, posts);
+	}
+	brine_thread_allow_cancel(state);
 }
 
 static struct brine_request *take_post(struct brine_lane *lane, unsigned *ret_posts)

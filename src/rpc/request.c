@@ -7,6 +7,7 @@
 #include "rpc/family.h"
 #include "rpc/flow.h"
 #include "rpc/home.h"
+#include "rpc/thread.h"
 
 enum {
 	POOL_MOST = 64,          /* requests kept for the next calls */
@@ -229,11 +230,13 @@ void brine_request_log(struct brine_request *request, const char *what, const ch
 		return;
 	brine_escape(shown, sizeof shown, request->method.data, request->method.size);
 	/* The server may be released meanwhile; then there is nobody to tell. */
+	int state = brine_thread_defer_cancel();
 	pthread_mutex_lock(&home->lock);
 	if (home->log)
 		brine_log_print(home->log, brine_clock_ms(), "'%s' of %s: %s: %s", shown, request->peer.address, what,
 		                detail);
 	pthread_mutex_unlock(&home->lock);
+	brine_thread_allow_cancel(state);
 }
 
 struct brine_str brine_request_method(const struct brine_request *request)

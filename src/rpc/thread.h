@@ -19,4 +19,18 @@ void brine_thread_mark_loop(bool is_loop);
 /* Whether the calling thread is marked so. */
 bool brine_thread_is_loop(void);
 
+/* From here to its end pthread_cancel() does not end the calling thread, which holds a lock that others need or is in
+ * the middle of something. What the one returns goes to the other. */
+static inline int brine_thread_defer_cancel(void)
+{
+	int state;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+static inline void brine_thread_allow_cancel(int state)
+{
+	pthread_setcancelstate(state, NULL);
+}
+
 #endif

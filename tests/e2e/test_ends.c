@@ -1,5 +1,6 @@
 /* Proves how functions of clients and servers end at awkward moments: calls of a server whose peer left input behind,
- * clients freed with callbacks due, waits whose time is over while the peer keeps everybody busy. */
+ * clients freed with callbacks due, waits whose time is over while the peer keeps everybody busy, threads that are
+ * cancelled inside a function. */
 #include "nesting.h"
 
 #include <time.h>
@@ -163,9 +164,115 @@ static void waits_end_in_time(void **state)
 	close(fd);
 }
 
+/* ---- threads that are cancelled ---- */
+
+/* A request that a thread of the program answers. */
+struct later {
+	pthread_t thread;
+	struct brine_request *request;
+	atomic_int sent;
+};
+
+static int keep_for_later(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct later *later = user;
+	(void)params;
+	later->request = request;
+	atomic_store(&later->sent, 1);
+	return BRINE_PENDING;
+}
+
+static void *answer_doomed(void *argument)
+{
+	struct later *later = argument;
+	pthread_cancel(pthread_self());
+	brine_request_reply_raw(later->request, BRINE_BYTES("\x07", 1));
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A thread that is to end answers first, and keeps nothing that the server needs. */
+static void cancelled_answering_over(void **state, enum over kind)
+{
+	struct host host;
+	struct later later = {0};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	host_prepare(&host, state, kind, NULL);
+	assert_int_equal(brine_server_serve_raw(host.server, "later", keep_for_later, &later, NULL), 0);
+	host_launch(&host);
+	options.mode = BRINE_CLIENT_BACKGROUND;
+	struct brine_client *client = client_of(host.address, &options);
+	struct brine_call call = BRINE_CALL_INIT;
+	call.timeout_ms = PATIENCE_MS / 4;
+	for (int i = 0; i < 3; i++) {
+		void *result;
+		atomic_store(&later.sent, 0);
+		assert_int_equal(brine_client_begin_raw(client, &call, "later", NO_PARAMS), 0);
+		wait_for_count(&later.sent, 1);
+		assert_int_equal(pthread_create(&later.thread, NULL, answer_doomed, &later), 0);
+		assert_int_equal(pthread_join(later.thread, &result), 0);
+		assert_true(result == PTHREAD_CANCELED);
+		assert_int_equal(brine_call_finish(&call, NULL), 0);
+	}
+	brine_call_done(&call);
+	brine_client_free(client);
+	host_stop(&host);
+}
+DEFINE_BOTH(cancelled_answering)
+
+static void give_up(void *argument)
+{
+	struct later *later = argument;
+	brine_request_fail(later->request, 1000, "gave up");
+}
+
+static void *send_without_end(void *argument)
+{
+	static const uint8_t item[1024] = {0xc5, 0x03, 0xfd};
+	struct later *later = argument;
+	pthread_cleanup_push(give_up, later);
+	for (;;) {
+		(void)brine_request_send_raw(later->request, BRINE_BYTES(item, sizeof item));
+		atomic_fetch_add(&later->sent, 1);
+		pthread_testcancel();
+	}
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+/* The same for one that waits until its peer takes items: it ends when the wait does, and that ends with the peer. */
+static void cancelled_sending_over(void **state, enum over kind)
+{
+	struct host host;
+	struct later later = {0};
+	host_prepare(&host, state, kind, NULL);
+	assert_int_equal(
+	        brine_server_serve_raw_as(host.server, "s", BRINE_METHOD_DOWNLOAD, keep_for_later, &later, NULL), 0);
+	host_launch(&host);
+	struct brine_client *client = client_of(host.address, NULL);
+	int fd = raw_connect(host.address);
+	int64_t sum;
+	void *result;
+	raw_send_hex(fd, "0c 95 00 01 a1 73 90 81 a3 77 69 6e 01");
+	wait_for_count(&later.sent, 1);
+	assert_int_equal(pthread_create(&later.thread, NULL, send_without_end, &later), 0);
+	wait_for_count(&later.sent, 60); /* a few more, and 64 KiB wait */
+	poll(NULL, 0, 50);
+	assert_int_equal(pthread_cancel(later.thread), 0);
+	poll(NULL, 0, 50);
+	close(fd);
+	assert_int_equal(pthread_join(later.thread, &result), 0);
+	assert_true(result == PTHREAD_CANCELED);
+	assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
+	brine_client_free(client);
+	host_stop(&host);
+}
+DEFINE_BOTH(cancelled_sending)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input), e2e_test(freed_at_rest),
-	                                   e2e_test(waits_end_in_time)};
+	                                   e2e_test(waits_end_in_time), BOTH(cancelled_answering),
+	                                   BOTH(cancelled_sending)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
