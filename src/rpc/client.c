@@ -392,12 +392,16 @@ void brine_client_free(struct brine_client *client)
 	}
 	brine_client_lock(client);
 	client->closing = true;
-	if (brine_client_in_callback(client) || brine_client_is_handling(client)) {
+	/* In one of these it happens when that has returned. */
+	bool in_callback = brine_client_in_callback(client);
+	struct brine_handling *handling = in_callback ? NULL : brine_client_handling(client);
+	if (in_callback)
 		client->free_deferred = true;
-		brine_client_unlock(client);
-		return;
-	}
-	end(client);
+	else if (handling)
+		handling->frees = true;
+	else
+		end(client);
 	brine_client_unlock(client);
-	brine_client_drop(client);
+	if (!in_callback && !handling)
+		brine_client_drop(client);
 }

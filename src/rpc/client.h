@@ -105,6 +105,7 @@ struct brine_connector {
 struct brine_handling {
 	struct brine_handling *next;
 	pthread_t thread;
+	bool frees; /* brine_client_free() was called in it */
 };
 
 struct brine_client {
@@ -153,10 +154,10 @@ struct brine_client {
 	size_t arrived_size;              /* bytes of what they carry */
 	uint64_t handled_order;           /* of that whose handler the mover is in; UINT64_MAX: none */
 	bool has_woken;                   /* requests may want their on_ready called */
-	struct brine_handling *handlings; /* mode BLOCKING: threads in handlers */
+	struct brine_handling *handlings; /* mode BLOCKING: threads in handlers, the latest first */
 	struct brine_call *calling;       /* whose callback runs */
 	bool calls_back;                  /* a callback runs */
-	bool free_deferred;               /* brine_client_free() was called in it */
+	bool free_deferred;               /* brine_client_free() was called in it, and not in a handler */
 	pthread_t callback_thread;        /* who runs it */
 	struct brine_watcher watcher;     /* mode LOOP */
 	int process_status;               /* mode LOOP: what became of the connection */
@@ -386,8 +387,8 @@ void brine_client_handle(struct brine_client *client);
 /* The next request whose on_ready is due; NULL: none. */
 struct brine_request *brine_client_next_woken(struct brine_client *client);
 
-/* Whether the calling thread is in a handler, called by a thread that waits. */
-bool brine_client_is_handling(const struct brine_client *client);
+/* The innermost handler that the calling thread is in, having waited; NULL: none. */
+struct brine_handling *brine_client_handling(const struct brine_client *client);
 
 /* Ends the requests of the connection that nobody has begun. */
 void brine_client_drop_arrived(struct brine_client *client, const struct brine_client_link *node);

@@ -131,9 +131,12 @@ static unsigned nested(const struct brine_client *client)
 	return depth;
 }
 
-bool brine_client_is_handling(const struct brine_client *client)
+struct brine_handling *brine_client_handling(const struct brine_client *client)
 {
-	return nested(client) > 0;
+	struct brine_handling *at = client->handlings;
+	while (at && !pthread_equal(at->thread, pthread_self()))
+		at = at->next;
+	return at;
 }
 
 static struct brine_request *take_arrived(struct brine_client *client)
@@ -152,7 +155,7 @@ static void end_handling(struct brine_client *client, struct brine_handling *han
 		at = &(*at)->next;
 	*at = handling->next;
 	pthread_cond_broadcast(&client->quiet);
-	if (client->free_deferred)
+	if (handling->frees)
 		brine_client_end_deferred(client);
 }
 

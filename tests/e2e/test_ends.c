@@ -164,6 +164,69 @@ static void waits_end_in_time(void **state)
 	close(fd);
 }
 
+struct freeing {
+	struct brine_client *client;
+	atomic_int freed, goes_on;
+};
+
+static int free_then_answer(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct freeing *freeing = user;
+	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
+	(void)params;
+	/* The other thread has time to go and wait for bytes. */
+	poll(NULL, 0, 50);
+	brine_client_free(freeing->client);
+	atomic_store(&freeing->freed, 1);
+	while (!atomic_load(&freeing->goes_on) && brine_clock_ms() < deadline_ms)
+		poll(NULL, 0, 1);
+	return brine_request_reply_raw(request, BRINE_BYTES("\x07", 1));
+}
+
+static void *finish_run(void *argument)
+{
+	brine_call_finish(argument, NULL);
+	return NULL;
+}
+
+/* A client that is freed in a handler lives until that handler has answered, also where another thread moves its bytes
+ * meanwhile. */
+static void freed_once_answered(void **state)
+{
+	static const uint8_t answer[] = {0x94, 0x01, 0x01, 0xc0, 0x07};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct freeing freeing = {0};
+	struct brine_call calls[2] = {BRINE_CALL_INIT, BRINE_CALL_INIT};
+	pthread_t threads[2];
+	uint8_t frame[128];
+	bool answered = false;
+	int fd;
+	(void)state;
+	options.hello = false;
+	options.limits.linger_ms = 10;
+	freeing.client = client_of_pair(&fd, &options);
+	assert_int_equal(brine_client_serve_raw(freeing.client, "f", free_then_answer, &freeing, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(brine_client_begin_raw(freeing.client, &calls[i], "x", NO_PARAMS), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, finish_run, &calls[i]), 0);
+	}
+	raw_send_request(fd, 1, "f", NO_PARAMS);
+	wait_for_count(&freeing.freed, 1);
+	/* Something for the thread that moves the bytes. */
+	raw_send_request(fd, -1, "n", NO_PARAMS);
+	poll(NULL, 0, 50);
+	atomic_store(&freeing.goes_on, 1);
+	for (size_t size; (size = raw_read_frame(fd, frame));)
+		answered |= size == sizeof answer && memcmp(frame, answer, size) == 0;
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(brine_call_status(&calls[i]), BRINE_ERR_CANCELLED);
+		brine_call_done(&calls[i]);
+	}
+	close(fd);
+	assert_true(answered);
+}
+
 /* ---- threads that are cancelled ---- */
 
 /* A request that a thread of the program answers. */
@@ -271,8 +334,8 @@ DEFINE_BOTH(cancelled_sending)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input), e2e_test(freed_at_rest),
-	                                   e2e_test(waits_end_in_time), BOTH(cancelled_answering),
-	                                   BOTH(cancelled_sending)};
+	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input),    e2e_test(freed_at_rest),
+	                                   e2e_test(waits_end_in_time), e2e_test(freed_once_answered),
+	                                   BOTH(cancelled_answering),   BOTH(cancelled_sending)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
