@@ -65,7 +65,8 @@ struct brine_client_options {
 	uint64_t backoff_most_ms;  /* up to so long */
 	uint64_t keepalive_ms; /* silence while a call runs after which a ping goes out; twice as long without a sign:
 	                          lost, unless the peer still takes what went before it. 0: off */
-	bool retry;            /* idempotent methods are sent once more after a loss, within their deadline */
+	bool retry;            /* idempotent methods are sent once more after a loss, or where a server that goes away
+	                          did not start them, within their deadline */
 	const struct brine_client_interceptor
 	        *interceptors; /* called in order before, in reverse order after. Borrowed */
 	size_t interceptor_count;

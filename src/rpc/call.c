@@ -308,20 +308,20 @@ void brine_call_completed(struct brine_client *client, struct brine_call *call)
 		brine_bell_ring(client->completed_fd);
 }
 
-/* Lets a lost call wait for the next connection. False: that is not allowed, or of no use. */
+/* Lets a call that was lost, or that a peer going away did not start, wait for the next connection. False: that is not
+ * allowed, or of no use. */
 static bool send_again(struct brine_client *client, struct brine_call *call, const struct brine_event *event)
 {
-	bool not_started = event->status == BRINE_ERR_NOT_SENT ||
-	                   (event->status == BRINE_ERR_REMOTE && event->error.code == BRINE_CODE_GOING_AWAY);
-	if (!not_started && event->status != BRINE_ERR_LOST)
+	/* What a plain peer means by its numbers is its own affair. */
+	bool refused = event->status == BRINE_ERR_REMOTE && !event->plain && event->error.code == BRINE_CODE_GOING_AWAY;
+	if (!refused && event->status != BRINE_ERR_NOT_SENT && event->status != BRINE_ERR_LOST)
 		return false;
 	if (!call->resends || client->closing || client->connector.addr_count == 0 ||
 	    call->deadline_ms <= brine_clock_ms())
 		return false;
-	if (!not_started) {
-		call->resends = false;
-		call->resent = true;
-	}
+	/* Once more, but where it was never sent. */
+	call->resends = event->status == BRINE_ERR_NOT_SENT;
+	call->resent = event->status == BRINE_ERR_LOST;
 	call->link = NULL;
 	if (client->queued.count == 0 || call->deadline_ms < client->queued_due_ms)
 		client->queued_due_ms = call->deadline_ms;

@@ -4,7 +4,7 @@
 
 /* ---- a server by hand, one connection after the other ---- */
 
-enum act { ANSWER, CLOSE_AT_REQUEST, CLOSE_AT_ONCE, ANSWER_AFTER_PING, IGNORE };
+enum act { ANSWER, CLOSE_AT_REQUEST, CLOSE_AT_ONCE, ANSWER_AFTER_PING, IGNORE, SEND_ELSEWHERE };
 
 struct script {
 	int listener;
@@ -36,6 +36,10 @@ static void play(struct script *script, int fd, enum act act)
 		/* [1, 1, nil, 5]: ids begin at 1 on each connection. */
 		if ((is_request && act == ANSWER) || (is_ping && act == ANSWER_AFTER_PING))
 			raw_send_hex(fd, "05 94 01 01 c0 05");
+		/* [1, id, [6, ""], nil] */
+		uint8_t refusal[] = {0x07, 0x94, 0x01, frame[2], 0x92, 0x06, 0xa0, 0xc0};
+		if (is_request && act == SEND_ELSEWHERE)
+			raw_send(fd, refusal, sizeof refusal);
 	}
 }
 
@@ -126,6 +130,28 @@ static void retries(void **state)
 		script_finish(&script);
 		assert_int_equal(atomic_load(&script.requests), rows[row].connections);
 	}
+}
+
+/* C30: a server that says of every call that it is going away, and does not go, is asked once more and not for ever. */
+static void retries_refused(void **state)
+{
+	static const enum act acts[] = {SEND_ELSEWHERE};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_method method = calc_methods[CALC_ADD];
+	struct brine_call call = BRINE_CALL_INIT;
+	struct script script;
+	(void)state;
+	options.limits.linger_ms = 50;
+	method.flags = BRINE_METHOD_IDEMPOTENT;
+	struct brine_client *client = client_of_script(&script, acts, 1, &options);
+	call.timeout_ms = 500;
+	int status = brine_client_call(client, &call, &method, &(struct calc_pair){2, 3}, NULL);
+	brine_client_free(client);
+	script_finish(&script);
+	assert_int_equal(atomic_load(&script.requests), 2);
+	assert_int_equal(status, BRINE_ERR_REMOTE);
+	assert_int_equal(brine_call_code(&call), BRINE_CODE_GOING_AWAY);
+	brine_call_done(&call);
 }
 
 /* C30: after a loss that may have run, a server that cannot be found again does not turn it into "not sent". */
@@ -547,9 +573,11 @@ DEFINE_BOTH(small_stack)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        e2e_test(retries),    e2e_test(retry_finds_nobody), BOTH(addresses_in_turn), e2e_test(deaf_address),
-	        e2e_test(seven_hang), BOTH(waits_for_a_server),     e2e_test(no_vain_wait),  e2e_test(keepalive),
-	        e2e_test(strays),     BOTH(interceptors),           BOTH(forked_background), BOTH(small_stack),
+	        e2e_test(retries),        e2e_test(retries_refused), e2e_test(retry_finds_nobody),
+	        BOTH(addresses_in_turn),  e2e_test(deaf_address),    e2e_test(seven_hang),
+	        BOTH(waits_for_a_server), e2e_test(no_vain_wait),    e2e_test(keepalive),
+	        e2e_test(strays),         BOTH(interceptors),        BOTH(forked_background),
+	        BOTH(small_stack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
