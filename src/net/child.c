@@ -428,6 +428,11 @@ static unsigned child_want(const struct brine_stream *stream, unsigned ready)
 	return BRINE_READABLE;
 }
 
+static size_t child_untaken(const struct brine_stream *stream)
+{
+	return brine_stream_untaken(((const struct brine_child *)stream)->input);
+}
+
 struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_stream *output)
 {
 	static const struct brine_stream_ops ops = {
@@ -438,6 +443,7 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 	        .fd = child_fd,
 	        .want = child_want,
 	        .ending = child_ending,
+	        .untaken = child_untaken,
 	};
 	child->base = (struct brine_stream){.ops = &ops};
 	child->output = output;

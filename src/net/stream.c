@@ -84,6 +84,11 @@ static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
 	return ready;
 }
 
+static size_t socket_untaken(const struct brine_stream *stream)
+{
+	return brine_socket_untaken(socket_fd(stream));
+}
+
 static int set_flag(int fd, int get, int set, int flag)
 {
 	int flags = fcntl(fd, get);
@@ -123,6 +128,7 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	        .close = socket_close,
 	        .fd = socket_fd,
 	        .want = socket_want,
+	        .untaken = socket_untaken,
 	};
 	struct socket_stream *self = brine_alloc_zero(allocator, sizeof *self);
 	if (!self)

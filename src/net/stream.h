@@ -28,6 +28,7 @@ struct brine_stream_ops {
 	int (*fd)(const struct brine_stream *stream);
 	unsigned (*want)(const struct brine_stream *stream, unsigned ready);
 	const char *(*ending)(struct brine_stream *stream); /* NULL: there is nothing to tell */
+	size_t (*untaken)(const struct brine_stream *stream);
 };
 
 /* The head of every stream; implementations put theirs behind it. */
@@ -85,6 +86,12 @@ static inline int brine_stream_fd(const struct brine_stream *stream)
 static inline unsigned brine_stream_want(const struct brine_stream *stream, unsigned ready)
 {
 	return stream->ops->want(stream, ready);
+}
+
+/* Bytes written that the other side has not taken yet: as brine_socket_untaken(). */
+static inline size_t brine_stream_untaken(const struct brine_stream *stream)
+{
+	return stream->ops->untaken(stream);
 }
 
 /* How the other side ended, where that can be told ("the program ended with status 3"), else NULL. Ask once a read or

@@ -1,8 +1,6 @@
 /* A peer that is silent while calls run is asked for a sign of life, and given up without one. */
 #include "rpc/client.h"
 
-#include "net/socket.h"
-
 #include <errno.h>
 
 uint64_t brine_client_keepalive_due(const struct brine_client *client, const struct brine_client_link *node)
@@ -18,7 +16,7 @@ uint64_t brine_client_keepalive_due(const struct brine_client *client, const str
 /* Bytes of ours that have reached the peer. */
 static int64_t count_taken(const struct brine_client_link *node)
 {
-	size_t untaken = brine_socket_untaken(brine_stream_fd(node->link.stream));
+	size_t untaken = brine_stream_untaken(node->link.stream);
 	return (int64_t)(brine_conn_counters(node->link.conn)->bytes_sent - untaken);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "harness.h"
 
+#include "net/child.h"
+
 #include <sys/stat.h>
 
 static char self[PATH_MAX];
@@ -475,6 +477,27 @@ static void options_reach_it(void **state)
 	brine_client_free(client);
 }
 
+/* What a program has not read yet is known: a keepalive bears one that is slow to take a long message. */
+static void leaves_bytes_untaken(void **state)
+{
+	static const char *const argv[] = {"sleep", "60", NULL};
+	static const struct brine_child_options options = {.argv = argv};
+	static const char bytes[1000];
+	struct brine_child *child;
+	struct brine_stream *output;
+	int fd;
+	(void)state;
+	assert_int_equal(brine_child_start(&child, &fd, &options, NULL, NULL), 0);
+	assert_int_equal(brine_stream_new_socket(&output, fd, NULL, NULL), 0);
+	struct brine_stream *stream = brine_child_stream(child, output);
+	assert_int_equal(brine_stream_untaken(stream), 0);
+	assert_int_equal(brine_stream_write(stream, bytes, sizeof bytes), sizeof bytes);
+	assert_true(brine_stream_untaken(stream) >= sizeof bytes);
+	brine_stream_close(stream);
+	assert_true(brine_child_end(child, 1));
+	brine_child_free(child);
+}
+
 /* ---- the process it is started from ---- */
 
 static void expect_child(pid_t child)
@@ -618,21 +641,14 @@ int main(int argc, char **argv)
 	for (int fd = 3; fd < 256; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	const struct CMUnitTest tests[] = {
-	        e2e_test(calls_in_each_mode),
-	        e2e_test(calls_on_a_loop),
-	        e2e_test(tells_how_it_ended),
-	        e2e_test(ends_at_once),
-	        e2e_test(cannot_be_started),
-	        e2e_test(wrong_options),
-	        e2e_test(is_made_to_end),
-	        e2e_test(stubborn_ones_are_counted),
-	        e2e_test(collected_by_others),
-	        e2e_test(finds_a_sane_place),
-	        e2e_test(options_reach_it),
-	        e2e_test(low_descriptors),
-	        e2e_test(forked),
-	        e2e_test(many_threads),
-	        e2e_test(out_of_memory),
+	        e2e_test(calls_in_each_mode),  e2e_test(calls_on_a_loop),
+	        e2e_test(tells_how_it_ended),  e2e_test(ends_at_once),
+	        e2e_test(cannot_be_started),   e2e_test(wrong_options),
+	        e2e_test(is_made_to_end),      e2e_test(stubborn_ones_are_counted),
+	        e2e_test(collected_by_others), e2e_test(finds_a_sane_place),
+	        e2e_test(options_reach_it),    e2e_test(leaves_bytes_untaken),
+	        e2e_test(low_descriptors),     e2e_test(forked),
+	        e2e_test(many_threads),        e2e_test(out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
