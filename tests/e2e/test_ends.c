@@ -283,6 +283,29 @@ static void cancelled_answering_over(void **state, enum over kind)
 }
 DEFINE_BOTH(cancelled_answering)
 
+static void *open_doomed(void *argument)
+{
+	struct brine_client **client = argument;
+	pthread_cancel(pthread_self());
+	(void)brine_client_open(client, "tcp://127.0.0.1:1", NULL, NULL);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* One that makes a client has made it, or nothing. */
+static void cancelled_opening(void **state)
+{
+	struct brine_client *client = NULL;
+	pthread_t thread;
+	void *result;
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, open_doomed, &client), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_true(result == PTHREAD_CANCELED);
+	assert_non_null(client);
+	brine_client_free(client);
+}
+
 static void give_up(void *argument)
 {
 	struct later *later = argument;
@@ -336,6 +359,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input),    e2e_test(freed_at_rest),
 	                                   e2e_test(waits_end_in_time), e2e_test(freed_once_answered),
-	                                   BOTH(cancelled_answering),   BOTH(cancelled_sending)};
+	                                   BOTH(cancelled_answering),   e2e_test(cancelled_opening),
+	                                   BOTH(cancelled_sending)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
