@@ -8,6 +8,7 @@
  *     ^-- transport lost, output stuck ------------------------------------------------- any state */
 #include "conn/conn.h"
 
+#include "base/later.h"
 #include "frame/prefix.h"
 
 #include <stdarg.h>
@@ -188,7 +189,7 @@ static void settle_drain(struct brine_conn *conn)
 	} else if (!waits) {
 		enter_closing(conn);
 	} else if (conn->quiet_at_ms == BRINE_FOREVER) {
-		conn->quiet_at_ms = conn->now_ms + conn->options.limits.linger_ms;
+		conn->quiet_at_ms = brine_later(conn->now_ms, conn->options.limits.linger_ms);
 	} else if (conn->now_ms >= conn->quiet_at_ms) {
 		enter_closing(conn);
 	}
@@ -199,7 +200,7 @@ static void settle_closing(struct brine_conn *conn)
 	if (brine_buf_size(&conn->output))
 		return;
 	if (conn->linger_at_ms == BRINE_FOREVER)
-		conn->linger_at_ms = conn->now_ms + conn->options.limits.linger_ms;
+		conn->linger_at_ms = brine_later(conn->now_ms, conn->options.limits.linger_ms);
 	if (conn->eof || conn->now_ms >= conn->linger_at_ms || conn->discarded >= conn->options.limits.linger_size)
 		enter_closed(conn);
 }
@@ -228,7 +229,7 @@ void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_m
 	conn_clock(conn, now_ms);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return;
-	uint64_t grace_at_ms = grace_ms > BRINE_FOREVER - conn->now_ms ? BRINE_FOREVER : conn->now_ms + grace_ms;
+	uint64_t grace_at_ms = brine_later(conn->now_ms, grace_ms);
 	if (grace_at_ms < conn->grace_at_ms)
 		conn->grace_at_ms = grace_at_ms;
 	if (!conn->drain_sent) {
@@ -252,7 +253,7 @@ void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
 /* since + interval; BRINE_FOREVER for an interval of 0, which stands for "never". */
 static uint64_t after(uint64_t since_ms, uint64_t interval_ms)
 {
-	return interval_ms == 0 || interval_ms > BRINE_FOREVER - since_ms ? BRINE_FOREVER : since_ms + interval_ms;
+	return interval_ms == 0 ? BRINE_FOREVER : brine_later(since_ms, interval_ms);
 }
 
 /* Looks at a message that is not whole yet: it has to bring so many bytes in each interval after its first. */
@@ -271,7 +272,7 @@ static void tick_progress(struct brine_conn *conn)
 	}
 	conn->progress_counts = true;
 	conn->progress_size = 0;
-	conn->progress_at_ms = conn->now_ms + limits->progress_interval_ms;
+	conn->progress_at_ms = brine_later(conn->now_ms, limits->progress_interval_ms);
 }
 
 static uint64_t pace_at(const struct brine_conn *conn)

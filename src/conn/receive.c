@@ -1,6 +1,7 @@
 /* Finds the next whole message, judges it, and hands it to the handler of its type. */
 #include "conn/conn.h"
 
+#include "base/later.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -42,10 +43,7 @@ static bool is_id_in_use(struct brine_conn *conn, const struct brine_frame *fram
 
 static uint64_t deadline_of(const struct brine_conn *conn, const struct brine_frame *frame)
 {
-	uint64_t ttl_ms = frame->options.ttl_ms;
-	if (!frame->options.has_ttl || ttl_ms >= BRINE_FOREVER - conn->heard_ms)
-		return BRINE_FOREVER;
-	return conn->heard_ms + ttl_ms;
+	return frame->options.has_ttl ? brine_later(conn->heard_ms, frame->options.ttl_ms) : BRINE_FOREVER;
 }
 
 /* Registers the call; NULL when out of memory. */
@@ -408,7 +406,7 @@ static void watch_progress(struct brine_conn *conn, bool is_unfinished)
 	if (!is_unfinished || interval_ms == 0) {
 		conn->progress_at_ms = BRINE_FOREVER;
 	} else if (conn->progress_at_ms == BRINE_FOREVER) {
-		conn->progress_at_ms = conn->heard_ms + interval_ms;
+		conn->progress_at_ms = brine_later(conn->heard_ms, interval_ms);
 		conn->progress_counts = false;
 		conn->progress_size = 0;
 	}

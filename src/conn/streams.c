@@ -9,6 +9,8 @@
  * it brings makes the peer send, and taking that gives the next, so nothing piles up for a peer that does not read. */
 #include "conn/conn.h"
 
+#include "base/later.h"
+
 #include <stdio.h>
 
 enum { BATCH_LEAST = 4 }; /* items to a credit frame, where a stream's room has as many */
@@ -357,9 +359,7 @@ uint64_t conn_streams_deadline(const struct brine_conn *conn)
 {
 	const struct call *call = conn->calls.stalled.first;
 	uint64_t timeout_ms = conn->options.limits.stall_timeout_ms;
-	if (!call || timeout_ms == 0 || timeout_ms > BRINE_FOREVER - call->out.since_ms)
-		return BRINE_FOREVER;
-	return call->out.since_ms + timeout_ms;
+	return call && timeout_ms ? brine_later(call->out.since_ms, timeout_ms) : BRINE_FOREVER;
 }
 
 void conn_streams_tick(struct brine_conn *conn)

@@ -3,6 +3,7 @@
 #include <brine/conn.h>
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "net/fail.h"
 #include "net/poller.h"
@@ -333,7 +334,7 @@ bool brine_child_end(struct brine_child *child, uint64_t patience_ms)
 	while (!brine_child_press(child, patience_ms) && !child->abandoned && child->stage < STAGE_KILLED)
 		(void)wait_for_end(child, due(child, patience_ms));
 	uint64_t last_ms = patience_ms > PATIENCE_LEAST_MS ? patience_ms : PATIENCE_LEAST_MS;
-	return child->ended || wait_for_end(child, brine_clock_ms() + last_ms);
+	return child->ended || wait_for_end(child, brine_later(brine_clock_ms(), last_ms));
 }
 
 void brine_child_abandon(struct brine_child *child)

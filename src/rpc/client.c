@@ -1,6 +1,7 @@
 #include "rpc/client.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "base/meter.h"
 #include "net/clock.h"
 #include "net/fail.h"
@@ -13,8 +14,7 @@
 
 uint64_t brine_deadline_after(uint64_t timeout_ms)
 {
-	uint64_t now_ms = brine_clock_ms();
-	return timeout_ms < BRINE_FOREVER - now_ms ? now_ms + timeout_ms : BRINE_FOREVER;
+	return brine_later(brine_clock_ms(), timeout_ms);
 }
 
 int brine_client_check(const struct brine_client *client, struct brine_error *error)

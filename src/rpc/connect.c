@@ -7,6 +7,7 @@
 #include "rpc/client.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "net/random.h"
 #include "net/socket.h"
@@ -105,16 +106,18 @@ static uint64_t jittered(uint64_t interval_ms)
 	uint32_t random;
 	if (interval_ms == 0 || brine_random_fill(&random, sizeof random) < 0)
 		return interval_ms;
-	return interval_ms / 2 + (uint64_t)((double)interval_ms * random / UINT32_MAX);
+	uint64_t share_ms = interval_ms / UINT32_MAX * random + interval_ms % UINT32_MAX * random / UINT32_MAX;
+	return brine_later(interval_ms / 2, share_ms);
 }
 
 static void back_off(struct brine_client *client, uint64_t now_ms)
 {
 	struct brine_connector *connector = &client->connector;
 	uint64_t most_ms = client->options.backoff_most_ms;
-	uint64_t next_ms = connector->backoff_ms ? connector->backoff_ms * 2 : client->options.backoff_first_ms;
+	uint64_t next_ms = connector->backoff_ms ? brine_later(connector->backoff_ms, connector->backoff_ms)
+	                                         : client->options.backoff_first_ms;
 	connector->backoff_ms = next_ms < most_ms ? next_ms : most_ms;
-	connector->backoff_until_ms = now_ms + jittered(connector->backoff_ms);
+	connector->backoff_until_ms = brine_later(now_ms, jittered(connector->backoff_ms));
 }
 
 int brine_connector_explain(const struct brine_client *client, struct brine_error *error)

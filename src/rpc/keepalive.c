@@ -1,6 +1,8 @@
 /* A peer that is silent while calls run is asked for a sign of life, and given up without one. */
 #include "rpc/client.h"
 
+#include "base/later.h"
+
 #include <errno.h>
 
 uint64_t brine_client_keepalive_due(const struct brine_client *client, const struct brine_client_link *node)
@@ -10,7 +12,7 @@ uint64_t brine_client_keepalive_due(const struct brine_client *client, const str
 	if (interval_ms == 0 || node->calls == 0 || node->behind || brine_client_is_full(client) ||
 	    brine_conn_wire(node->link.conn) != BRINE_WIRE_FRAMED)
 		return BRINE_FOREVER;
-	return (node->pinged ? node->pinged_ms : node->heard_ms) + interval_ms;
+	return brine_later(node->pinged ? node->pinged_ms : node->heard_ms, interval_ms);
 }
 
 /* Bytes of ours that have reached the peer. */

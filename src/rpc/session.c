@@ -1,6 +1,7 @@
 #include "rpc/session.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "net/socket.h"
 #include "rpc/caller.h"
@@ -316,7 +317,7 @@ static uint64_t choose_retirement(struct brine_lane *lane)
 		return BRINE_FOREVER;
 	/* Knuth's generator is random enough to spread them; its high bits are the better ones. */
 	lane->random = lane->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return brine_clock_ms() + age_ms - (lane->random >> 32) % (age_ms / AGE_JITTER + 1);
+	return brine_later(brine_clock_ms(), age_ms - (lane->random >> 32) % (age_ms / AGE_JITTER + 1));
 }
 
 void brine_session_start(struct brine_session *session)

@@ -1,6 +1,7 @@
 #include "text/flusher.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "rpc/thread.h"
 
@@ -39,7 +40,7 @@ static bool flush(FILE *file)
 /* Sleeps; true: the end has come. The lock is held. */
 static bool rest(struct text_flusher *flusher, uint64_t duration_ms)
 {
-	uint64_t until_ms = brine_clock_ms() + duration_ms;
+	uint64_t until_ms = brine_later(brine_clock_ms(), duration_ms);
 	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
 	while (!flusher->stops && brine_clock_ms() < until_ms)
 		pthread_cond_timedwait(&flusher->stopped, &flusher->lock, &until);

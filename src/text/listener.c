@@ -2,6 +2,7 @@
 #include "text/service.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "rpc/thread.h"
 
@@ -73,8 +74,7 @@ const char *brine_text_listener_address(const struct brine_text_listener *listen
 /* Waits until something is there; the service's lock is held. */
 static int await(struct brine_text_service *service, uint64_t timeout_ms)
 {
-	uint64_t now_ms = brine_clock_ms();
-	uint64_t until_ms = timeout_ms < BRINE_FOREVER - now_ms ? now_ms + timeout_ms : BRINE_FOREVER;
+	uint64_t until_ms = brine_later(brine_clock_ms(), timeout_ms);
 	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
 	while (!service->waiting && !service->is_over) {
 		if (until_ms == BRINE_FOREVER)

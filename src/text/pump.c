@@ -1,6 +1,7 @@
 #include "text/pump.h"
 
 #include "base/alloc.h"
+#include "base/later.h"
 #include "net/clock.h"
 #include "net/poller.h"
 #include "rpc/thread.h"
@@ -148,7 +149,7 @@ int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size
 
 bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
 {
-	uint64_t until_ms = brine_clock_ms() + duration_ms;
+	uint64_t until_ms = brine_later(brine_clock_ms(), duration_ms);
 	while (!atomic_load(&pump->stops) && brine_clock_ms() < until_ms) {
 		struct brine_waits waits = {.count = 0};
 		brine_waits_add(&waits, pump->bell, BRINE_READABLE);
@@ -241,8 +242,7 @@ void brine_text_pump_drain(struct text_pump *pump)
 
 int brine_text_pump_wait(struct text_pump *pump, uint64_t timeout_ms)
 {
-	uint64_t now_ms = brine_clock_ms();
-	uint64_t until_ms = timeout_ms < BRINE_FOREVER - now_ms ? now_ms + timeout_ms : BRINE_FOREVER;
+	uint64_t until_ms = brine_later(brine_clock_ms(), timeout_ms);
 	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
 	pthread_mutex_lock(&pump->lock);
 	while (!pump->is_over && (until_ms == BRINE_FOREVER || brine_clock_ms() < until_ms)) {

@@ -298,11 +298,48 @@ static void scattered(void **state)
 	}
 }
 
+/* ---- the longest pause ---- */
+
+static void count_try(void *user)
+{
+	++*(int *)user;
+}
+
+/* Where the next pause is longer than any clock goes, nothing is tried any more. */
+static void a_pause_without_end(void **state)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	char address[ADDRESS_SIZE];
+	options.backoff_first_ms = UINT64_C(1) << 62;
+	options.backoff_most_ms = BRINE_FOREVER;
+	snprintf(address, sizeof address, "unix://%s", e2e_path(state, "nobody"));
+	/* Chance takes something off each pause, or adds to it: for half of them it would not show. */
+	for (int i = 0; i < 2 * CLIENTS; i++) {
+		struct brine_call call = BRINE_CALL_INIT;
+		int64_t sum;
+		int tried = 0;
+		struct brine_client *client = client_of(address, &options);
+		fault_reset();
+		fault_hook(FAULT_connect, count_try, &tried);
+		for (int n = 0; n < 4; n++) {
+			assert_int_equal(calc_call_add(client, &call, 1, 2, &sum), BRINE_ERR_CONNECT);
+			assert_int_equal(tried, n == 0 ? 1 : 2);
+			if (n == 0)
+				fault_clock_jump(UINT64_C(1) << 63);
+		}
+		fault_hook(FAULT_connect, NULL, NULL);
+		brine_client_free(client);
+		brine_call_done(&call);
+	}
+	fault_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(every_call_fails), BOTH(short_reads_and_writes), BOTH(out_of_memory),
-	        BOTH(one_thread_costs), BOTH(begun_together),         e2e_test(scattered),
+	        BOTH(every_call_fails),        BOTH(short_reads_and_writes), BOTH(out_of_memory),
+	        BOTH(one_thread_costs),        BOTH(begun_together),         e2e_test(scattered),
+	        e2e_test(a_pause_without_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

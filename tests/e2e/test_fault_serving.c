@@ -206,6 +206,28 @@ static void old_connections_retire_over(void **state, enum over kind)
 }
 DEFINE_BOTH(old_connections_retire)
 
+/* Nor does one that is young for ever, even where the clock has gone on for longer than chance takes off the age. */
+static void no_age_wraps_around_over(void **state, enum over kind)
+{
+	static struct host host;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	int64_t sum;
+	options.connection_age_max_ms = BRINE_FOREVER - 1;
+	fault_reset();
+	fault_clock_jump(UINT64_C(1) << 34);
+	host_start(&host, state, kind, &options);
+	struct brine_client *client = client_of(host.address, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(calc_call_add(client, &call, 2, 3, &sum), 0);
+	assert_int_equal(host_counters(&host).connections_accepted, 1);
+	brine_client_free(client);
+	brine_call_done(&call);
+	host_stop(&host);
+	fault_reset();
+}
+DEFINE_BOTH(no_age_wraps_around)
+
 struct blocker {
 	struct host host;
 	atomic_int inside;
@@ -404,8 +426,8 @@ DEFINE_BOTH(threads_fail)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(interceptors), BOTH(accept_hook),       BOTH(old_connections_retire), BOTH(held_loop),
-	        BOTH(memory_fails), BOTH(system_calls_fail), BOTH(threads_fail),
+	        BOTH(interceptors), BOTH(accept_hook),  BOTH(old_connections_retire), BOTH(no_age_wraps_around),
+	        BOTH(held_loop),    BOTH(memory_fails), BOTH(system_calls_fail),      BOTH(threads_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

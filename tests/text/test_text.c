@@ -2,6 +2,8 @@
  * or sent twice; errors come out of the ordinary calls; a reader that stops stops its writers. */
 #include "both.h"
 
+#include <stdio_ext.h>
+
 /* ---- delivery ---- */
 
 static void lines_arrive_at_their_newline(void **state)
@@ -87,6 +89,27 @@ static void an_interval_leaves_nothing_waiting(void **state)
 	expect_piece(text, "held");
 	brine_text_close(text);
 	fclose(file);
+	both_stop(&both);
+}
+
+static void an_interval_without_end_flushes_nothing(void **state)
+{
+	struct both both;
+	struct brine_text_options options = BRINE_TEXT_OPTIONS_INIT;
+	options.buffering = BRINE_TEXT_FULL;
+	both_start(&both, state);
+	for (uint64_t less = 0; less < 2; less++) {
+		options.flush_ms = BRINE_FOREVER - less;
+		FILE *file = both_open(&both, "w", &options);
+		struct brine_text *text = both_accept(&both);
+		fputs("name? ", file);
+		usleep(50000);
+		assert_int_equal(__fpending(file), strlen("name? "));
+		fflush(file);
+		expect_piece(text, "name? ");
+		brine_text_close(text);
+		fclose(file);
+	}
 	both_stop(&both);
 }
 
@@ -597,6 +620,7 @@ int main(void)
 	        e2e_test(unbuffered_arrives_at_once),
 	        e2e_test(full_buffers_wait_for_fflush),
 	        e2e_test(an_interval_leaves_nothing_waiting),
+	        e2e_test(an_interval_without_end_flushes_nothing),
 	        BOTH(a_stream_is_read_by_line),
 	        e2e_test(both_directions_and_two_streams),
 	        e2e_test(two_that_ask_do_not_wait_for_each_other),

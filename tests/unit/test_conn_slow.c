@@ -174,6 +174,47 @@ static void E14_idle_for_hours(void **state)
 	harness_run(&options, idle_client_script);
 }
 
+/* ---- times that no clock reaches ---- */
+
+static void endless_drip_script(struct harness *h)
+{
+	harness_feed(h, "03921201 ce00ffffff 94");
+	for (unsigned hour = 0; hour < 48; hour++) {
+		harness_pass(h, HOUR_MS);
+		harness_feed(h, "00");
+	}
+	assert_int_equal(brine_conn_state(h->conn), BRINE_CONN_OPEN);
+	brine_conn_close(h->conn, h->now_ms);
+	harness_pass(h, HOUR_MS);
+	harness_expect_log(h, "");
+	harness_eof(h);
+	harness_expect_log(h, "closed BRINE_OK\n");
+}
+
+static void endless_drain_script(struct harness *h)
+{
+	harness_feed(h, "03921201");
+	brine_conn_drain(h->conn, h->run % 2 ? BRINE_FOREVER : BRINE_FOREVER - 1, h->now_ms);
+	harness_pass(h, HOUR_MS);
+	assert_int_equal(brine_conn_state(h->conn), BRINE_CONN_DRAINING);
+	harness_eof(h);
+	harness_expect_log(h, "closed BRINE_OK\n");
+}
+
+static void times_at_their_most(void **state)
+{
+	(void)state;
+	for (uint64_t less = 0; less < 3; less++) {
+		struct brine_conn_options options = harness_accepting();
+		struct brine_limits *limits = &options.limits;
+		limits->head_timeout_ms = limits->progress_interval_ms = limits->stuck_output_ms =
+		        limits->idle_timeout_ms = limits->linger_ms = limits->stall_timeout_ms = UINT64_MAX - less;
+		limits->output_progress_size = 1;
+		harness_run(&options, endless_drip_script);
+		harness_run(&options, endless_drain_script);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +222,7 @@ int main(void)
 	        cmocka_unit_test(E04_a_byte_a_second_is_enough),
 	        cmocka_unit_test(E04_a_least_rate_can_be_asked_for),
 	        cmocka_unit_test(E14_idle_for_hours),
+	        cmocka_unit_test(times_at_their_most),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
