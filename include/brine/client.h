@@ -230,7 +230,7 @@ BRINE_API void brine_client_free(struct brine_client *client);
  * the answer; it is written only on success. call NULL: a call with the defaults; the response must then hold no views
  * (BRINE_ERR_INVALID else). Generated stubs call this. 0, or how the call ended:
  *   REMOTE: the peer answered with an error, see brine_call_code() and brine_call_error_data()
- *   DEADLINE, CANCELLED: whoever noticed
+ *   DEADLINE, CANCELLED: whoever noticed; what the peer said of it is kept as with REMOTE
  *   LOST: the connection ended, the call may have run
  *   NOT_SENT, CONNECT, RESOLVE, SYSTEM, TOO_BIG, OVERLOADED, GOING_AWAY, INVALID, BUSY, FORKED: nothing was sent
  *   NOT_BRINE: the peer speaks something else

@@ -69,8 +69,9 @@ enum brine_event_type {
 	BRINE_EVENT_REQUEST = 1,  /* a call of the peer: serial, method, params, metadata, deadline_ms. Owes exactly one
 	                           * brine_conn_reply(), _fail() or _release() for the serial. */
 	BRINE_EVENT_NOTIFICATION, /* method, params, metadata */
-	BRINE_EVENT_RESPONSE,   /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result, with
-	                         * BRINE_ERR_REMOTE error; metadata */
+	BRINE_EVENT_RESPONSE,   /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result; where
+	                         * the peer answered so (BRINE_ERR_REMOTE; DEADLINE and CANCELLED may be our own) error;
+	                         * metadata */
 	BRINE_EVENT_CANCEL,     /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
 	                         * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST); or a stream of it broke a
 	                         * limit: BRINE_ERR_LIMIT (streams_size_max), TOO_BIG (an item of ours), NO_PROGRESS

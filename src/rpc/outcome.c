@@ -107,12 +107,7 @@ static int take_error(struct brine_call *call, const struct brine_event *event)
 		return status;
 	call->code = event->error.code;
 	call->text = remote_text(call, &event->error);
-	/* What a plain peer means by its numbers is its own affair. */
-	if (event->plain)
-		return BRINE_ERR_REMOTE;
-	if (call->code == BRINE_CODE_DEADLINE)
-		return BRINE_ERR_DEADLINE;
-	return call->code == BRINE_CODE_CANCELLED ? BRINE_ERR_CANCELLED : BRINE_ERR_REMOTE;
+	return event->status;
 }
 
 /* What the program's author can do where the peer speaks the other one of our two wires. */
@@ -177,9 +172,10 @@ int brine_call_take_outcome(const struct brine_client *client, const struct brin
 {
 	if (call->failure)
 		return call->failure;
+	if (event->error.is_set)
+		return take_error(call, event);
 	switch (event->status) {
 	case BRINE_OK: return keep_answer(call, event);
-	case BRINE_ERR_REMOTE: return take_error(call, event);
 	case BRINE_ERR_DEADLINE: return take_deadline(client, node, call);
 	case BRINE_ERR_CANCELLED: call->code = BRINE_CODE_CANCELLED; return BRINE_ERR_CANCELLED;
 	default: return take_loss(client, node, call, event->status);

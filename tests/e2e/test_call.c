@@ -129,6 +129,20 @@ static void errors_over(void **state, enum over kind)
 	assert_int_equal(brine_call_error_loads(&call, &calc_pair_type, &pair), 0);
 	assert_true(pair.a == 4711 && pair.b == -4711);
 
+	/* Two codes have a status of their own; what the server says of them is kept as well. */
+	number.value = BRINE_CODE_DEADLINE;
+	assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_REFUSE], &number, NULL),
+	                 BRINE_ERR_DEADLINE);
+	assert_int_equal(brine_call_code(&call), BRINE_CODE_DEADLINE);
+	assert_string_equal(brine_call_error_text(&call), "refused\\n3 (error 3 from the server)");
+	number.value = BRINE_CODE_CANCELLED;
+	assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_REFUSE], &number, NULL),
+	                 BRINE_ERR_CANCELLED);
+	assert_int_equal(brine_call_code(&call), BRINE_CODE_CANCELLED);
+	assert_string_equal(brine_call_error_text(&call), "refused\\n4 (error 4 from the server)");
+	assert_int_equal(brine_call_error_loads(&call, &calc_pair_type, &pair), 0);
+	assert_true(pair.a == 4 && pair.b == -4);
+
 	/* A handler that ends with a code of its own says nothing to the peer but "internal"; the log has the reason.
 	 */
 	struct calc_nothing nothing = {0};
