@@ -4,6 +4,8 @@
 
 #include "net/clock.h"
 
+#include <inttypes.h>
+
 enum {
 	PARAMS_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the message's own array is the first level */
 };
@@ -161,11 +163,27 @@ static bool is_map(struct brine_bytes bytes)
 	return (head & 0xf0) == 0x80 || head == 0xde || head == 0xdf;
 }
 
+/* No connection would take it, so that there need not be one to say so. */
+static int check_name(const struct brine_client *client, struct brine_call *call, struct brine_str name)
+{
+	uint32_t most = client->options.limits.method_size_max;
+	if (name.size > 0 && name.size <= most)
+		return 0;
+	return brine_fail(&call->error, BRINE_ERR_INVALID, 0,
+	                  "method name of %zu bytes, expected 1 to %" PRIu32 " (limits.method_size_max), not sent",
+	                  name.size, most);
+}
+
 /* What the caller encoded by hand must be one array and one map, or the peer would take the whole connection as broken.
  */
-static int check_encoded(struct brine_call *call, struct brine_bytes params)
+static int check_encoded(const struct brine_client *client, struct brine_call *call, struct brine_bytes params)
 {
 	struct brine_error *error = &call->error;
+	uint32_t most = client->options.limits.metadata_size_max;
+	if (call->metadata.size > most)
+		return brine_fail(error, BRINE_ERR_TOO_BIG, 0,
+		                  "metadata of %zu bytes, at most %" PRIu32 " (limits.metadata_size_max), not sent",
+		                  call->metadata.size, most);
 	if (params.size && (brine_check(params, PARAMS_DEPTH_MAX, error) < 0 || !is_array(params)))
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "params are not one encoded array");
 	if (call->metadata.size &&
@@ -199,15 +217,17 @@ static int intercept(struct brine_client *client, struct brine_call *call, const
 /* Interceptors and encoding: the arguments are in what->params then, which may be client->scratch. */
 static int prepare(struct brine_client *client, struct brine_call *call, struct invocation *what)
 {
-	int status = intercept(client, call, what);
+	int status = check_name(client, call, what->name);
+	if (status == 0)
+		status = intercept(client, call, what);
 	if (status == 0 && what->method && !(what->streams & BRINE_METHOD_UPLOAD)) {
 		status = brine_encode(&client->scratch, what->method->request, what->request, BRINE_AS_PARAMS,
 		                      &call->error);
 		what->params = brine_buf_bytes(&client->scratch);
 		if (status == 0 && call->metadata.size)
-			status = check_encoded(call, (struct brine_bytes){NULL, 0});
+			status = check_encoded(client, call, (struct brine_bytes){NULL, 0});
 	} else if (status == 0) {
-		status = check_encoded(call, what->params);
+		status = check_encoded(client, call, what->params);
 	}
 	call->streams = what->streams;
 	return status;

@@ -430,6 +430,44 @@ static void cancel_over(void **state, enum over kind)
 }
 DEFINE_BOTH(cancel)
 
+/* ---- what no connection would take ---- */
+
+/* Nobody needs to be there: it is refused by begin, and nobody is called back. */
+static void a_size_over_its_limit_is_refused_at_once(void **state)
+{
+	static const struct {
+		size_t name_size, metadata_size;
+		int status;
+		const char *text;
+	} rows[] = {
+	        {0, 0, BRINE_ERR_INVALID,
+	         "method name of 0 bytes, expected 1 to 255 (limits.method_size_max), not sent"},
+	        {256, 0, BRINE_ERR_INVALID,
+	         "method name of 256 bytes, expected 1 to 255 (limits.method_size_max), not sent"},
+	        {1, 8193, BRINE_ERR_TOO_BIG,
+	         "metadata of 8193 bytes, at most 8192 (limits.metadata_size_max), not sent"},
+	};
+	char address[ADDRESS_SIZE], name[257];
+	static uint8_t metadata[8193] = {0x81, 0xa1, 'x', 0xc5, 8187 >> 8, 8187 & 0xff};
+	snprintf(address, sizeof address, "unix://%s", e2e_path(state, "nobody"));
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_LOOP; mode++) {
+		struct brine_client *client = client_in_mode(address, mode);
+		for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+			struct brine_call call = BRINE_CALL_INIT;
+			memset(name, 'x', sizeof name);
+			name[rows[i].name_size] = '\0';
+			call.metadata = BRINE_BYTES(metadata, rows[i].metadata_size);
+			call.wait_for_ready = true;
+			assert_int_equal(brine_client_begin_raw(client, &call, name, BRINE_BYTES("\x90", 1)),
+			                 rows[i].status);
+			assert_string_equal(brine_call_error_text(&call), rows[i].text);
+			assert_int_equal(brine_call_finish(&call, NULL), rows[i].status);
+			brine_call_done(&call);
+		}
+		brine_client_free(client);
+	}
+}
+
 /* ---- callbacks ---- */
 
 enum action { NOTHING, FINISH, FINISH_OTHER, BLOCK, BEGIN_AGAIN, BEGIN_OTHER, CANCEL_OTHER, DONE, FREE, ACTIONS };
@@ -742,9 +780,18 @@ DEFINE_BOTH(cancelled_thread)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(in_any_order),     BOTH(limits),      BOTH(shared), e2e_test(resets),        BOTH(cancel),
-	        BOTH(callbacks),        BOTH(completions), BOTH(loop),   e2e_test(loop_deadline), BOTH(freed),
+	        BOTH(in_any_order),
+	        BOTH(limits),
+	        BOTH(shared),
+	        e2e_test(resets),
+	        BOTH(cancel),
+	        BOTH(callbacks),
+	        BOTH(completions),
+	        BOTH(loop),
+	        e2e_test(loop_deadline),
+	        BOTH(freed),
 	        BOTH(cancelled_thread),
+	        e2e_test(a_size_over_its_limit_is_refused_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
