@@ -17,7 +17,8 @@ struct brine_limits {
 	uint64_t head_timeout_ms;      /* accept to the first recognised frame head; 0: never */
 	uint64_t progress_interval_ms; /* a frame must bring progress_size bytes in each; 0: never */
 	uint32_t progress_size;        /* bytes */
-	uint64_t stuck_output_ms;      /* the peer took nothing for so long: cut; 0: never */
+	uint64_t stuck_output_ms;      /* the peer took nothing for so long: cut; 0: never. Shows once more waits for it
+	                                  than its system and ours hold: over TCP 1 MiB and its receive buffer */
 	uint64_t idle_timeout_ms;      /* nothing running and nothing heard: drain; 0: never */
 	uint64_t linger_ms;            /* after our last frame: read and discard at most so long */
 	size_t linger_size;            /* and so many bytes */

@@ -12,6 +12,9 @@
 
 enum {
 	PARTS_MAX = 64, /* of one writev; the rest comes with the next */
+	/* Bytes that the kernel keeps of what a TCP peer has not asked for yet. By itself it takes 4 MiB and more, in
+	 * which a peer that stopped reading does not show. Less than this costs speed where messages are big. */
+	UNSENT_MOST = 1 << 20,
 };
 
 struct socket_stream {
@@ -112,9 +115,12 @@ static int prepare(int fd, struct brine_error *error)
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
 	    set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK) < 0 || set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC) < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set up descriptor %d", fd);
-	if ((domain == AF_INET || domain == AF_INET6) &&
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) < 0)
+	if (domain != AF_INET && domain != AF_INET6)
+		return 0;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set TCP_NODELAY");
+	/* Where the kernel knows of it. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
 	return 0;
 }
 

@@ -267,6 +267,24 @@ static void E10_client_stops_for_ever_over(void **state, enum over kind)
 }
 DEFINE_BOTH(E10_client_stops_for_ever)
 
+/* A few MiB that a TCP peer does not read do not vanish in the kernel. */
+static void E10_a_few_megabytes_show(void **state)
+{
+	struct host host;
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	options.limits.stuck_output_ms = 200;
+	host_start(&host, state, OVER_TCP, &options);
+	int fd = raw_connect(host.address);
+	for (int id = 1; id <= 5; id++)
+		raw_send_request(fd, id, calc_methods[CALC_MAKE].name, BRINE_BYTES("\x91\xce\x00\x08\x00\x00", 6));
+	wait_for_count(&host.log_lines, 1);
+	wait_for_open(&host, 1, 0);
+	close(fd);
+	host_end(&host);
+	assert_non_null(strstr(host.log, "took no output"));
+	host_free(&host);
+}
+
 /* E10, E14: for ever and idle: the idle timeout ends it. */
 static void E10_idle_client_stops_for_ever_over(void **state, enum over kind)
 {
@@ -463,15 +481,11 @@ DEFINE_BOTH(E14_calls_meet_the_idle_timeout)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(E10_server_stops_for_a_second),
-	        BOTH(E10_server_stops_for_ever),
-	        BOTH(E10_client_stops_for_a_second),
-	        BOTH(E10_client_stops_for_ever),
-	        BOTH(E10_idle_client_stops_for_ever),
-	        e2e_test(E13_a_slow_reader_lives),
-	        BOTH(E07_reads_no_more),
-	        e2e_test(E07_server_reads_no_more),
-	        BOTH(E09_dead_in_the_queue),
+	        BOTH(E10_server_stops_for_a_second),   BOTH(E10_server_stops_for_ever),
+	        BOTH(E10_client_stops_for_a_second),   BOTH(E10_client_stops_for_ever),
+	        e2e_test(E10_a_few_megabytes_show),    BOTH(E10_idle_client_stops_for_ever),
+	        e2e_test(E13_a_slow_reader_lives),     BOTH(E07_reads_no_more),
+	        e2e_test(E07_server_reads_no_more),    BOTH(E09_dead_in_the_queue),
 	        BOTH(E14_calls_meet_the_idle_timeout),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
