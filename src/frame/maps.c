@@ -3,13 +3,17 @@
 
 enum { HELLO_FEATURES_SIZE_MAX = 8192 };
 
-/* A map being walked through. */
+/* A key within its map. */
+struct key {
+	uint32_t offset, size;
+};
+
+/* A map being walked through: on the stack, so one at a time. */
 struct pairs {
-	struct frame_parse *parse;
-	const uint8_t *at, *end;
+	const uint8_t *start, *at, *end;
 	uint32_t left;
 	uint32_t count;
-	struct brine_bytes keys[FRAME_MAP_PAIRS_MAX]; /* those seen that are a str; no other key means anything */
+	struct key keys[FRAME_MAP_PAIRS_MAX]; /* those seen that are a str; no other key means anything */
 };
 
 struct pair {
@@ -19,12 +23,12 @@ struct pair {
 	struct brine_token token; /* of the value */
 };
 
-static void pairs_init(struct pairs *pairs, struct frame_parse *parse, struct brine_bytes value)
+static void pairs_init(struct pairs *pairs, struct brine_bytes value)
 {
 	struct brine_token head = frame_token(value);
-	pairs->parse = parse;
-	pairs->at = (const uint8_t *)value.data + head.size;
-	pairs->end = (const uint8_t *)value.data + value.size;
+	pairs->start = value.data;
+	pairs->at = pairs->start + head.size;
+	pairs->end = pairs->start + value.size;
 	pairs->left = head.count;
 	pairs->count = 0;
 }
@@ -32,7 +36,8 @@ static void pairs_init(struct pairs *pairs, struct frame_parse *parse, struct br
 static bool is_repeated(const struct pairs *pairs, struct brine_bytes key)
 {
 	for (uint32_t i = 0; i < pairs->count; i++)
-		if (pairs->keys[i].size == key.size && memcmp(pairs->keys[i].data, key.data, key.size) == 0)
+		if (pairs->keys[i].size == key.size &&
+		    memcmp(pairs->start + pairs->keys[i].offset, key.data, key.size) == 0)
 			return true;
 	return false;
 }
@@ -53,7 +58,8 @@ static int pairs_next(struct pairs *pairs, struct pair *ret_pair)
 	if (ret_pair->is_str && is_repeated(pairs, ret_pair->key))
 		return BRINE_ERR_DUPLICATE;
 	if (ret_pair->is_str)
-		pairs->keys[pairs->count++] = ret_pair->key;
+		pairs->keys[pairs->count++] = (struct key){
+		        (uint32_t)((const uint8_t *)ret_pair->key.data - pairs->start), (uint32_t)ret_pair->key.size};
 	pairs->left--;
 	pairs->at = value + ret_pair->value.size;
 	return 1;
@@ -69,6 +75,9 @@ static uint32_t pair_limit(const struct frame_parse *parse)
 	uint32_t limit = parse->limits->options_count_max;
 	return limit < FRAME_MAP_PAIRS_MAX ? limit : FRAME_MAP_PAIRS_MAX;
 }
+
+/* Not inlined into who walks through another map, before or after. */
+#define OWN_FRAME __attribute__((noinline))
 
 #define REFUSE(parse, code, error, place, ...) frame_judge(parse, BRINE_VERDICT_ERROR, code, error, place, __VA_ARGS__)
 
@@ -94,7 +103,7 @@ static bool is_clean_key(const struct pair *pair)
 	return pair->is_str && pair->key.size > 0;
 }
 
-static int check_metadata(struct frame_parse *parse, struct brine_bytes value)
+static OWN_FRAME int check_metadata(struct frame_parse *parse, struct brine_bytes value)
 {
 	if (value.size > parse->limits->metadata_size_max)
 		return REFUSE(parse, BRINE_CODE_TOO_LARGE, BRINE_ERR_LIMIT, value.data, "md: %zu bytes, at most %u",
@@ -104,7 +113,7 @@ static int check_metadata(struct frame_parse *parse, struct brine_bytes value)
 		return rc;
 	struct pairs pairs;
 	struct pair pair;
-	pairs_init(&pairs, parse, value);
+	pairs_init(&pairs, value);
 	while ((rc = pairs_next(&pairs, &pair)) > 0)
 		if (!is_clean_key(&pair))
 			return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_TYPE, pair.key.data,
@@ -119,10 +128,8 @@ static int parse_option(struct frame_parse *parse, const struct pair *pair, bool
 {
 	const struct brine_token *token = &pair->token;
 	const char *expected = NULL;
-	if (key_is(pair, "md")) {
+	if (key_is(pair, "md"))
 		options->metadata = pair->value;
-		return check_metadata(parse, pair->value);
-	}
 	if (!is_request)
 		return 0;
 	if (key_is(pair, "ttl")) {
@@ -144,23 +151,30 @@ static int parse_option(struct frame_parse *parse, const struct pair *pair, bool
 	return 0;
 }
 
-int frame_parse_options(struct frame_parse *parse, struct brine_bytes value, bool is_request,
-                        struct brine_frame_options *ret_options)
+static OWN_FRAME int walk_options(struct frame_parse *parse, struct brine_bytes value, bool is_request,
+                                  struct brine_frame_options *options)
 {
-	int rc = check_map(parse, value, "opts");
-	if (rc < 0)
-		return rc;
 	struct pairs pairs;
 	struct pair pair;
-	pairs_init(&pairs, parse, value);
+	int rc;
+	pairs_init(&pairs, value);
 	while ((rc = pairs_next(&pairs, &pair)) > 0) {
-		rc = parse_option(parse, &pair, is_request, ret_options);
+		rc = parse_option(parse, &pair, is_request, options);
 		if (rc < 0)
 			return rc;
 	}
 	if (rc < 0)
 		return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_DUPLICATE, pair.key.data, "opts: a key twice");
 	return 0;
+}
+
+int frame_parse_options(struct frame_parse *parse, struct brine_bytes value, bool is_request,
+                        struct brine_frame_options *ret_options)
+{
+	int rc = check_map(parse, value, "opts");
+	if (rc == 0)
+		rc = walk_options(parse, value, is_request, ret_options);
+	return rc == 0 && ret_options->metadata.size ? check_metadata(parse, ret_options->metadata) : rc;
 }
 
 bool frame_has_options(const struct brine_frame_options *options)
@@ -275,7 +289,7 @@ int frame_parse_hello(struct frame_parse *parse, struct brine_bytes value, struc
 	struct pairs pairs;
 	struct pair pair;
 	int rc;
-	pairs_init(&pairs, parse, value);
+	pairs_init(&pairs, value);
 	while ((rc = pairs_next(&pairs, &pair)) > 0) {
 		rc = parse_hello_pair(parse, &pair, ret_hello);
 		if (rc < 0)
