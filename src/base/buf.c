@@ -6,6 +6,7 @@
 enum {
 	SIZE_LEAST = 256,
 	SIZE_KEPT = BRINE_GROWS_EXACTLY ? 0 : 64 * 1024, /* an empty buffer keeps at most so much */
+	SIZE_BIG = 256 * 1024, /* from here on twice as much may be too much, and what is needed is enough */
 };
 
 void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocator)
@@ -19,6 +20,31 @@ void brine_buf_done(struct brine_buf *buf)
 	brine_buf_init(buf, buf->allocator);
 }
 
+static void move_to_front(struct brine_buf *buf)
+{
+	size_t held = buf->end - buf->start;
+	if (held && buf->start)
+		memmove(buf->data, buf->data + buf->start, held);
+	buf->start = 0;
+	buf->end = held;
+}
+
+/* In place, so that the old block and the new one need not be there together. */
+static int resize(struct brine_buf *buf, size_t capacity, size_t needed)
+{
+	move_to_front(buf);
+	uint8_t *data = brine_resize(buf->allocator, buf->data, buf->capacity, capacity);
+	if (!data && needed > buf->capacity && needed >= SIZE_BIG && needed < capacity) {
+		capacity = needed;
+		data = brine_resize(buf->allocator, buf->data, buf->capacity, capacity);
+	}
+	if (!data)
+		return buf->data && needed <= buf->capacity ? 0 : BRINE_ERR_NOMEM;
+	buf->data = data;
+	buf->capacity = capacity;
+	return 0;
+}
+
 static int grow(struct brine_buf *buf, size_t size)
 {
 	size_t held = buf->end - buf->start;
@@ -27,23 +53,13 @@ static int grow(struct brine_buf *buf, size_t size)
 		return BRINE_ERR_NOMEM;
 	/* Moving pays only where at least half of the block is free in front, so that appends stay linear. */
 	if (buf->data && needed <= buf->capacity && buf->start >= held) {
-		memmove(buf->data, buf->data + buf->start, held);
-	} else {
-		size_t capacity = brine_grown(buf->capacity, SIZE_LEAST, needed);
-		if (capacity == buf->capacity && buf->start && !BRINE_GROWS_EXACTLY)
-			capacity *= 2;
-		uint8_t *data = brine_resize(buf->allocator, NULL, 0, capacity);
-		if (!data)
-			return BRINE_ERR_NOMEM;
-		if (held)
-			memcpy(data, buf->data + buf->start, held);
-		brine_release(buf->allocator, buf->data, buf->capacity);
-		buf->data = data;
-		buf->capacity = capacity;
+		move_to_front(buf);
+		return 0;
 	}
-	buf->start = 0;
-	buf->end = held;
-	return 0;
+	size_t capacity = brine_grown(buf->capacity, SIZE_LEAST, needed);
+	if (capacity == buf->capacity && buf->start && !BRINE_GROWS_EXACTLY)
+		capacity *= 2;
+	return resize(buf, capacity, needed);
 }
 
 void *brine_buf_reserve(struct brine_buf *buf, size_t size)

@@ -195,6 +195,34 @@ static void a_meter_counts_and_says_no(void **state)
 	assert_true(brine_meter_may_hoard(NULL));
 }
 
+/* A buffer that grows is never there twice, and a big one takes what it needs where there is no more than that. */
+static void a_buffer_grows_into_what_is_left(void **state)
+{
+	enum { PART = 100 * 1024 };
+	static uint8_t bytes[5 * PART];
+	struct fail_allocator fail;
+	struct brine_buf buf;
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i / PART);
+	fail_allocator_init(&fail, 0, false);
+	struct brine_meter *meter = brine_meter_new(&fail.base, 350 * 1024);
+	brine_buf_init(&buf, &meter->base);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(brine_buf_append(&buf, bytes + i * PART, PART), 0);
+	assert_int_equal(brine_meter_held(meter), buf.capacity);
+	/* What was taken from the front makes room. */
+	brine_buf_take(&buf, PART);
+	assert_int_equal(brine_buf_append(&buf, bytes + 3 * PART, PART), 0);
+	assert_int_equal(brine_buf_append(&buf, bytes + 4 * PART, PART), BRINE_ERR_NOMEM);
+	assert_int_equal(brine_buf_size(&buf), 3 * PART);
+	assert_memory_equal(buf.data + buf.start, bytes + PART, 3 * PART);
+	brine_buf_done(&buf);
+	assert_int_equal(brine_meter_held(meter), 0);
+	brine_meter_drop(meter);
+	assert_int_equal(fail.held, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +234,7 @@ int main(void)
 	        cmocka_unit_test(utf8_agrees_with_its_definition),
 	        cmocka_unit_test(every_allocation_may_fail),
 	        cmocka_unit_test(a_meter_counts_and_says_no),
+	        cmocka_unit_test(a_buffer_grows_into_what_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
