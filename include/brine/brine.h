@@ -14,6 +14,7 @@
 #include <brine/error.h>
 #include <brine/frame.h>
 #include <brine/limits.h>
+#include <brine/metadata.h>
 #include <brine/pack.h>
 #include <brine/server.h>
 #include <brine/text.h>

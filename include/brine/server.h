@@ -39,7 +39,8 @@ typedef void brine_log_fn(void *user, const char *line);
 /* Calls around every call and notification of a registered method, on the thread of its handler: logging, metrics,
  * authentication. before runs ahead of decoding and returns 0, or refuses with brine_request_fail(...): then neither
  * the handler nor later interceptors run. after runs for every interceptor whose before did, and sees what the handler
- * returned or why it was not run; after BRINE_PENDING it may only read the request. NULL: none. */
+ * returned or why it was not run (brine_request_code() tells more); after BRINE_PENDING it may only read the request,
+ * and does not see the answer. brine_request_attach() hands on what an interceptor found out. NULL: none. */
 struct brine_server_interceptor {
 	int (*before)(struct brine_request *request, void *user);
 	void (*after)(struct brine_request *request, int status, void *user);
@@ -178,7 +179,7 @@ BRINE_API bool brine_request_cancelled(const struct brine_request *request);
 /* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it, and
  * the cancellation, by `call.parent = request` (brine/client.h). Any thread. */
 BRINE_API uint64_t brine_request_remaining_ms(const struct brine_request *request);
-/* The encoded metadata map; size 0: none. Lives as long as the request. */
+/* The encoded metadata map, see metadata.h; size 0: none. Lives as long as the request. */
 BRINE_API struct brine_bytes brine_request_metadata(const struct brine_request *request);
 /* The peer. Lives as long as the request. Of a request that a client handles: the address of its server, no more. */
 BRINE_API const struct brine_peer *brine_request_peer(const struct brine_request *request);
@@ -195,6 +196,17 @@ BRINE_API struct brine_client *brine_request_client(struct brine_request *reques
 /* The same, owned by the caller until brine_client_free(), which lets go of it: the connection and calls under way stay
  * as they are. For calls and notifications after the answer. Not of a client's own request: NULL. */
 BRINE_API struct brine_client *brine_request_keep_client(struct brine_request *request);
+
+/* Lets a pointer of the program's travel with the request: from an interceptor to the handler (who is calling), from
+ * before to after (when it began). key is any address of the program's, compared as such; a second value takes the
+ * place of the first. What value points to is the program's: memory of brine_request_alloc() lives long enough.
+ * BRINE_ERR_NOMEM. */
+BRINE_API int brine_request_attach(struct brine_request *request, const void *key, void *value);
+/* What was attached under that key, or NULL. */
+BRINE_API void *brine_request_attached(const struct brine_request *request, const void *key);
+
+/* For interceptors, after: the code of the error that was answered, where status is negative. */
+BRINE_API int64_t brine_request_code(const struct brine_request *request);
 
 /* Memory that lives until the answer is encoded; zeroed; NULL when out of memory. */
 BRINE_API void *brine_request_alloc(struct brine_request *request, size_t size);

@@ -131,6 +131,8 @@ struct brine_request *brine_request_new(struct brine_line *line, const struct br
 	request->deadline_ms = event->type == BRINE_EVENT_REQUEST ? event->deadline_ms : BRINE_FOREVER;
 	request->peer = line->peer;
 	request->plain = event->plain;
+	request->answer = (struct brine_answer){0};
+	request->attached = NULL;
 	request->held_posts = 0;
 	request->holds_posts = false;
 	request->handler_ended = request->answer_waits = request->delivered = false;
@@ -290,6 +292,39 @@ struct brine_client *brine_request_keep_client(struct brine_request *request)
 const struct brine_peer *brine_request_peer(const struct brine_request *request)
 {
 	return &request->peer;
+}
+
+static struct brine_attached *find_attached(const struct brine_request *request, const void *key)
+{
+	struct brine_attached *at = request->attached;
+	while (at && at->key != key)
+		at = at->next;
+	return at;
+}
+
+int brine_request_attach(struct brine_request *request, const void *key, void *value)
+{
+	struct brine_attached *at = find_attached(request, key);
+	if (!at) {
+		at = brine_arena_alloc(&request->arena, sizeof *at);
+		if (!at)
+			return BRINE_ERR_NOMEM;
+		*at = (struct brine_attached){request->attached, key, NULL};
+		request->attached = at;
+	}
+	at->value = value;
+	return 0;
+}
+
+void *brine_request_attached(const struct brine_request *request, const void *key)
+{
+	const struct brine_attached *at = find_attached(request, key);
+	return at ? at->value : NULL;
+}
+
+int64_t brine_request_code(const struct brine_request *request)
+{
+	return request->answer.is_error ? request->answer.code : 0;
 }
 
 void *brine_request_alloc(struct brine_request *request, size_t size)

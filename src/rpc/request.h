@@ -16,6 +16,13 @@ struct brine_flow;
 struct brine_home;
 struct brine_line;
 
+/* A pointer of the program's, by a key of its own. */
+struct brine_attached {
+	struct brine_attached *next;
+	const void *key;
+	void *value;
+};
+
 /* What goes to the peer: a result, or an error. */
 struct brine_answer {
 	bool is_error;
@@ -43,8 +50,9 @@ struct brine_request {
 	        arena; /* everything of the request: name, params, decoded message, what the handler builds */
 	struct brine_buf encoded; /* what answer.value points to, unless it is delivered at once */
 	struct brine_answer answer;
-	struct brine_client *caller; /* calls the peer, held; NULL: nobody asked for it */
-	unsigned held_posts;         /* not posted yet: they go with the end of the handler */
+	struct brine_attached *attached; /* in the arena */
+	struct brine_client *caller;     /* calls the peer, held; NULL: nobody asked for it */
+	unsigned held_posts;             /* not posted yet: they go with the end of the handler */
 	bool holds_posts;
 
 	/* For all threads. */
