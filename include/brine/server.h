@@ -174,8 +174,13 @@ BRINE_API void brine_server_stop(struct brine_server *server);
 BRINE_API struct brine_str brine_request_method(const struct brine_request *request);
 /* True when nobody waits for an answer. */
 BRINE_API bool brine_request_is_notification(const struct brine_request *request);
-/* True once the caller cancelled, its deadline passed or its connection ended: stop working. Any thread. */
+/* True once the caller cancelled, its deadline passed or its connection ended: stop working. Any thread. A handler that
+ * waits is told by brine_request_cancelled_fd(), one that returned BRINE_PENDING by brine_request_on_ready(). */
 BRINE_API bool brine_request_cancelled(const struct brine_request *request);
+/* For a handler on a worker that waits for something else, by poll() and the like: a descriptor that becomes readable
+ * when the request is cancelled, for whatever reason. The request's, for as long as that lives: neither read nor close
+ * it. The loop of the connection rings it (in a client, whoever moves its bytes). BRINE_ERR_SYSTEM, FORKED. */
+BRINE_API int brine_request_cancelled_fd(struct brine_request *request);
 /* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it, and
  * the cancellation, by `call.parent = request` (brine/client.h). Any thread. */
 BRINE_API uint64_t brine_request_remaining_ms(const struct brine_request *request);

@@ -10,7 +10,8 @@ enum {
 	PARAMS_DEPTH_MAX = BRINE_FRAME_DEPTH_MAX - 1, /* the message's own array is the first level */
 };
 
-static const char would_block[] = "a blocking call on a loop or in a callback: use begin and on_done";
+static const char would_block[] =
+        "a blocking call on a loop or in a callback: use begin and on_done, or mark the method blocking";
 
 /* ---- a call in itself ---- */
 

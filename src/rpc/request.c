@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "base/meter.h"
 #include "net/clock.h"
+#include "net/poller.h"
+#include "net/socket.h"
 #include "rpc/client.h"
 #include "rpc/family.h"
 #include "rpc/flow.h"
@@ -54,6 +56,7 @@ static struct brine_request *take_from_pool(struct brine_home *home)
 	request = brine_alloc_zero(home->allocator, sizeof *request);
 	if (request) {
 		request->home = home;
+		request->bell = -1;
 		brine_arena_init(&request->arena, home->allocator, 0);
 		brine_buf_init(&request->encoded, home->allocator);
 	}
@@ -67,6 +70,12 @@ static void let_go_of_caller(struct brine_request *request)
 	request->caller = NULL;
 }
 
+static void close_bell(struct brine_request *request)
+{
+	brine_socket_close(request->bell);
+	request->bell = -1;
+}
+
 static void give_to_pool(struct brine_home *home, struct brine_request *request)
 {
 	if (home->pool_count == POOL_MOST || !brine_meter_may_hoard(home->meter)) {
@@ -75,6 +84,7 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 	}
 	let_go_of_caller(request);
 	brine_request_part(request, true);
+	close_bell(request);
 	brine_flow_free(request->flow, home->allocator);
 	request->flow = NULL;
 	brine_arena_reset(&request->arena);
@@ -89,6 +99,7 @@ void brine_request_release(struct brine_request *request)
 	const struct brine_allocator *allocator = request->home->allocator;
 	let_go_of_caller(request);
 	brine_request_part(request, false);
+	close_bell(request);
 	brine_flow_free(request->flow, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
@@ -159,6 +170,15 @@ void brine_request_settle(struct brine_request *request)
 		brine_request_end(request);
 }
 
+static void ring_bell(struct brine_request *request)
+{
+	struct brine_home *home = request->home;
+	pthread_mutex_lock(&home->lock);
+	if (request->bell >= 0)
+		brine_bell_ring(request->bell);
+	pthread_mutex_unlock(&home->lock);
+}
+
 void brine_request_cancel(struct brine_request *request, int status)
 {
 	int none = 0;
@@ -167,6 +187,7 @@ void brine_request_cancel(struct brine_request *request, int status)
 	/* What runs on behind an answer runs for itself. */
 	if (!atomic_load_explicit(&request->answered, memory_order_acquire))
 		brine_request_cut(request, status);
+	ring_bell(request);
 	if (request->flow)
 		brine_flow_cancel(request->flow);
 	if (request->answer_waits)
@@ -255,6 +276,24 @@ bool brine_request_cancelled(const struct brine_request *request)
 {
 	return atomic_load_explicit(&request->ended, memory_order_acquire) != 0 ||
 	       brine_request_remaining_ms(request) == 0;
+}
+
+int brine_request_cancelled_fd(struct brine_request *request)
+{
+	struct brine_home *home = request->home;
+	int status = brine_request_check(request);
+	if (status < 0)
+		return status;
+	pthread_mutex_lock(&home->lock);
+	if (request->bell < 0) {
+		request->bell = brine_bell_new();
+		/* It may have happened already. */
+		if (request->bell >= 0 && atomic_load_explicit(&request->ended, memory_order_acquire))
+			brine_bell_ring(request->bell);
+	}
+	int fd = request->bell;
+	pthread_mutex_unlock(&home->lock);
+	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
 }
 
 uint64_t brine_request_remaining_ms(const struct brine_request *request)
