@@ -277,11 +277,88 @@ static void stopped_by_signal_over(void **state, enum over kind)
 }
 DEFINE_BOTH(stopped_by_signal)
 
+/* ---- signals without end ---- */
+
+struct pest {
+	pthread_t thread, targets[2];
+	atomic_bool over;
+};
+
+static atomic_int signals_seen;
+
+static void see_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(&signals_seen, 1);
+}
+
+static void *pester(void *argument)
+{
+	struct pest *pest = argument;
+	while (!atomic_load(&pest->over)) {
+		for (int i = 0; i < 2; i++)
+			(void)pthread_kill(pest->targets[i], SIGUSR2);
+		poll(NULL, 0, 1);
+	}
+	return NULL;
+}
+
+/* Small calls and big ones for a while, and one that nobody answers: its deadline is not longer, nor shorter. */
+static void work_on(const char *address, int mode)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	struct calc_number number = {1000000};
+	struct calc_blob blob;
+	int64_t sum;
+	options.mode = mode;
+	struct brine_client *client = client_of(address, &options);
+	for (uint64_t end_ms = brine_clock_ms() + 200; brine_clock_ms() < end_ms;) {
+		assert_int_equal(calc_call_add(client, &call, 2, 3, &sum), 0);
+		assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_MAKE], &number, &blob), 0);
+		assert_int_equal(blob.data.size, number.value);
+	}
+	call.timeout_ms = 150;
+	uint64_t began_ms = brine_clock_ms();
+	assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}, &number),
+	                 BRINE_ERR_DEADLINE);
+	assert_in_range(brine_clock_ms() - began_ms, 149, PATIENCE_MS / 2);
+	brine_call_done(&call);
+	brine_client_free(client);
+}
+
+/* G10: a thousand signals a second, without SA_RESTART, in the threads of both sides: nobody notices. */
+static void G10_a_thousand_signals_a_second_over(void **state, enum over kind)
+{
+	struct host host;
+	struct sigaction before, see = {.sa_handler = see_signal};
+	struct pest pest = {.targets = {pthread_self()}};
+	atomic_store(&signals_seen, 0);
+	assert_int_equal(sigaction(SIGUSR2, &see, &before), 0);
+	host_start(&host, state, kind, NULL);
+	pest.targets[1] = host.thread;
+	assert_int_equal(pthread_create(&pest.thread, NULL, pester, &pest), 0);
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++)
+		work_on(host.address, mode);
+	atomic_store(&pest.over, true);
+	pthread_join(pest.thread, NULL);
+	host_stop(&host);
+	sigaction(SIGUSR2, &before, NULL);
+	assert_true(atomic_load(&signals_seen) > 100);
+}
+DEFINE_BOTH(G10_a_thousand_signals_a_second)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(forked),           BOTH(close_on_exec), BOTH(no_sigpipe),        BOTH(low_descriptors),
-	        BOTH(high_descriptors), BOTH(two_threads),   BOTH(stopped_by_signal),
+	        BOTH(forked),
+	        BOTH(close_on_exec),
+	        BOTH(no_sigpipe),
+	        BOTH(low_descriptors),
+	        BOTH(high_descriptors),
+	        BOTH(two_threads),
+	        BOTH(stopped_by_signal),
+	        BOTH(G10_a_thousand_signals_a_second),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
