@@ -304,9 +304,11 @@ BRINE_API int brine_call_send_raw(struct brine_call *call, struct brine_bytes it
 BRINE_API int brine_call_end_upload(struct brine_call *call);
 
 /* For a loop of the program's own (mode LOOP). The descriptor stays the same for the client's whole life, also over
- * reconnects: wait until it is readable or timeout_ms has passed (-1: no end), then process, which never waits. 0 or
- * BRINE_ERR_* of the connection (the calls were told already). */
+ * reconnects, and so do the events to wait for, POLLIN as poll() has it: wait until it is readable or timeout_ms has
+ * passed (-1: no end), then process, which never waits. 0 or BRINE_ERR_* of the connection (the calls were told
+ * already). In other modes BRINE_ERR_STATE, and -1 for the time-out. */
 BRINE_API int brine_client_get_fd(const struct brine_client *client);
+BRINE_API int brine_client_get_events(const struct brine_client *client);
 BRINE_API int brine_client_get_timeout_ms(struct brine_client *client);
 BRINE_API int brine_client_process(struct brine_client *client);
 

@@ -16,12 +16,16 @@ void brine_waits_add(struct brine_waits *waits, int fd, unsigned ready)
 	waits->count++;
 }
 
+int brine_poll_events(unsigned ready)
+{
+	return (ready & BRINE_READABLE ? POLLIN : 0) | (ready & BRINE_WRITABLE ? POLLOUT : 0);
+}
+
 int brine_waits_poll(struct brine_waits *waits, uint64_t deadline_ms)
 {
 	struct pollfd pollers[BRINE_WAITS_MAX];
 	for (size_t i = 0; i < waits->count; i++) {
-		unsigned ready = waits->items[i].ready;
-		short events = (short)((ready & BRINE_READABLE ? POLLIN : 0) | (ready & BRINE_WRITABLE ? POLLOUT : 0));
+		short events = (short)brine_poll_events(waits->items[i].ready);
 		pollers[i] = (struct pollfd){.fd = waits->items[i].fd, .events = events};
 	}
 	int count = poll(pollers, waits->count, brine_wait_ms(deadline_ms));

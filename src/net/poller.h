@@ -22,6 +22,9 @@ struct brine_waits {
 /* fd is not in it yet; at most BRINE_WAITS_MAX of them. */
 void brine_waits_add(struct brine_waits *waits, int fd, unsigned ready);
 
+/* A set of enum brine_ready as poll() has it. */
+int brine_poll_events(unsigned ready);
+
 /* Waits until one is ready or brine_clock_ms() reaches deadline_ms, and fills `found`. A signal ends it early. The
  * number of those found, or BRINE_ERR_SYSTEM (errno). */
 int brine_waits_poll(struct brine_waits *waits, uint64_t deadline_ms);

@@ -387,6 +387,11 @@ int brine_client_get_fd(const struct brine_client *client)
 	return client->options.mode == BRINE_CLIENT_LOOP ? client->watcher.fd : BRINE_ERR_STATE;
 }
 
+int brine_client_get_events(const struct brine_client *client)
+{
+	return client->options.mode == BRINE_CLIENT_LOOP ? brine_poll_events(BRINE_READABLE) : BRINE_ERR_STATE;
+}
+
 int brine_client_get_timeout_ms(struct brine_client *client)
 {
 	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_LOOP)

@@ -15,7 +15,7 @@ static struct brine_client *client_in_mode(const char *address, int mode)
 /* What a program's loop does, once. */
 static void drive(struct brine_client *client)
 {
-	struct pollfd poller = {.fd = brine_client_get_fd(client), .events = POLLIN};
+	struct pollfd poller = {.fd = brine_client_get_fd(client), .events = (short)brine_client_get_events(client)};
 	int wait_ms = brine_client_get_timeout_ms(client);
 	if (poll(&poller, 1, wait_ms < 0 || wait_ms > PATIENCE_MS ? PATIENCE_MS : wait_ms) == 0 && wait_ms < 0)
 		fail_msg("nothing happened on the loop");
@@ -430,6 +430,21 @@ static void cancel_over(void **state, enum over kind)
 }
 DEFINE_BOTH(cancel)
 
+/* A client that is not for a loop says so. */
+static void only_for_a_loop(void **state)
+{
+	(void)state;
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_LOOP; mode++) {
+		bool loops = mode == BRINE_CLIENT_LOOP;
+		struct brine_client *client = client_in_mode("unix://@brine-test-nobody", mode);
+		assert_int_equal(brine_client_get_fd(client) >= 0, loops);
+		assert_int_equal(brine_client_get_events(client), loops ? POLLIN : BRINE_ERR_STATE);
+		assert_int_equal(brine_client_get_timeout_ms(client), -1);
+		assert_int_equal(brine_client_process(client), loops ? 0 : BRINE_ERR_STATE);
+		brine_client_free(client);
+	}
+}
+
 /* ---- what no connection would take ---- */
 
 /* Nobody needs to be there: it is refused by begin, and nobody is called back. */
@@ -792,6 +807,7 @@ int main(void)
 	        BOTH(freed),
 	        BOTH(cancelled_thread),
 	        e2e_test(a_size_over_its_limit_is_refused_at_once),
+	        e2e_test(only_for_a_loop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
