@@ -167,6 +167,7 @@ static void wrong_forms_are_named(void **state)
 	        {"{\"$int\": \"18446744073709551616\"}", BRINE_ERR_RANGE, "64 bits"},
 	        {"{\"$int\": \"-9223372036854775809\"}", BRINE_ERR_RANGE, "64 bits"},
 	        {"{\"$float\": \"nan\"}", BRINE_ERR_TYPE, "\"NaN\""},
+	        {"{\"$float\": \"NaN\\u0000\"}", BRINE_ERR_TYPE, "\"NaN\""},
 	        {"{\"$bin\": \"A\"}", BRINE_ERR_TYPE, "base64"},
 	        {"{\"$bin\": \"AB\"}", BRINE_ERR_TYPE, "base64"},
 	        {"{\"$bin\": \"AA=\"}", BRINE_ERR_TYPE, "base64"},

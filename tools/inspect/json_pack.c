@@ -1,12 +1,12 @@
 #include "inspect/json_pack.h"
 
 #include "inspect/base64.h"
+#include "inspect/json_value.h"
 #include "inspect/time_text.h"
 
 #include <brine/pack.h>
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -99,13 +99,8 @@ static int pack_int_form(struct brine_buf *out, const json_t *content)
 
 static int pack_float_form(struct brine_buf *out, const json_t *content)
 {
-	static const char *const names[] = {"NaN", "Infinity", "-Infinity"};
-	const double values[] = {NAN, INFINITY, -INFINITY};
-	for (size_t i = 0; json_is_string(content) && i < sizeof names / sizeof names[0]; i++) {
-		if (strcmp(json_string_value(content), names[i]) == 0)
-			return brine_pack_double(out, values[i]);
-	}
-	return BRINE_ERR_TYPE;
+	double value;
+	return inspect_json_float_name(content, &value) ? brine_pack_double(out, value) : BRINE_ERR_TYPE;
 }
 
 enum binary { AS_STR, AS_BIN, AS_EXT };

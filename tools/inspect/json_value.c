@@ -57,6 +57,25 @@ json_t *inspect_json_float(double value)
 	return json_real(value);
 }
 
+bool inspect_json_is(const json_t *value, const char *text)
+{
+	size_t size = json_string_length(value);
+	return json_is_string(value) && size == strlen(text) && memcmp(json_string_value(value), text, size) == 0;
+}
+
+bool inspect_json_float_name(const json_t *value, double *ret_value)
+{
+	static const char *const names[] = {"NaN", "Infinity", "-Infinity"};
+	const double values[] = {NAN, INFINITY, -INFINITY};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (inspect_json_is(value, names[i])) {
+			*ret_value = values[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 static json_t *from_number(const struct brine_token *token)
 {
 	char text[24];

@@ -23,4 +23,9 @@ json_t *inspect_json_error_text(const char *text, size_t size);
 json_t *inspect_json_base64(struct brine_bytes bytes);
 json_t *inspect_json_float(double value);
 
+/* And back: whether value is exactly the string text; whether it is "NaN", "Infinity" or "-Infinity". NULL is neither.
+ */
+bool inspect_json_is(const json_t *value, const char *text);
+bool inspect_json_float_name(const json_t *value, double *ret_value);
+
 #endif

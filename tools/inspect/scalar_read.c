@@ -1,6 +1,7 @@
 #include "inspect/scalar_read.h"
 
 #include "codec/desc.h"
+#include "inspect/json_value.h"
 #include "inspect/time_text.h"
 
 #include <errno.h>
@@ -120,14 +121,6 @@ static int read_integer(char *why, const struct brine_field *field, const json_t
 
 static bool float_of_text(struct word word, double *ret_number)
 {
-	static const char *const names[] = {"NaN", "Infinity", "-Infinity"};
-	const double values[] = {NAN, INFINITY, -INFINITY};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (strcmp(word.text, names[i]) == 0) {
-			*ret_number = values[i];
-			return true;
-		}
-	}
 	char *end;
 	size_t allowed = strspn(word.text, "+-.0123456789eE");
 	*ret_number = strtod(word.text, &end);
@@ -139,7 +132,7 @@ static int read_float(char *why, const struct brine_field *field, const json_t *
 	double number = json_number_value(value);
 	if (json_is_string(value)) {
 		struct word word = {json_string_value(value), json_string_length(value)};
-		if (!float_of_text(word, &number))
+		if (!inspect_json_float_name(value, &number) && !float_of_text(word, &number))
 			return fail(why, BRINE_ERR_TYPE, "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\"");
 	} else if (!json_is_number(value)) {
 		return misfit(why, field, value);
@@ -161,9 +154,8 @@ static int read_enum(char *why, const struct brine_field *field, const json_t *v
 	const struct brine_enum *enumeration = field->enumeration;
 	if (!json_is_string(value))
 		return read_integer(why, field, value, to);
-	const char *name = json_string_value(value);
 	for (uint32_t i = 0; enumeration && i < enumeration->value_count; i++) {
-		if (strcmp(enumeration->values[i].name, name) == 0) {
+		if (inspect_json_is(value, enumeration->values[i].name)) {
 			*(int32_t *)to = enumeration->values[i].number;
 			return 0;
 		}
@@ -174,7 +166,8 @@ static int read_enum(char *why, const struct brine_field *field, const json_t *v
 		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
 		                         enumeration->values[i].name);
 	return fail(why, BRINE_ERR_TYPE, "%s has no \"%s\"; it has %s%s", enumeration ? enumeration->name : "the enum",
-	            brine_escape(shown, sizeof shown, name, strlen(name)), names, used < sizeof names ? "" : "...");
+	            brine_escape(shown, sizeof shown, json_string_value(value), json_string_length(value)), names,
+	            used < sizeof names ? "" : "...");
 }
 
 static int read_text(char *why, const struct brine_field *field, const json_t *value, void *to)
