@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that brine call moves streams in both directions, and how calls end: every exit status, signals, deadlines, pipes that
 close early, answers that do not fit."""
-import json, os, signal, subprocess, time, unittest
+import json, os, signal, socket, subprocess, time, unittest
 from cli_support import *
 
 
@@ -215,26 +215,49 @@ class Ends(unittest.TestCase):
                          (1, {'status': 1, 'error': 'CANCELLED', 'code': 4, 'text': 'no more'}))
 
     def test_I11_full_and_closed_output(self):
+        long = os.path.join(PROTOS, 'neovim.proto')  # more than any buffer of output holds
         with open('/dev/full', 'wb') as full:
-            for arguments in ([server.tcp, 'echo', '1'], ['--help'], [*CALLS, '--template', 'Count'],
-                              [*CALLS, other.tcp, 'Count', '{"value": 5}']):
-                done = subprocess.run([BRINE, 'call', *arguments], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
+            for arguments in (['call', server.tcp, 'echo', '1'], ['call', '--help'], ['call', *CALLS, '--template', 'Count'],
+                              ['call', *CALLS, other.tcp, 'Count', '{"value": 5}'], ['describe', long],
+                              ['call', server.tcp, 'echo', '-s', 'x' * 100000]):
+                done = subprocess.run([BRINE, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
                 self.assertEqual(done.returncode, 2, arguments)
-                self.assertIn(b'cannot write the output', done.stderr)
-        for preset in (True, False):  # whatever the parent did with SIGPIPE
-            reader, writer = os.pipe()
-            os.close(reader)
-            process = subprocess.Popen([BRINE, 'call', server.tcp, 'echo', '1'], stdout=writer, stderr=subprocess.PIPE,
-                                       restore_signals=preset)
-            os.close(writer)
-            self.assertEqual(process.communicate(timeout=PATIENCE)[1], b'')
-            self.assertEqual(process.returncode, 141)
+                self.assertIn(b'cannot write the output: No space left on device', done.stderr)
+        for arguments in (['call', server.tcp, 'echo', '1'], ['describe', long]):
+            for preset in (True, False):  # whatever the parent did with SIGPIPE
+                reader, writer = os.pipe()
+                os.close(reader)
+                process = subprocess.Popen([BRINE, *arguments], stdout=writer, stderr=subprocess.PIPE, restore_signals=preset)
+                os.close(writer)
+                self.assertEqual(process.communicate(timeout=PATIENCE)[1], b'')
+                self.assertEqual(process.returncode, 141)
+
+    def test_output_into_a_socket_that_was_closed(self):
+        """It ends before the answer, which never comes."""
+        reader, writer = socket.socketpair()
+
+        def behave(connection):
+            connection.recv(1 << 16)
+            reader.close()
+            connection.recv(1)
+        with Peer(behave) as peer, writer:
+            done = subprocess.run([BRINE, 'call', 'msgpack-rpc://' + peer.address, 'm'], stdout=writer,
+                                  stderr=subprocess.PIPE, timeout=PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (141, b''))
 
     def test_closed_standard_descriptors(self):
         for closed, shown in (('<&-', b'[1]\n'), ('>&-', b''), ('2>&-', b'[1]\n'), ('<&- >&- 2>&-', b'')):
             done = subprocess.run(['sh', '-c', '"$0" call "$1" echo 1 ' + closed, BRINE, server.tcp], capture_output=True,
                                   timeout=PATIENCE)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, shown, b''), closed)
+        done = subprocess.run(['sh', '-c', '"$0" dump <&-', BRINE], capture_output=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stdout), (2, b''))
+        self.assertIn(b'cannot read -: Bad file descriptor', done.stderr)
+
+    def test_a_parent_that_ignores_its_children(self):
+        done = subprocess.run([BRINE, 'call', *CALLS, server.tcp, 'Sum'], input=b'{"value": 1}', capture_output=True,
+                              timeout=PATIENCE, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
 
 
 if __name__ == '__main__':

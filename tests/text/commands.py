@@ -419,9 +419,33 @@ class Commands(unittest.TestCase):
         self.assertEqual(listener.stop(), 0)
 
     def test_only_this_machine_unless_told(self):
-        done = subprocess.run([BRINE, "listen", "tcp://0.0.0.0:0"], stderr=subprocess.PIPE, timeout=PATIENCE)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn(b"--anybody", done.stderr)
+        for host in ("0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "127.example.invalid", "localhost.example.invalid"):
+            done = subprocess.run([BRINE, "listen", f"tcp://{host}:0"], stderr=subprocess.PIPE, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"--anybody", done.stderr)
+
+    def test_started_with_closed_descriptors(self):
+        """None of what is opened takes their place."""
+        for closed in ("<&-", ">&-", "<&- >&- 2>&-"):
+            with self.subTest(closed):
+                process = subprocess.Popen(["sh", "-c", f'exec "$0" listen --once "$1" {closed}', BRINE,
+                                            f"unix://{self.folder}/socket"], stdout=subprocess.PIPE)
+                self.started.append(process)
+                until = time.monotonic() + PATIENCE
+                while not os.path.exists(f"{self.folder}/socket"):
+                    self.assertLess(time.monotonic(), until)
+                    time.sleep(0.01)
+                done = subprocess.run(["sh", "-c", f'exec "$0" run "$1" -- sh -c "echo spam; exit 3" {closed}', BRINE,
+                                       f"unix://{self.folder}/socket"], timeout=PATIENCE)
+                self.assertEqual(done.returncode, 3)
+                self.assertEqual(process.communicate(timeout=PATIENCE)[0], b"" if ">" in closed else b"sh: spam\n")
+                self.assertEqual(process.returncode, 3)
+
+    def test_a_parent_that_ignores_its_children(self):
+        listener = self.listen("--once")
+        running = self.run_program(listener, listener.address, "--", "sh", "-c", "exit 3",
+                                   preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual((running.wait(PATIENCE), listener.end()), (3, 3))
 
     def test_no_input(self):
         listener = self.listen("-i", "--once")

@@ -10,7 +10,6 @@
 #include "inspect/template.h"
 #include "inspect/typed.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,17 +27,6 @@ struct run {
 	bool is_done; /* the call has ended */
 	bool pretty;
 };
-
-/* The descriptors 0 to 2 are ours, whatever we were started with: none of the client's may take their place. */
-static void keep_standard_descriptors(void)
-{
-	int fd;
-	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 static int find_method(struct run *run)
 {
@@ -185,7 +173,6 @@ static int run(int argc, char **argv)
 	int status = call_options_read(&run.options, argc, argv);
 	if (status)
 		return status;
-	keep_standard_descriptors();
 	run.errors.json = run.options.json_errors;
 	run.errors.has_schema = run.options.schema.file_count > 0;
 	run.pretty = run.options.pretty < 0 ? isatty(STDOUT_FILENO) : run.options.pretty;

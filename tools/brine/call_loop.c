@@ -61,7 +61,8 @@ int call_loop_turn(struct call_loop *loop)
 		return command_fail("call", "cannot wait: %s", strerror(errno));
 	if (count > 0 && watched[1].revents && read(loop->signals, &signal, sizeof signal) == sizeof signal)
 		return SIGNAL_BASE + (int)signal.ssi_signo;
-	if (count > 0 && watched[2].revents & POLLERR)
+	/* A pipe says the one, a socket or a terminal the other. */
+	if (count > 0 && watched[2].revents & (POLLERR | POLLHUP))
 		return EXIT_CLOSED;
 	loop->has_input = count > 0 && watched[3].revents;
 	brine_client_process(loop->client);

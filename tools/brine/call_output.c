@@ -5,11 +5,10 @@
 #include "inspect/json_value.h"
 #include "inspect/typed.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Takes value. 0 or EXIT_FAILED, CLOSED. */
+/* Takes value. 0 or EXIT_FAILED. */
 static int print_to(FILE *file, const char *before, json_t *value, bool pretty)
 {
 	struct inspect_line line;
@@ -20,11 +19,10 @@ static int print_to(FILE *file, const char *before, json_t *value, bool pretty)
 	json_decref(value);
 	struct brine_bytes text = brine_buf_bytes(&line.text);
 	int status = 0;
-	errno = 0;
 	if (line.status < 0)
 		status = command_fail("call", "out of memory");
-	else if (fwrite(text.data, 1, text.size, file) < text.size && errno == EPIPE)
-		status = EXIT_CLOSED;
+	else
+		fwrite(text.data, 1, text.size, file);
 	inspect_line_done(&line);
 	return status;
 }

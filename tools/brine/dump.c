@@ -128,9 +128,8 @@ static int show(struct dump *dump, struct source *source)
 		return out_of_memory();
 	dump->mismatches += mismatch;
 	struct brine_bytes text = brine_buf_bytes(&dump->line.text);
-	errno = 0;
 	if (fwrite(text.data, 1, text.size, stdout) < text.size)
-		return errno == EPIPE ? EXIT_CLOSED : command_flush("dump");
+		return command_flush("dump");
 	source->has_piece = false;
 	return 0;
 }

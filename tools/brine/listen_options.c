@@ -91,14 +91,18 @@ static int read_option(struct listen_options *options, int id, const char *as_wr
 	}
 }
 
-/* Addresses of this machine alone: Unix sockets and the loopback network. Names other than localhost may be anything.
+/* Addresses of this machine alone: Unix sockets and the loopback network. Names other than localhost may be anything,
+ * those that begin like a number too.
  */
 static bool is_local(const char *address)
 {
-	static const char *const heads[] = {"unix:", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
+	static const char *const heads[] = {"unix:", "tcp://localhost:", "tcp://[::1]:"};
+	static const char number[] = "tcp://127.";
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
 		if (strncmp(address, heads[i], strlen(heads[i])) == 0)
 			return true;
+	if (strncmp(address, number, strlen(number)) == 0)
+		return address[strlen(number) + strspn(address + strlen(number), "0123456789.")] == ':';
 	return strncmp(address, "tcp:", 4) != 0;
 }
 

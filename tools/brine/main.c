@@ -1,10 +1,12 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {&call_command, &describe_command, &dump_command, &listen_command,
                                                  &run_command};
@@ -36,14 +38,43 @@ int command_usage(const char *name, const char *format, ...)
 	return EXIT_FAILED;
 }
 
+/* Why a write failed; stdio forgets it where another one follows. */
+static int output_errno;
+
+static ssize_t write_output(void *cookie, const char *data, size_t size)
+{
+	size_t written = 0;
+	(void)cookie;
+	while (written < size) {
+		ssize_t some = write(STDOUT_FILENO, data + written, size - written);
+		if (some < 0 && errno == EINTR)
+			continue;
+		if (some < 0) {
+			output_errno = errno;
+			break;
+		}
+		written += (size_t)some;
+	}
+	return (ssize_t)written;
+}
+
+/* Standard output as before, but that it remembers. */
+static int remember_errors(void)
+{
+	FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_output});
+	if (!file)
+		return command_fail("", "out of memory");
+	stdout = file;
+	return 0;
+}
+
 int command_flush(const char *name)
 {
-	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	if (errno == EPIPE)
+	if (output_errno == EPIPE)
 		return EXIT_CLOSED;
-	return command_fail(name, "cannot write the output: %s", strerror(errno));
+	return command_fail(name, "cannot write the output: %s", strerror(output_errno));
 }
 
 static const struct command *find_command(const char *name)
@@ -84,10 +115,25 @@ static int help(const char *name)
 	return command_flush(command->name);
 }
 
+/* The descriptors 0 to 2 are ours, whatever we were started with: none that is opened later may take their place. Where
+ * there is no input reading it stays an error. */
+static void keep_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDWR);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	/* A reader that goes away shows as EPIPE, whatever our parent did with the signal. */
+	keep_standard_descriptors();
+	/* A reader that goes away shows as EPIPE, and a program that ends can be waited for, whatever our parent did
+	 * with these signals. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	if (remember_errors() != 0)
+		return EXIT_FAILED;
 	const char *name = argc > 1 ? argv[1] : NULL;
 	if (!name)
 		return command_usage("", "which subcommand?");
