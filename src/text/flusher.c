@@ -1,15 +1,13 @@
 #include "text/flusher.h"
 
 #include "base/alloc.h"
-#include "base/later.h"
-#include "net/clock.h"
 #include "rpc/thread.h"
+#include "text/wait.h"
 
 #include <brine/error.h>
 
 #include <errno.h>
 #include <stdio_ext.h>
-#include <time.h>
 #include <unistd.h>
 
 struct text_flusher {
@@ -40,10 +38,9 @@ static bool flush(FILE *file)
 /* Sleeps; true: the end has come. The lock is held. */
 static bool rest(struct text_flusher *flusher, uint64_t duration_ms)
 {
-	uint64_t until_ms = brine_later(brine_clock_ms(), duration_ms);
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
-	while (!flusher->stops && brine_clock_ms() < until_ms)
-		pthread_cond_timedwait(&flusher->stopped, &flusher->lock, &until);
+	uint64_t until_ms = brine_text_until(duration_ms);
+	while (!flusher->stops && brine_text_wait(&flusher->stopped, &flusher->lock, until_ms))
+		;
 	return flusher->stops;
 }
 
@@ -72,7 +69,6 @@ static void release(struct text_flusher *flusher)
 int brine_text_flusher_start(struct text_flusher **ret_flusher, const struct brine_allocator *allocator, FILE *file,
                              uint64_t interval_ms)
 {
-	pthread_condattr_t attributes;
 	struct text_flusher *flusher = brine_alloc_zero(allocator, sizeof *flusher);
 	if (!flusher)
 		return BRINE_ERR_NOMEM;
@@ -81,10 +77,7 @@ int brine_text_flusher_start(struct text_flusher **ret_flusher, const struct bri
 	flusher->interval_ms = interval_ms;
 	flusher->maker = getpid();
 	pthread_mutex_init(&flusher->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&flusher->stopped, &attributes);
-	pthread_condattr_destroy(&attributes);
+	brine_text_condition_init(&flusher->stopped);
 	int failure = brine_thread_start(&flusher->thread, 0, run, flusher);
 	if (failure) {
 		release(flusher);

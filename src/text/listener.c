@@ -2,9 +2,8 @@
 #include "text/service.h"
 
 #include "base/alloc.h"
-#include "base/later.h"
-#include "net/clock.h"
 #include "rpc/thread.h"
+#include "text/wait.h"
 
 #include <string.h>
 
@@ -74,15 +73,10 @@ const char *brine_text_listener_address(const struct brine_text_listener *listen
 /* Waits until something is there; the service's lock is held. */
 static int await(struct brine_text_service *service, uint64_t timeout_ms)
 {
-	uint64_t until_ms = brine_later(brine_clock_ms(), timeout_ms);
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	uint64_t until_ms = brine_text_until(timeout_ms);
 	while (!service->waiting && !service->is_over) {
-		if (until_ms == BRINE_FOREVER)
-			pthread_cond_wait(&service->arrived, &service->lock);
-		else if (brine_clock_ms() >= until_ms)
+		if (!brine_text_wait(&service->arrived, &service->lock, until_ms))
 			return BRINE_ERR_DEADLINE;
-		else
-			pthread_cond_timedwait(&service->arrived, &service->lock, &until);
 	}
 	return service->waiting ? 0 : BRINE_ERR_CANCELLED;
 }

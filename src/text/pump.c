@@ -1,11 +1,11 @@
 #include "text/pump.h"
 
 #include "base/alloc.h"
-#include "base/later.h"
 #include "net/clock.h"
 #include "net/poller.h"
 #include "rpc/thread.h"
 #include "text/text.h"
+#include "text/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -149,7 +149,7 @@ int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size
 
 bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
 {
-	uint64_t until_ms = brine_later(brine_clock_ms(), duration_ms);
+	uint64_t until_ms = brine_text_until(duration_ms);
 	while (!atomic_load(&pump->stops) && brine_clock_ms() < until_ms) {
 		struct brine_waits waits = {.count = 0};
 		brine_waits_add(&waits, pump->bell, BRINE_READABLE);
@@ -162,7 +162,6 @@ bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
 
 static int new_pump(struct text_pump **ret_pump, struct brine_text *text)
 {
-	pthread_condattr_t attributes;
 	struct text_pump *pump = brine_alloc_zero(text->allocator, sizeof *pump);
 	if (!pump)
 		return BRINE_ERR_NOMEM;
@@ -171,10 +170,7 @@ static int new_pump(struct text_pump **ret_pump, struct brine_text *text)
 	pump->fd = -1;
 	brine_text_hold(text);
 	pthread_mutex_init(&pump->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&pump->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	brine_text_condition_init(&pump->changed);
 	pump->bell = brine_bell_new();
 	if (pump->bell < 0) {
 		drop(pump);
@@ -242,15 +238,10 @@ void brine_text_pump_drain(struct text_pump *pump)
 
 int brine_text_pump_wait(struct text_pump *pump, uint64_t timeout_ms)
 {
-	uint64_t until_ms = brine_later(brine_clock_ms(), timeout_ms);
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	uint64_t until_ms = brine_text_until(timeout_ms);
 	pthread_mutex_lock(&pump->lock);
-	while (!pump->is_over && (until_ms == BRINE_FOREVER || brine_clock_ms() < until_ms)) {
-		if (until_ms == BRINE_FOREVER)
-			pthread_cond_wait(&pump->changed, &pump->lock);
-		else
-			pthread_cond_timedwait(&pump->changed, &pump->lock, &until);
-	}
+	while (!pump->is_over && brine_text_wait(&pump->changed, &pump->lock, until_ms))
+		;
 	bool is_over = pump->is_over;
 	pthread_mutex_unlock(&pump->lock);
 	return is_over ? 0 : BRINE_ERR_DEADLINE;

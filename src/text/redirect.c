@@ -33,6 +33,7 @@ struct standard {
 	bool is_redirected;
 	FILE *before, *now; /* stdio */
 	int saved;          /* descriptors: what was there before; -1: it was closed */
+	int ours;           /* and our end of the pipe, until the pump has it; -1 */
 	bool was_line_buffered;
 	struct text_pump *pump;
 	struct text_flusher *flusher;
@@ -152,25 +153,73 @@ static void prepare_file(struct brine_text_redirect *redirect, int number)
 		setvbuf(file, NULL, modes[redirect->options.buffering], BUFSIZ);
 }
 
+static void close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A pipe whose ends are none of the standard descriptors, which may be closed. 0, or -1 and errno. */
+static int make_pipe(int both[2])
+{
+	int made[2];
+	if (pipe2(made, O_CLOEXEC) < 0)
+		return -1;
+	both[0] = fcntl(made[0], F_DUPFD_CLOEXEC, STREAMS);
+	both[1] = fcntl(made[1], F_DUPFD_CLOEXEC, STREAMS);
+	int reason = errno;
+	close(made[0]);
+	close(made[1]);
+	if (both[0] >= 0 && both[1] >= 0)
+		return 0;
+	close_one(both[0]);
+	errno = reason;
+	return -1;
+}
+
+/* Keeps what a descriptor was and puts an end of a pipe in its place. 0, or -1, errno and nothing changed. */
+static int replace(struct standard *stream, int number, int end)
+{
+	stream->saved = fcntl(number, F_DUPFD_CLOEXEC, STREAMS);
+	if (stream->saved < 0 && errno != EBADF)
+		return -1;
+	if (dup2(end, number) >= 0)
+		return 0;
+	int reason = errno;
+	close_one(stream->saved);
+	errno = reason;
+	return -1;
+}
+
+/* Puts the pipe in place. All of them are before anything else is opened, which could take the number of one that is
+ * closed. */
 static int redirect_descriptor(struct brine_text_redirect *redirect, int number, struct brine_error *error)
 {
 	struct standard *stream = &redirect->streams[number];
 	int both[2], ours = number ? 0 : 1;
-	if (pipe2(both, O_CLOEXEC) < 0)
+	if (make_pipe(both) < 0)
 		return brine_fail(error, BRINE_ERR_SYSTEM, 0, "no pipe: %s", strerror(errno));
 	/* The less it holds, the less a sudden end can lose. */
 	(void)fcntl(both[1], F_SETPIPE_SZ, PIPE_SIZE);
-	stream->saved = fcntl(number, F_DUPFD_CLOEXEC, STREAMS);
 	prepare_file(redirect, number);
-	if (dup2(both[!ours], number) < 0) {
+	if (replace(stream, number, both[!ours]) < 0) {
 		int reason = errno;
 		close(both[0]);
 		close(both[1]);
 		return brine_fail(error, BRINE_ERR_SYSTEM, 0, "descriptor %d: %s", number, strerror(reason));
 	}
 	close(both[!ours]);
+	stream->ours = both[ours];
 	stream->is_redirected = true;
-	int status = start_pump(redirect, number, both[ours]);
+	return 0;
+}
+
+static int carry_descriptor(struct brine_text_redirect *redirect, int number, struct brine_error *error)
+{
+	struct standard *stream = &redirect->streams[number];
+	int fd = stream->ours;
+	stream->ours = -1;
+	int status = start_pump(redirect, number, fd);
 	if (status == 0 && number == 1 && redirect->options.flush_ms)
 		status = brine_text_flusher_start(&stream->flusher, redirect->text->allocator, stdout,
 		                                  redirect->options.flush_ms);
@@ -206,7 +255,8 @@ static int restore_descriptor(const struct brine_text_redirect *redirect, int nu
 		(void)dup2(stream.saved, number);
 	else
 		close(number);
-	close(stream.saved);
+	close_one(stream.saved);
+	close_one(stream.ours);
 	if (number == 1)
 		setvbuf(stdout, NULL, stream.was_line_buffered ? _IOLBF : _IOFBF, BUFSIZ);
 	if (stream.pump && number > 0)
@@ -268,6 +318,10 @@ static int redirect_all(struct brine_text_redirect *redirect, unsigned what, str
 			continue;
 		status = redirect->has_descriptors ? redirect_descriptor(redirect, i, error)
 		                                   : redirect_file(redirect, i, error);
+	}
+	for (int i = 0; i < STREAMS && status == 0 && redirect->has_descriptors; i++) {
+		if (redirect->streams[i].is_redirected)
+			status = carry_descriptor(redirect, i, error);
 	}
 	return status;
 }

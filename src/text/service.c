@@ -9,10 +9,10 @@
 #include "base/alloc.h"
 #include "net/random.h"
 #include "rpc/server.h"
+#include "text/wait.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* What a Write keeps between turns of the loop, in the request's memory. */
 struct writing {
@@ -302,7 +302,6 @@ static const struct brine_service description = {BRINE_ABI, "brine.text.Text", m
 int brine_text_service_new(struct brine_text_service **ret_service, struct brine_server *server,
                            const struct brine_text_handlers *handlers, void *user, struct brine_error *error)
 {
-	pthread_condattr_t attributes;
 	uint64_t seed = 0;
 	const struct brine_allocator *allocator = server->options.allocator;
 	struct brine_text_service *service = brine_alloc_zero(allocator, sizeof *service);
@@ -312,10 +311,7 @@ int brine_text_service_new(struct brine_text_service **ret_service, struct brine
 	service->handlers = handlers;
 	service->user = user;
 	pthread_mutex_init(&service->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&service->arrived, &attributes);
-	pthread_condattr_destroy(&attributes);
+	brine_text_condition_init(&service->arrived);
 	/* Peers choose the keys. */
 	int status = brine_random_fill(&seed, sizeof seed);
 	brine_idmap_init(&service->sessions, allocator, seed);

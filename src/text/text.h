@@ -8,6 +8,7 @@
  *   file.c        FILEs; flusher.c: their flush interval
  *   pump.c        between descriptors and conversations
  *   redirect.c    the standard streams
+ *   wait.c        waits until a time
  *
  * Each direction is one call and has one lock, which is held while it waits for the peer: so one thread at a time uses
  * a call or request, as they ask for. Neither direction ever takes the lock of the other. */

@@ -4,6 +4,7 @@
 #include "both.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 enum { ALL = BRINE_TEXT_STDIN | BRINE_TEXT_STDOUT | BRINE_TEXT_STDERR };
 
@@ -172,6 +173,62 @@ static void is_left_alone(unsigned level)
 		usleep(5000);
 	}
 	_exit(0);
+}
+
+/* They are closed again in the end. */
+static void has_closed_descriptors(unsigned level)
+{
+	char line[64];
+	alarm(60);
+	if (brine_text_connect(&text, address, BRINE_TEXT_WRITE | BRINE_TEXT_READ, NULL, NULL) < 0)
+		_exit(99);
+	close(0);
+	close(1);
+	if (brine_text_redirect(&redirect, text, BRINE_TEXT_STDIN | BRINE_TEXT_STDOUT | level, NULL, NULL) < 0)
+		_exit(99);
+	printf("name? ");
+	fflush(stdout);
+	if (!fgets(line, sizeof line, stdin))
+		_exit(98);
+	printf("hello, %s", line);
+	if (brine_text_restore(redirect) < 0 || fcntl(0, F_GETFD) >= 0 || fcntl(1, F_GETFD) >= 0)
+		_exit(97);
+	_exit(7);
+}
+
+static ino_t file_behind(int fd)
+{
+	struct stat status;
+	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
+}
+
+/* With few descriptors left it fails, and leaves everything as it was; with one more each time it works at last. */
+static void has_few_descriptors(unsigned level)
+{
+	unsigned failures = 0;
+	struct rlimit limit;
+	alarm(60);
+	if (brine_text_connect(&text, address, BRINE_TEXT_WRITE, NULL, NULL) < 0)
+		_exit(99);
+	ino_t before[] = {file_behind(1), file_behind(2)};
+	int next = dup(1);
+	close(next);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	for (int status = -1; status < 0; failures += status < 0) {
+		limit.rlim_cur = (rlim_t)next + failures;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		status =
+		        brine_text_redirect(&redirect, text, BRINE_TEXT_STDOUT | BRINE_TEXT_STDERR | level, NULL, NULL);
+		if (status == 0)
+			(void)brine_text_restore(redirect);
+		if (file_behind(1) != before[0] || file_behind(2) != before[1] || failures > 100)
+			_exit(98);
+	}
+	limit.rlim_cur = (rlim_t)next + 100;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (dup(1) != next)
+		_exit(97);
+	_exit(failures > 4 ? 7 : 96);
 }
 
 /* ---- running them ---- */
@@ -405,6 +462,23 @@ static void descriptors_carry_children(void **state)
 	assert_int_equal(end(&running), 4);
 }
 
+static void descriptors_that_are_closed(void **state)
+{
+	struct running running;
+	start(&running, state, "has_closed_descriptors", BRINE_TEXT_DESCRIPTORS);
+	expect_text(&running, "name? ");
+	answer(&running, "brine\n");
+	expect_text(&running, "hello, brine\n");
+	assert_int_equal(end(&running), 7);
+}
+
+static void descriptors_that_run_out(void **state)
+{
+	struct running running;
+	start(&running, state, "has_few_descriptors", BRINE_TEXT_DESCRIPTORS);
+	assert_int_equal(end(&running), 7);
+}
+
 /* ---- as a server ---- */
 
 static void serves_its_streams(unsigned level)
@@ -477,6 +551,8 @@ static const struct {
         {"prints_here_and_there", prints_here_and_there},
         {"has_handlers", has_handlers},
         {"is_left_alone", is_left_alone},
+        {"has_closed_descriptors", has_closed_descriptors},
+        {"has_few_descriptors", has_few_descriptors},
         {"serves_its_streams", serves_its_streams},
 };
 
@@ -500,6 +576,8 @@ int main(int argc, char **argv)
 	        LEVELS(a_peer_that_goes),
 	        e2e_test(reading_flushes_the_prompt),
 	        e2e_test(descriptors_carry_children),
+	        e2e_test(descriptors_that_are_closed),
+	        e2e_test(descriptors_that_run_out),
 	        e2e_test(as_a_server_by_stdio),
 	        e2e_test(as_a_server_by_descriptors),
 	};
