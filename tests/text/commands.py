@@ -332,6 +332,21 @@ class Commands(unittest.TestCase):
         for byte in shown:
             self.assertTrue(byte >= 0x20 or byte in b"\t\n", shown)
 
+    def test_characters_that_come_in_parts(self):
+        """Also those of a long line, which comes back from a file in parts; what never becomes a character is shown as bytes."""
+        text = "a" + "\u00e9" * 20000 + "\u20ac" * 20000 + "\U0001f600"
+        with open(f"{self.folder}/long", "wb") as file:
+            file.write(text.encode() + b"\n\xe2\x82\nend \xf0\x9f\x98")
+        for options in ([], ["-i"]):
+            with self.subTest(options):
+                listener = self.listen("--escape", "always", "--names", "never", "--once", *options)
+                program = f"import os\nfor c in open('{self.folder}/long', 'rb').read():\n os.write(1, bytes([c]))"
+                words = [sys.executable, "-c", program] if options else ["cat", f"{self.folder}/long"]
+                running = self.run_program(listener, "--pipe", listener.address, "--", *words)
+                shown = listener.rest()
+                self.assertEqual((running.wait(PATIENCE), listener.end()), (0, 0))
+                self.assertEqual(shown, text.encode() + b"\n\\xe2\\x82\nend \\xf0\\x9f\\x98\n")
+
     # ---- signals and ends ----
 
     def test_signals_reach_the_program_from_both_sides(self):

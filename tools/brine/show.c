@@ -33,13 +33,18 @@ static void begin_line(const struct stream *stream)
 	printf(": ");
 }
 
+static bool is_continuation(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 /* The next bytes to escape together: no character is cut. */
 static size_t chunk_of(const char *data, size_t size)
 {
 	size_t cut = ESCAPE_CHUNK;
 	if (size <= cut)
 		return size;
-	while (cut > ESCAPE_CHUNK - 4 && ((unsigned char)data[cut] & 0xc0) == 0x80)
+	while (cut > ESCAPE_CHUNK - 4 && is_continuation(data[cut]))
 		cut--;
 	return cut;
 }
@@ -62,26 +67,62 @@ static void print_escaped(const char *data, size_t size)
 	}
 }
 
-static void print_bytes(const struct sources *sources, const char *data, size_t size)
+/* How many bytes at the end begin a character whose rest is not there. */
+static size_t unfinished_size(const char *data, size_t size)
 {
-	if (sources->escapes)
-		print_escaped(data, size);
+	size_t count = 1;
+	while (count < 4 && count < size && is_continuation(data[size - count]))
+		count++;
+	unsigned char first = size ? (unsigned char)data[size - count] : 0;
+	size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+	return count < wanted ? count : 0;
+}
+
+static void print_held(struct stream *stream)
+{
+	print_escaped(stream->held, stream->held_size);
+	stream->held_size = 0;
+}
+
+/* A part of a line, which may begin and end within a character: what is unfinished waits for the next. */
+static void print_part(struct stream *stream, const char *data, size_t size, bool is_last)
+{
+	while (size && is_continuation(*data) && unfinished_size(stream->held, stream->held_size)) {
+		stream->held[stream->held_size++] = *data++;
+		size--;
+	}
+	if (is_last || size || !unfinished_size(stream->held, stream->held_size))
+		print_held(stream);
+	size_t unfinished = is_last ? 0 : unfinished_size(data, size);
+	print_escaped(data, size - unfinished);
+	if (unfinished) {
+		memcpy(stream->held, data + size - unfinished, unfinished);
+		stream->held_size = unfinished;
+	}
+}
+
+static void print_bytes(struct stream *stream, const char *data, size_t size, bool is_last)
+{
+	if (stream->source->sources->escapes)
+		print_part(stream, data, size, is_last);
 	else
 		fwrite(data, 1, size, stdout);
 }
 
 void show_line(void *user, const char *data, size_t size, int is_first, int is_last)
 {
-	const struct stream *stream = user;
+	struct stream *stream = user;
 	if (is_first)
 		begin_line(stream);
-	print_bytes(stream->source->sources, data, size);
+	print_bytes(stream, data, size, is_last);
 	if (is_last)
 		putchar('\n');
 }
 
 void show_end_line(struct sources *sources)
 {
+	if (sources->open)
+		print_held(sources->open);
 	if (sources->open && !sources->options->raw)
 		putchar('\n');
 	sources->open = NULL;
@@ -97,7 +138,7 @@ void show_parts(struct stream *stream, const char *data, size_t size)
 		size_t length = newline ? (size_t)(newline - data) : size;
 		if (!sources->open)
 			begin_line(stream);
-		print_bytes(sources, data, length);
+		print_bytes(stream, data, length, newline);
 		if (newline)
 			putchar('\n');
 		sources->open = newline ? NULL : stream;

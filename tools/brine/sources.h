@@ -14,6 +14,8 @@ struct stream {
 	struct source *source;
 	char name[65];
 	struct lines lines;
+	char held[4]; /* with escapes: the beginning of a character whose rest has not come */
+	size_t held_size;
 	FILE *file; /* with --dir */
 };
 
