@@ -46,6 +46,8 @@ static void pump(struct trace *trace)
 		while (brine_conn_next(trace->conn, &event, 1) > 0) {
 			int head[] = {event.type, event.status};
 			note(trace, head, sizeof head);
+			note(trace, &event.error.code, sizeof event.error.code);
+			note(trace, event.error.data.data, event.error.data.size);
 			note(trace, event.method.data, event.method.size);
 			note(trace, event.params.data, event.params.size);
 			note(trace, event.result.data, event.result.size);

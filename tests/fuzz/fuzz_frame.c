@@ -67,8 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct brine_bytes input = {data, size}, message, by_bytes;
 	size_t prefix_size;
 	int rc = brine_frame_find(input, &limits, &message, &prefix_size, NULL);
-	if (size < 300)
+	if (size < 300) {
 		HOLDS(find_by_bytes(input, &by_bytes) == rc);
+		HOLDS(rc <= 0 || (by_bytes.data == message.data && by_bytes.size == message.size));
+	}
 	if (rc > 0)
 		check_message(message, BRINE_WIRE_FRAMED);
 	check_message(input, BRINE_WIRE_PLAIN);
