@@ -77,6 +77,8 @@ int brine_text_in_take(struct text_in *in, const struct brine_wire_piece *piece,
 	case TEXT_CONTENT_DATA: ret_piece->data = piece->content.data; break;
 	case TEXT_CONTENT_BEGIN: return in->pieces == 1 ? 0 : refuse(ret_why, "begin stands first or nowhere");
 	case TEXT_CONTENT_END:
+		if (piece->content.end->signal < 0 || piece->content.end->signal > TEXT_SIGNAL_MAX)
+			return refuse(ret_why, "signals are 1 to 64, and 0 is none");
 		in->end = (struct brine_text_end){
 		        .status = piece->content.end->status,
 		        .signal = piece->content.end->signal,

@@ -161,6 +161,8 @@ int brine_text_end(struct brine_text *text, int exit_status, int signal, uint64_
 	struct text_out *out = &text->out;
 	struct brine_wire_end end = {exit_status, signal};
 	struct brine_wire_piece piece = {.which = TEXT_CONTENT_END, .content.end = &end};
+	if (signal < 0 || signal > TEXT_SIGNAL_MAX)
+		return BRINE_ERR_INVALID;
 	int status = enter(text);
 	if (status < 0)
 		return status;

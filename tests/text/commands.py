@@ -2,6 +2,7 @@
 lines, whatever the bytes, however many talk, stop or die; input, signals and exit status go through.
 
 commands.py BRINE SOURCES HELLO PROTOS"""
+import json
 import os
 import random
 import re
@@ -384,6 +385,42 @@ class Commands(unittest.TestCase):
         listener.process.stdin.close()
         listener.process.stdin = None
         listener.end()
+
+    def test_a_number_that_signals_are_sent_to_is_the_program_s(self):
+        """A program that has ended keeps its number while its listener, which stands still, may send signals."""
+        listener = self.listen("-i", "--once")
+        running = self.run_program(listener, listener.address, "--", "sh", "-c", "echo $$; exec sleep 60")
+        process = int(listener.expect_lines(1)[0])
+        listener.process.send_signal(signal.SIGSTOP)
+        os.kill(process, signal.SIGKILL)
+        until, state = time.monotonic() + PATIENCE, ""
+        while state != "Z":
+            self.assertLess(time.monotonic(), until)
+            state = self.read(f"/proc/{process}/stat").split(b") ")[1][:1].decode()
+        time.sleep(0.1)
+        self.assertIsNone(running.poll())
+        self.assertTrue(os.path.exists(f"/proc/{process}"))
+        listener.process.send_signal(signal.SIGCONT)
+        self.assertEqual((running.wait(PATIENCE), listener.end()), (128 + signal.SIGKILL,) * 2)
+
+    def test_ends_that_cannot_be(self):
+        """Told by a peer, which is brine call."""
+        for end, status in (({"signal": 2147483647}, 1), ({"signal": -1}, 1), ({"signal": 64}, 128 + 64), ({"status": -1}, 255)):
+            with self.subTest(end):
+                listener = self.listen("--once")
+                pieces = [{"begin": {"name": "x"}}, {"sequence": 1, "text": "spam\n"}, {"sequence": 2, "end": end}]
+                said = subprocess.run([BRINE, "call", "--schema", f"{PROTOS}/brine/text.proto", "-I", PROTOS, listener.address,
+                                       "Write"], input=json.dumps(pieces)[1:-1].replace("}, {", "} {").encode(),
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+                self.assertEqual(said.returncode, 1 if status == 1 else 0, said.stderr)
+                self.assertEqual((listener.rest(), listener.end()), (b"x: spam\n", status))
+
+    def test_a_signal_that_only_the_listener_uses(self):
+        listener = self.listen()
+        listener.process.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.run_program(listener, listener.address, "--", "echo", "spam").wait(PATIENCE), 0)
+        listener.expect(b"spam\n")
+        self.assertEqual(listener.stop(), 0)
 
     def test_a_program_that_dies_of_a_signal(self):
         listener = self.listen("--once")

@@ -163,6 +163,9 @@ static void both_directions_and_two_streams(void **state)
 	assert_memory_equal(piece.stream.data, "stdout", 6);
 	assert_int_equal(brine_text_send(text, "stdin", "answer\n", 7), 0);
 	assert_string_equal(fgets(line, sizeof line, in), "answer\n");
+	assert_int_equal(brine_text_signal(mine, 65), BRINE_ERR_INVALID);
+	assert_int_equal(brine_text_end(mine, 0, 65, 0), BRINE_ERR_INVALID);
+	assert_int_equal(brine_text_end(mine, 0, -1, 0), BRINE_ERR_INVALID);
 	assert_int_equal(brine_text_signal(mine, 2), 0);
 	assert_int_equal(brine_text_receive(text, &piece), 1);
 	assert_int_equal(piece.signal, 2);

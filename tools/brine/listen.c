@@ -8,6 +8,7 @@
 #include "sources.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,8 +26,9 @@ struct listen {
 	struct keyboard keyboard;
 	sigset_t signals;
 	pthread_t signal_thread;
-	bool has_ended; /* --once: the first source has */
-	int status;     /* --once: exit status */
+	atomic_bool is_over; /* the server has ended */
+	bool has_ended;      /* --once: the first source has */
+	int status;          /* --once: exit status */
 };
 
 /* ---- what happens; on the thread of the server ---- */
@@ -84,8 +86,10 @@ static void *wait_for_signals(void *argument)
 	for (;;) {
 		if (sigwait(&listen->signals, &number) != 0)
 			continue;
-		if (number == SIGUSR1) /* this program's own, at its end */
+		if (atomic_load(&listen->is_over))
 			return NULL;
+		if (number == SIGUSR1) /* this program's own, for its end; not from others */
+			continue;
 		if (number == SIGINT && listen->options.interactive && keyboard_signal(&listen->keyboard, SIGINT))
 			continue;
 		/* At once: sources do not end because somebody stops listening. */
@@ -156,6 +160,7 @@ static int serve(struct listen *listen)
 	if (rc == 0) {
 		if (brine_server_run(listen->server, &error) < 0)
 			rc = command_fail("listen", "%s", error.text);
+		atomic_store(&listen->is_over, true);
 		pthread_kill(listen->signal_thread, SIGUSR1);
 		pthread_join(listen->signal_thread, NULL);
 	}

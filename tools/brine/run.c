@@ -146,16 +146,17 @@ static void block_signals(sigset_t *ret_signals)
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
 }
 
-/* Until the program has ended; its wait status. */
-static int await_program(const struct run *run, const sigset_t *signals)
+/* Until the program has ended. Its number stays its own until end(): the listener's signals for it must not meet
+ * another process. */
+static void await_program(const struct run *run, const sigset_t *signals, siginfo_t *ret_ended)
 {
-	int status;
-	while (waitpid(run->child.process, &status, WNOHANG) != run->child.process) {
+	ret_ended->si_pid = 0;
+	while (waitid(P_PID, (id_t)run->child.process, ret_ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       ret_ended->si_pid == 0) {
 		int number = sigwaitinfo(signals, NULL);
 		if (number > 0 && number != SIGCHLD)
 			(void)kill(run->child.process, number);
 	}
-	return status;
 }
 
 /* What the program printed is read to its end, unless what it left in the background holds that open. A listener that
@@ -169,10 +170,10 @@ static int finish_output(struct text_pump *pump)
 	return brine_text_pump_free(pump);
 }
 
-static int end(struct run *run, int wait_status)
+static int end(struct run *run, const siginfo_t *ended)
 {
-	int signal_number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-	int status = signal_number ? 0 : WEXITSTATUS(wait_status);
+	int signal_number = ended->si_code == CLD_EXITED ? 0 : ended->si_status;
+	int status = signal_number ? 0 : ended->si_status;
 	int lost = finish_output(run->out), lost_too = finish_output(run->err);
 	if (lost == 0 && lost_too == 0 && brine_text_end(run->text, status, signal_number, BRINE_FOREVER) < 0)
 		(void)command_fail("run", "the listener has not taken everything");
@@ -182,6 +183,7 @@ static int end(struct run *run, int wait_status)
 		(void)brine_text_pump_free(run->in);
 	}
 	brine_text_close(run->text);
+	(void)waitpid(run->child.process, NULL, 0);
 	return signal_number ? 128 + signal_number : status;
 }
 
@@ -201,6 +203,7 @@ static int run_program(int argc, char **argv)
 {
 	struct run run = {.child = {.input = -1}};
 	sigset_t signals;
+	siginfo_t ended;
 	int rc = run_options_read(&run.options, argc, argv);
 	if (rc != 0)
 		return rc;
@@ -220,11 +223,11 @@ static int run_program(int argc, char **argv)
 		brine_text_close(run.text);
 		return rc;
 	}
-	int wait_status = await_program(&run, &signals);
+	await_program(&run, &signals, &ended);
 	if (run.child.terminal >= 0)
 		close(run.child.terminal);
 	unblock_deadly_signals();
-	return end(&run, wait_status);
+	return end(&run, &ended);
 }
 
 const struct command run_command = {"run", "run a program and send what it prints, as it prints it", run_help,
