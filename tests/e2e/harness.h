@@ -197,6 +197,17 @@ static inline struct brine_client *client_of(const char *address, const struct b
 	return client;
 }
 
+/* A client on one end of a pair; ret_fd: the other. */
+static inline struct brine_client *client_of_pair(int *ret_fd, const struct brine_client_options *options)
+{
+	int fds[2];
+	struct brine_client *client;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(brine_client_open_fd(&client, fds[0], options, NULL), 0);
+	*ret_fd = fds[1];
+	return client;
+}
+
 /* The address of a host for a plain client. */
 static inline const char *plain_address(const struct host *host, char out[ADDRESS_SIZE + 16])
 {

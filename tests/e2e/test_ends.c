@@ -77,17 +77,6 @@ DEFINE_BOTH(stopped_amid_input)
 
 /* ---- clients ---- */
 
-/* A client on one end of a pair; ret_fd: the other. */
-static struct brine_client *client_of_pair(int *ret_fd, const struct brine_client_options *options)
-{
-	int fds[2];
-	struct brine_client *client;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(brine_client_open_fd(&client, fds[0], options, NULL), 0);
-	*ret_fd = fds[1];
-	return client;
-}
-
 static void count_end(struct brine_call *call, void *user)
 {
 	(void)call;
