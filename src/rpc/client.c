@@ -339,6 +339,7 @@ static void close_all(struct brine_client *client)
 /* Ends everything that brine_client_free() ends; this thread does not move the bytes, nor call back. */
 static void end(struct brine_client *client)
 {
+	client->ending = true;
 	end_calls(client);
 	while (is_busy_elsewhere(client))
 		brine_client_sleep(client, &client->quiet, BRINE_FOREVER);

@@ -119,7 +119,8 @@ struct brine_client {
 	pthread_condattr_t clock; /* of condition variables */
 	pthread_cond_t quiet;     /* the mover stopped, or a callback returned */
 	int cancel_state;         /* of the thread that holds the lock, before it took it */
-	bool closing;             /* brine_client_free() was called */
+	bool closing;             /* brine_client_free() was called: nothing new begins */
+	bool ending;              /* and is being done: only that thread moves bytes */
 	uint64_t seed;
 
 	bool driven; /* a server's */

@@ -105,7 +105,7 @@ void brine_call_leave_place(struct brine_call *call)
 /* Sleeps, or moves the bytes. */
 static void wait_on(struct brine_client *client, struct brine_call *call, bool for_connection, uint64_t deadline_ms)
 {
-	if (client->moving || client->has_thread || client->closing)
+	if (client->moving || client->has_thread || client->ending)
 		sleep_until_told(client, call, for_connection, deadline_ms);
 	else
 		brine_client_turn(client, deadline_ms);

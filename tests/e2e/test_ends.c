@@ -216,6 +216,47 @@ static void freed_once_answered(void **state)
 	assert_true(answered);
 }
 
+struct last_call {
+	struct brine_client *client;
+	int peer, waited, status;
+};
+
+/* Begins a call, which is answered, frees the client, and waits. */
+static int free_then_wait(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct last_call *last = user;
+	struct brine_call call = BRINE_CALL_INIT;
+	(void)request;
+	(void)params;
+	last->status = brine_client_begin_raw(last->client, &call, "y", NO_PARAMS);
+	raw_send_hex(last->peer, "05 94 01 02 c0 07");
+	brine_client_free(last->client);
+	last->waited = brine_call_wait(&call, PATIENCE_MS / 4);
+	last->status = brine_call_status(&call);
+	brine_call_done(&call);
+	return 0;
+}
+
+/* A handler that frees its client can still wait in it. */
+static void freed_before_waiting(void **state)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct last_call last = {.waited = 1, .status = 1};
+	struct brine_call call = BRINE_CALL_INIT;
+	(void)state;
+	options.hello = false;
+	options.limits.linger_ms = 10;
+	last.client = client_of_pair(&last.peer, &options);
+	assert_int_equal(brine_client_serve_raw(last.client, "f", free_then_wait, &last, NULL), 0);
+	assert_int_equal(brine_client_begin_raw(last.client, &call, "x", NO_PARAMS), 0);
+	raw_send_request(last.peer, 1, "f", NO_PARAMS);
+	assert_int_equal(brine_call_finish(&call, NULL), BRINE_ERR_CANCELLED);
+	assert_int_equal(last.waited, 0);
+	assert_int_equal(last.status, 0);
+	brine_call_done(&call);
+	close(last.peer);
+}
+
 /* ---- threads that are cancelled ---- */
 
 /* A request that a thread of the program answers. */
@@ -346,9 +387,9 @@ DEFINE_BOTH(cancelled_sending)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input),    e2e_test(freed_at_rest),
-	                                   e2e_test(waits_end_in_time), e2e_test(freed_once_answered),
-	                                   BOTH(cancelled_answering),   e2e_test(cancelled_opening),
-	                                   BOTH(cancelled_sending)};
+	const struct CMUnitTest tests[] = {BOTH(stopped_amid_input),       e2e_test(freed_at_rest),
+	                                   e2e_test(waits_end_in_time),    e2e_test(freed_once_answered),
+	                                   e2e_test(freed_before_waiting), BOTH(cancelled_answering),
+	                                   e2e_test(cancelled_opening),    BOTH(cancelled_sending)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
