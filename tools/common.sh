@@ -5,10 +5,15 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
 
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' red=$'\033[31m' plain=$'\033[0m'; else bold='' red='' plain=''; fi
+# coloured DESCRIPTOR CODE TEXT: in colour where that is a terminal.
+coloured() {
+	if [ -t "$1" ] && [ -z "${NO_COLOR:-}" ]; then printf '\033[%sm%s\033[0m\n' "$2" "$3" >&"$1"; else printf '%s\n' "$3" >&"$1"; fi
+}
+say() { coloured 1 1 "== $*"; }
+die() { coloured 2 31 "$*"; exit 1; }
 
-say() { printf '%s== %s%s\n' "$bold" "$*" "$plain"; }
-die() { printf '%s%s%s\n' "$red" "$*" "$plain" >&2; exit 1; }
+# The comment at the top of the script.
+help() { sed -n '2,/^source/s/^# \{0,1\}//p' "$0"; }
 
 # Installs those of the named Debian packages that are missing, with sudo where not root.
 install_packages() {
