@@ -12,6 +12,19 @@
 
 #include <math.h>
 
+/* What is wrong, and how it is told. */
+struct wrong {
+	const char *json;
+	int code;
+	const char *text;
+};
+
+static void expect_told(const struct wrong *wrong, int rc, const struct brine_error *error)
+{
+	if (rc != wrong->code || !strstr(error->text, wrong->text))
+		fail_msg("%s: %d %s", wrong->json, rc, error->text);
+}
+
 /* ---- without a schema ---- */
 
 static void pack_random_text(struct brine_buf *out, uint64_t *seed)
@@ -155,11 +168,7 @@ static void forms_become_what_they_stand_for(void **state)
 static void wrong_forms_are_named(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *json;
-		int code;
-		const char *text;
-	} rows[] = {
+	static const struct wrong rows[] = {
 	        {"{\"$int\": 5}", BRINE_ERR_TYPE, "decimal digits"},
 	        {"{\"$int\": \" 5\"}", BRINE_ERR_TYPE, "decimal digits"},
 	        {"{\"$int\": \"5x\"}", BRINE_ERR_TYPE, "decimal digits"},
@@ -198,8 +207,7 @@ static void wrong_forms_are_named(void **state)
 		json_t *value = parse(rows[i].json);
 		brine_pack_nil(&out);
 		int rc = inspect_json_pack(&out, value, 4, &error);
-		if (rc != rows[i].code || !strstr(error.text, rows[i].text))
-			fail_msg("%s: %d %s", rows[i].json, rc, error.text);
+		expect_told(&rows[i], rc, &error);
 		assert_int_equal(brine_buf_size(&out), 1);
 		json_decref(value);
 		brine_buf_done(&out);
@@ -211,11 +219,7 @@ static void wrong_forms_are_named(void **state)
 static void hostile_text_leads_to_named_errors(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *json;
-		int code;
-		const char *text;
-	} rows[] = {
+	static const struct wrong rows[] = {
 	        {"", BRINE_ERR_MALFORMED, "line 1"},
 	        {"hello", BRINE_ERR_MALFORMED, "'hello'"},
 	        {"{\"a\": 1,\n \"b\" 2}", BRINE_ERR_MALFORMED, "line 2"},
@@ -235,8 +239,8 @@ static void hostile_text_leads_to_named_errors(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct brine_error error = BRINE_ERROR_INIT;
 		json_t *value = inspect_json_parse(bytes_of(rows[i].json), &error);
-		if (value || error.code != rows[i].code || !strstr(error.text, rows[i].text))
-			fail_msg("%s: %d %s", rows[i].json, error.code, error.text);
+		assert_null(value);
+		expect_told(&rows[i], error.code, &error);
 		for (const char *at = error.text; *at; at++)
 			assert_in_range(*at, 0x20, 0x7e);
 	}

@@ -305,6 +305,13 @@ class Commands(unittest.TestCase):
         self.assertEqual(os.listdir(f"{self.folder}/out"), ["_._a_b.stdout"])
         self.same_files(path, f"{self.folder}/out/_._a_b.stdout")
 
+    def test_a_folder_that_is_none(self):
+        for folder in (f"{self.folder}/none", BRINE):
+            done = subprocess.run([BRINE, "listen", "--dir", folder, f"unix://{self.folder}/socket"], stderr=subprocess.PIPE,
+                                  timeout=PATIENCE)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"brine listen: cannot write into", done.stderr)
+
     def test_lines_of_any_length_as_whole_lines_in_little_memory(self):
         path = self.lines_file()
         with open(f"{self.folder}/shown", "wb") as shown:

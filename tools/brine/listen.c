@@ -7,6 +7,7 @@
 #include "keyboard.h"
 #include "sources.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -168,6 +169,21 @@ static int serve(struct listen *listen)
 	return rc;
 }
 
+/* A folder that is not there is better told now than to each source. */
+static int check_folder(const char *folder)
+{
+	char inside[4096], shown[256];
+	if (!folder)
+		return 0;
+	int size = snprintf(inside, sizeof inside, "%s/.", folder);
+	errno = ENAMETOOLONG;
+	if (size < (int)sizeof inside && access(inside, W_OK | X_OK) == 0)
+		return 0;
+	int reason = errno;
+	return command_fail("listen", "cannot write into %s: %s",
+	                    brine_escape(shown, sizeof shown, folder, strlen(folder)), strerror(reason));
+}
+
 static int run_listen(int argc, char **argv)
 {
 	struct listen *listen = calloc(1, sizeof *listen);
@@ -182,7 +198,9 @@ static int run_listen(int argc, char **argv)
 		listen->sources.options = options;
 		listen->sources.names = options->names < 0 ? !options->raw && !options->interactive : options->names;
 		listen->sources.escapes = options->escape < 0 ? isatty(STDOUT_FILENO) : options->escape;
-		rc = open_server(listen);
+		rc = check_folder(options->folder);
+		if (rc == 0)
+			rc = open_server(listen);
 		if (rc == 0)
 			rc = serve(listen);
 		brine_server_free(listen->server);
