@@ -2,6 +2,8 @@
 lines, whatever the bytes, however many talk, stop or die; input, signals and exit status go through.
 
 commands.py BRINE SOURCES HELLO PROTOS"""
+import array
+import fcntl
 import json
 import os
 import random
@@ -14,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -356,6 +359,25 @@ class Commands(unittest.TestCase):
                 self.assertEqual(shown, text.encode() + b"\n\\xe2\\x82\nend \\xf0\\x9f\\x98\n")
 
     # ---- signals and ends ----
+
+    def test_a_call_whose_output_nobody_reads_ends_when_told(self):
+        """Its items are larger than what is left in the pipe."""
+        listener = self.listen("-i")
+        schema = ["--schema", f"{PROTOS}/brine/text.proto", "-I", PROTOS]
+        reading = subprocess.Popen([BRINE, "call", *schema, listener.address, "Read", '{"name": "x"}'], stdout=subprocess.PIPE)
+        self.started.append(reading)
+        listener.await_error(b"x began")
+        listener.send(b"\x01" * 40000)
+        until, waiting = time.monotonic() + PATIENCE, array.array("i", [0])
+        while waiting[0] < 40000:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.1)
+            fcntl.ioctl(reading.stdout, termios.FIONREAD, waiting)
+        time.sleep(0.3)
+        reading.terminate()
+        self.assertEqual(reading.wait(PATIENCE), 128 + signal.SIGTERM)
+        listener.process.kill()
+        listener.end()
 
     def test_signals_reach_the_program_from_both_sides(self):
         trap = 'trap "echo got; exit 5" INT TERM; echo ready; while :; do sleep 0.05; done'

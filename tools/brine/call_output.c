@@ -8,20 +8,23 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+int call_format(struct inspect_line *line, json_t *value, bool pretty)
+{
+	inspect_json_print(line, value, pretty);
+	inspect_line_text(line, "\n");
+	json_decref(value);
+	return line->status < 0 ? command_fail("call", "out of memory") : 0;
+}
+
 /* Takes value. 0 or EXIT_FAILED. */
 static int print_to(FILE *file, const char *before, json_t *value, bool pretty)
 {
 	struct inspect_line line;
 	inspect_line_init(&line, NULL);
 	inspect_line_text(&line, before);
-	inspect_json_print(&line, value, pretty);
-	inspect_line_text(&line, "\n");
-	json_decref(value);
+	int status = call_format(&line, value, pretty);
 	struct brine_bytes text = brine_buf_bytes(&line.text);
-	int status = 0;
-	if (line.status < 0)
-		status = command_fail("call", "out of memory");
-	else
+	if (status == 0)
 		fwrite(text.data, 1, text.size, file);
 	inspect_line_done(&line);
 	return status;

@@ -2,6 +2,8 @@
 #ifndef BRINE_CALL_OUTPUT_H
 #define BRINE_CALL_OUTPUT_H
 
+#include "inspect/line.h"
+
 #include <brine/client.h>
 #include <jansson.h>
 
@@ -16,6 +18,9 @@ enum {
 
 /* Whether status says that a value does not fit its schema. */
 bool call_is_misfit(int status);
+
+/* Puts a value (a reference that is taken; NULL: out of memory) and a newline into line. 0 or EXIT_FAILED. */
+int call_format(struct inspect_line *line, json_t *value, bool pretty);
 
 /* Prints a value (a reference that is taken; NULL: out of memory) and a newline, and flushes. 0 or the exit status. */
 int call_print(json_t *value, bool pretty);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ int call_streams_init(struct call_streams *streams, struct brine_call *call, con
 	streams->upload_ended = !(method->flags & BRINE_METHOD_UPLOAD);
 	streams->is_over = !(method->flags & BRINE_METHOD_DOWNLOAD);
 	loop->wants_input = !streams->upload_ended;
+	inspect_line_init(&streams->line, NULL);
 	streams->answer_item = calloc(1, method->response->size);
 	return streams->answer_item ? 0 : command_fail("call", "out of memory");
 }
@@ -27,6 +29,7 @@ int call_streams_init(struct call_streams *streams, struct brine_call *call, con
 void call_streams_done(struct call_streams *streams)
 {
 	free(streams->answer_item);
+	inspect_line_done(&streams->line);
 	inspect_json_items_done(&streams->input);
 	json_decref(streams->item_json);
 	brine_arena_done(&streams->arena);
@@ -34,20 +37,43 @@ void call_streams_done(struct call_streams *streams)
 
 /* ---- the answer stream ---- */
 
+static int take_item(struct call_streams *streams)
+{
+	streams->printed = 0;
+	inspect_line_reset(&streams->line);
+	return call_format(&streams->line, inspect_typed_json(streams->method->response, streams->answer_item), false);
+}
+
+/* As much of the item as does not wait: a pipe that takes anything takes this much. So signals are heard, and the
+ * deadline comes, while nobody reads.
+ */
+static int print_some(struct call_streams *streams)
+{
+	struct brine_bytes text = brine_buf_bytes(&streams->line.text);
+	size_t left = text.size - streams->printed, some = left < PIPE_BUF ? left : PIPE_BUF;
+	fwrite((const char *)text.data + streams->printed, 1, some, stdout);
+	streams->printed += some;
+	return command_flush("call");
+}
+
 static int print_items(struct call_streams *streams)
 {
-	int rc = 0, status = 0;
+	int status = 0;
 	streams->loop->wants_output = false;
 	while (!streams->is_over && status == 0) {
 		if (!call_loop_can_print()) {
 			streams->loop->wants_output = true;
 			return 0;
 		}
-		rc = brine_call_next(streams->call, streams->answer_item);
+		if (streams->printed < brine_buf_size(&streams->line.text)) {
+			status = print_some(streams);
+			continue;
+		}
+		int rc = brine_call_next(streams->call, streams->answer_item);
 		if (rc == BRINE_ERR_WOULD_BLOCK)
 			return 0;
 		if (rc > 0)
-			status = call_print(inspect_typed_json(streams->method->response, streams->answer_item), false);
+			status = take_item(streams);
 		else
 			streams->is_over = true;
 	}

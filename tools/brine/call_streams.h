@@ -15,7 +15,9 @@ struct call_streams {
 	bool is_over; /* the answer stream has ended */
 	/* private: */
 	bool upload_ended;
-	void *answer_item; /* struct of method->response */
+	struct inspect_line line; /* the item that is printed */
+	size_t printed;           /* bytes of it that were */
+	void *answer_item;        /* struct of method->response */
 	struct inspect_json_items input;
 	uint64_t item_number; /* of the item read last, from 1 */
 	json_t *item_json;    /* item borrows from it */
