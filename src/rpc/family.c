@@ -101,9 +101,12 @@ static void inherit_deadline(struct brine_call *call, struct brine_tie *tie, uin
 	call->deadline_ms = deadline_ms;
 }
 
-int brine_call_tie(struct brine_client *client, struct brine_call *call, struct brine_request *parent)
+int brine_call_tie(struct brine_call *call, struct brine_request *parent)
 {
-	(void)client;
+	/* The locks of a forked child are as its parent's threads had them. */
+	if (brine_request_check(parent) < 0)
+		return brine_fail(&call->error, BRINE_ERR_FORKED, 0,
+		                  "the request that makes this call belongs to another process: answer it there");
 	int status = check_parent(parent, call);
 	if (status < 0)
 		return status;

@@ -31,8 +31,8 @@ struct brine_tie {
 /* ---- for the client of the call, whose lock is held ---- */
 
 /* Ties a call that begins to its parent, and its deadline to that one's. Errors, which stand in call->error:
- * BRINE_ERR_DEADLINE, CANCELLED (the parent has ended), NOMEM. */
-int brine_call_tie(struct brine_client *client, struct brine_call *call, struct brine_request *parent);
+ * BRINE_ERR_DEADLINE, CANCELLED (the parent has ended), FORKED (it is of another process), NOMEM. */
+int brine_call_tie(struct brine_call *call, struct brine_request *parent);
 
 /* The call has ended, or its process is another one (forked: no lock is touched). Calls without a parent are allowed.
  */

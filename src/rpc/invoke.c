@@ -127,7 +127,7 @@ static int enter(struct brine_client *client, struct brine_call *call)
 		call->client = client;
 	}
 	__atomic_store_n(&call->state, BRINE_CALL_RUNNING, __ATOMIC_RELEASE);
-	int status = parent ? brine_call_tie(client, call, parent) : 0;
+	int status = parent ? brine_call_tie(call, parent) : 0;
 	return status < 0 ? end_unbegun(client, call, status) : 0;
 }
 

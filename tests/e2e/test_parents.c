@@ -1,6 +1,7 @@
 /* Proves: a call whose parent is a request has its deadline and ends with it, whichever mode its client has, wherever
  * the request is at home and whatever the call is doing; where it may not begin nothing is sent; an answered parent
- * leaves the call alone; clients that are home to the parents of each other's calls neither hang nor lose an end. */
+ * leaves the call alone. Elsewhere: clients that are home to the parents of each other's calls (test_parents_cross.c).
+ */
 #include "nesting.h"
 
 #define NO_PARAMS BRINE_BYTES("\x90", 1)
@@ -20,8 +21,9 @@ struct middle {
 	int status;
 	int64_t code;
 	char text[256];
-	struct brine_call early; /* runs on behind the answer */
-	bool forgot;             /* the call had no parent any more, once it was begun */
+	struct brine_call early;               /* runs on behind the answer */
+	struct brine_request *_Atomic request; /* that waits for the call of forward_later() */
+	bool forgot;                           /* the call had no parent any more, once it was begun */
 };
 
 /* How a call of a handler ended. */
@@ -90,6 +92,7 @@ static int forward_later(struct brine_request *request, struct brine_bytes param
 	*later = (struct later){.call = child_of(middle, request), .middle = middle, .request = request};
 	later->call.on_done = later_done;
 	later->call.user = later;
+	middle->request = request;
 	int status = brine_client_begin(next_of(middle, request), &later->call, &calc_methods[CALC_HOLD], &nothing);
 	if (status == 0)
 		return BRINE_PENDING;
@@ -129,6 +132,30 @@ static int forward_and_answer(struct brine_request *request, struct brine_bytes 
 	middle->status = brine_client_begin(middle->next, &middle->early, &calc_methods[CALC_HOLD], &nothing);
 	middle->forgot = middle->early.parent == NULL;
 	return middle->status;
+}
+
+/* The same, and waits for it behind the answer. */
+static int answer_and_wait(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct middle *middle = user;
+	struct calc_nothing nothing = {0};
+	struct brine_call call = child_of(middle, request);
+	(void)params;
+	int status = brine_client_begin(middle->next, &call, &calc_methods[CALC_HOLD], &nothing);
+	brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
+	atomic_fetch_add(&middle->begun, 1);
+	note_end(middle, &call, status < 0 ? status : brine_call_finish(&call, NULL));
+	brine_call_done(&call);
+	return BRINE_PENDING;
+}
+
+/* Whoever asks for this is called from then on. */
+static int be_next(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	struct middle *middle = user;
+	(void)params;
+	middle->next = brine_request_keep_client(request);
+	return 0;
 }
 
 /* A stream that never brings anything. */
@@ -196,10 +223,14 @@ static void middle_start(struct middle *middle, void **state, enum over kind, in
 		const char *name;
 		uint32_t flags;
 		brine_raw_handler_fn *handler;
-	} rows[] = {
-	        {"forward", BRINE_METHOD_BLOCKING, forward},           {"later", 0, forward_later},
-	        {"too late", BRINE_METHOD_BLOCKING, forward_too_late}, {"answer", 0, forward_and_answer},
-	        {"stream", BRINE_METHOD_BLOCKING, forward_stream},     {"note", BRINE_METHOD_BLOCKING, forward_note}};
+	} rows[] = {{"forward", BRINE_METHOD_BLOCKING, forward},
+	            {"later", 0, forward_later},
+	            {"too late", BRINE_METHOD_BLOCKING, forward_too_late},
+	            {"answer", 0, forward_and_answer},
+	            {"be next", 0, be_next},
+	            {"answer and wait", BRINE_METHOD_BLOCKING, answer_and_wait},
+	            {"stream", BRINE_METHOD_BLOCKING, forward_stream},
+	            {"note", BRINE_METHOD_BLOCKING, forward_note}};
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 	memset(middle, 0, sizeof *middle);
 	middle->own_ms = OWN_MS;
@@ -299,6 +330,14 @@ static void expect_end(const struct middle *middle, enum ending ending)
 	expect_in(middle->text, texts[ending]);
 }
 
+/* Gives the chain up and waits until the call in the middle has ended, the count-th one. */
+static void first_give_up_and_see(struct first *first, struct middle *middle, enum ending ending, int count)
+{
+	first_give_up(first, ending);
+	await(middle, &middle->ended, count);
+	expect_end(middle, ending);
+}
+
 /* ---- tests ---- */
 
 /* The earlier one of the two deadlines is told to the end of the chain. */
@@ -333,9 +372,7 @@ static void end_chain(struct middle *middle, const char *method, enum ending end
 	struct first first;
 	first_begin(&first, &middle->host, method, ending);
 	await(middle, &middle->last.calc.held_count, round);
-	first_give_up(&first, ending);
-	await(middle, &middle->ended, round);
-	expect_end(middle, ending);
+	first_give_up_and_see(&first, middle, ending, round);
 	wait_until_cancelled(middle->last.calc.held[round - 1]);
 	first_end(&first);
 }
@@ -380,11 +417,13 @@ static void unattended_over(void **state, enum over kind)
 }
 DEFINE_BOTH(unattended)
 
+/* What a client can serve of the calc service: nothing that streams. */
+static const struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
+
 /* The call goes back to the caller, over the connection of its parent. */
 static void calls_back_over(void **state, enum over kind)
 {
 	static const char *const methods[] = {"forward", "later"};
-	static const struct brine_service unary = {BRINE_ABI, "calc.Calc", calc_methods, CALC_WATCH};
 	struct middle middle;
 	struct calc calc = {0};
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
@@ -410,6 +449,36 @@ static void calls_back_over(void **state, enum over kind)
 	middle_stop(&middle);
 }
 DEFINE_BOTH(calls_back)
+
+/* The call goes to another peer of the server, over that one's connection. */
+static void calls_another_peer_over(void **state, enum over kind)
+{
+	static const char *const methods[] = {"forward", "later"};
+	struct middle middle;
+	struct calc calc = {0};
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	middle_start(&middle, state, kind, BRINE_CLIENT_BACKGROUND);
+	struct brine_client *next = middle.next;
+	options.mode = BRINE_CLIENT_BACKGROUND;
+	struct brine_client *peer = client_of(middle.host.address, &options);
+	assert_int_equal(brine_client_serve(peer, &unary, NULL, &calc, NULL), 0);
+	assert_int_equal(brine_client_call_raw(peer, NULL, "be next", NO_PARAMS), 0);
+	for (int round = 0; round < 2 * ENDINGS; round++) {
+		struct first first;
+		enum ending ending = (enum ending)(round % ENDINGS);
+		first_begin(&first, &middle.host, methods[round / ENDINGS], ending);
+		wait_for_count(&calc.held_count, round + 1);
+		first_give_up_and_see(&first, &middle, ending, round + 1);
+		wait_until_cancelled(calc.held[round]);
+		first_end(&first);
+	}
+	calc_let_go(&calc);
+	brine_client_free(middle.next);
+	middle.next = next;
+	brine_client_free(peer);
+	middle_stop(&middle);
+}
+DEFINE_BOTH(calls_another_peer)
 
 /* The parent is at home in a client: a server asks it, and gives up. */
 static void home_in_a_client_over(void **state, enum over kind)
@@ -460,9 +529,7 @@ static void begins_too_late_over(void **state, enum over kind)
 		struct first first;
 		first_begin(&first, &middle.host, "too late", ending);
 		wait_for_count(&middle.begun, (int)ending + 1);
-		first_give_up(&first, ending);
-		wait_for_count(&middle.ended, (int)ending + 1);
-		expect_end(&middle, ending);
+		first_give_up_and_see(&first, &middle, ending, (int)ending + 1);
 		expect_in(middle.text, "not sent");
 		assert_true(middle.forgot);
 		first_end(&first);
@@ -514,6 +581,68 @@ static void outlives_its_parent_over(void **state, enum over kind)
 }
 DEFINE_BOTH(outlives_its_parent)
 
+/* The same while its handler has not returned, whose connection is lost meanwhile. */
+static void outlives_its_answer_over(void **state, enum over kind)
+{
+	struct middle middle;
+	struct first first;
+	struct release release;
+	middle_start(&middle, state, kind, BRINE_CLIENT_BACKGROUND);
+	first_begin(&first, &middle.host, "answer and wait", ENDING_LOSS);
+	wait_for_count(&middle.last.calc.held_count, 1);
+	wait_for_count(&middle.begun, 1);
+	first_give_up(&first, ENDING_LOSS);
+	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
+	while (host_counters(&middle.host).connections_open && brine_clock_ms() < deadline_ms)
+		sched_yield();
+	assert_int_equal(host_counters(&middle.host).connections_open, 0);
+	release_begin(&release, &middle.last, 1);
+	wait_for_count(&middle.ended, 1);
+	assert_int_equal(middle.status, 0);
+	release_finish(&release);
+	first_end(&first);
+	middle_stop(&middle);
+}
+DEFINE_BOTH(outlives_its_answer)
+
+/* A forked child lets go of both ends of a tie without a lock, and its parent does not notice. */
+static void forks_over(void **state, enum over kind)
+{
+	struct middle middle;
+	struct first first;
+	int status;
+	middle_start(&middle, state, kind, BRINE_CLIENT_BACKGROUND);
+	struct brine_client *client = client_of(middle.host.address, NULL);
+	assert_int_equal(brine_client_call_raw(client, NULL, "answer", NO_PARAMS), 0);
+	first_begin(&first, &middle.host, "later", ENDING_CANCEL);
+	wait_for_count(&middle.last.calc.held_count, 2);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(PATIENCE_MS / 1000);
+		/* What the child makes for itself has no parent here. */
+		struct brine_client *own = client_of(middle.last.address, NULL);
+		struct brine_call call = child_of(&middle, middle.request);
+		if (brine_client_call_raw(own, &call, "no such", NO_PARAMS) != BRINE_ERR_FORKED)
+			_exit(1);
+		brine_call_done(&call);
+		brine_client_free(own);
+		brine_call_done(&middle.early);
+		brine_client_free(middle.next);
+		brine_server_free(middle.host.server);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	first_give_up_and_see(&first, &middle, ENDING_CANCEL, 1);
+	assert_int_equal(brine_call_wait(&middle.early, 0), BRINE_ERR_DEADLINE);
+	brine_call_done(&middle.early);
+	first_end(&first);
+	brine_client_free(client);
+	middle_stop(&middle);
+}
+DEFINE_BOTH(forks)
+
 /* A handler that waits for an item, or for a peer to take a notification, goes on. */
 static void whatever_waits_over(void **state, enum over kind)
 {
@@ -536,9 +665,7 @@ static void whatever_waits_over(void **state, enum over kind)
 		middle.next = client_of(host.address, &options);
 		first_begin(&first, &middle.host, "stream", ENDING_CANCEL);
 		wait_for_count(&silences.kept, 1);
-		first_give_up(&first, ENDING_CANCEL);
-		wait_for_count(&middle.ended, 1);
-		expect_end(&middle, ENDING_CANCEL);
+		first_give_up_and_see(&first, &middle, ENDING_CANCEL, 1);
 		wait_for_count(&silences.ended, 1);
 		first_end(&first);
 		brine_client_free(middle.next);
@@ -549,7 +676,8 @@ static void whatever_waits_over(void **state, enum over kind)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 		assert_int_equal(brine_client_open_fd(&middle.next, pair[0], &options, NULL), 0);
 		first_begin(&first, &middle.host, "note", ENDING_CANCEL);
-		wait_for_count(&middle.begun, 2);
+		struct pollfd taken = {.fd = pair[1], .events = POLLIN};
+		assert_int_equal(poll(&taken, 1, PATIENCE_MS), 1);
 		first_give_up(&first, ENDING_CANCEL);
 		wait_for_count(&middle.ended, 2);
 		assert_int_equal(middle.status, BRINE_ERR_CANCELLED);
@@ -563,165 +691,20 @@ static void whatever_waits_over(void **state, enum over kind)
 }
 DEFINE_BOTH(whatever_waits)
 
-/* ---- each is home to the parents of the other's calls ---- */
-
-enum {
-	CROSSING_MS = 1500,
-	CROSSING_DEPTH = 6,
-	CROSSING_THREADS = 4,
-};
-
-/* Two servers, each with a client, which are asked in turn: server 1, client 1, server 2, client 2, server 1 ... */
-struct crossing {
-	struct brine_server *servers[2];
-	struct brine_client *clients[2];
-	pthread_t threads[2];
-	atomic_int live; /* handlers that have not answered */
-	atomic_int leaves, cut, answered, refused;
-	atomic_bool over;
-	atomic_int wrong;
-};
-
-static struct crossing crossing;
-
-struct bounce {
-	struct brine_call call;
-	struct brine_request *request;
-};
-
-static void bounced(struct brine_call *call, void *user)
-{
-	struct bounce *bounce = user;
-	struct brine_request *request = bounce->request;
-	int status = brine_call_finish(call, NULL);
-	if (status == BRINE_ERR_CANCELLED && brine_request_cancelled(request))
-		atomic_fetch_add(&crossing.cut, 1);
-	brine_call_done(call);
-	free(bounce);
-	(void)(status < 0 ? brine_request_fail(request, 1000, "%d", status) : nest_reply(request, 0));
-	atomic_fetch_sub(&crossing.live, 1);
-}
-
-/* Whoever waits at the end of a chain is let go by nothing but its cancellation. */
-static void end_leaf(struct brine_request *request, void *user)
-{
-	(void)user;
-	if (!brine_request_cancelled(request))
-		return;
-	brine_request_fail(request, 100, "nobody waits");
-	atomic_fetch_sub(&crossing.live, 1);
-}
-
-/* user: the client to ask; NULL: the caller. */
-static int bounce(struct brine_request *request, struct brine_bytes params, void *user)
-{
-	int64_t depth = nest_number(params);
-	struct nest_params less;
-	if (depth == 0)
-		return nest_reply(request, 0);
-	atomic_fetch_add(&crossing.live, 1);
-	if (depth == 1) {
-		atomic_fetch_add(&crossing.leaves, 1);
-		brine_request_on_ready(request, end_leaf, NULL);
-		return BRINE_PENDING;
-	}
-	struct bounce *next = calloc(1, sizeof *next);
-	struct brine_client *client = user ? *(struct brine_client **)user : brine_request_client(request);
-	next->call = (struct brine_call){.parent = request, .on_done = bounced, .user = next};
-	next->request = request;
-	int status = client ? brine_client_begin_raw(client, &next->call, "bounce", nest_params(&less, depth - 1))
-	                    : BRINE_ERR_LOST;
-	if (status == 0)
-		return BRINE_PENDING;
-	atomic_fetch_add(&crossing.refused, 1);
-	brine_call_done(&next->call);
-	free(next);
-	atomic_fetch_sub(&crossing.live, 1);
-	return brine_request_fail(request, 1000, "%d", status);
-}
-
-/* Begins chains and gives them up, one way or the other, at any time. */
-static void *cross(void *argument)
-{
-	uint64_t random = 7 + *(const unsigned *)argument;
-	struct brine_client *client = crossing.clients[*(const unsigned *)argument % 2];
-	struct brine_call call = BRINE_CALL_INIT;
-	while (!atomic_load(&crossing.over)) {
-		struct nest_params params;
-		int64_t depth = (int64_t)random_below(&random, CROSSING_DEPTH + 1);
-		bool is_short = random_below(&random, 4) == 0;
-		call.timeout_ms = is_short ? 1 + random_below(&random, 4) : OWN_MS;
-		int status = brine_client_begin_raw(client, &call, "bounce", nest_params(&params, depth));
-		usleep((useconds_t)random_below(&random, 800));
-		if (random_below(&random, 2) && (is_short || depth == 0))
-			status = brine_call_finish(&call, NULL);
-		else if (random_below(&random, 2))
-			brine_call_cancel(&call);
-		else
-			brine_call_done(&call);
-		atomic_fetch_add(&crossing.answered, status == 0);
-		brine_call_done(&call);
-	}
-	return NULL;
-}
-
-static void *crossing_run(void *argument)
-{
-	if (brine_server_run(argument, NULL) < 0)
-		atomic_store(&crossing.wrong, 1);
-	return NULL;
-}
-
-static void parents_cross_over(void **state, enum over kind)
-{
-	static const unsigned numbers[CROSSING_THREADS] = {0, 1, 2, 3};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-	pthread_t threads[CROSSING_THREADS];
-	memset(&crossing, 0, sizeof crossing);
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	for (int i = 0; i < 2; i++) {
-		char address[ADDRESS_SIZE];
-		assert_int_equal(brine_server_new(&crossing.servers[i], NULL), 0);
-		assert_int_equal(brine_server_serve_raw(crossing.servers[i], "bounce", bounce, NULL, NULL), 0);
-		address_over(state, i == 0 ? kind : OVER_TCP, address);
-		assert_int_equal(brine_server_listen(crossing.servers[i], address, NULL), 0);
-		crossing.clients[i] = client_of(brine_server_address(crossing.servers[i], 0), &options);
-		assert_int_equal(
-		        brine_client_serve_raw(crossing.clients[i], "bounce", bounce, &crossing.clients[1 - i], NULL),
-		        0);
-		pthread_create(&crossing.threads[i], NULL, crossing_run, crossing.servers[i]);
-	}
-	alarm(120);
-	for (int i = 0; i < CROSSING_THREADS; i++)
-		pthread_create(&threads[i], NULL, cross, (void *)(uintptr_t)&numbers[i]);
-	usleep(CROSSING_MS * 1000);
-	atomic_store(&crossing.over, true);
-	for (int i = 0; i < CROSSING_THREADS; i++)
-		pthread_join(threads[i], NULL);
-	/* Every chain was given up, and every handler of it has heard. */
-	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
-	while (atomic_load(&crossing.live) && brine_clock_ms() < deadline_ms)
-		usleep(1000);
-	printf("%d begun or answered, %d at the ends of chains, %d cut, %d refused, %d left\n", crossing.answered,
-	       crossing.leaves, crossing.cut, crossing.refused, crossing.live);
-	assert_int_equal(atomic_load(&crossing.live), 0);
-	assert_true(crossing.leaves > 0 && crossing.cut > 0 && crossing.answered > 0 && !crossing.wrong);
-	for (int i = 0; i < 2; i++) {
-		brine_client_free(crossing.clients[i]);
-		brine_server_stop(crossing.servers[i]);
-		pthread_join(crossing.threads[i], NULL);
-		brine_server_free(crossing.servers[i]);
-	}
-	alarm(0);
-}
-DEFINE_BOTH(parents_cross)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        BOTH(deadline_travels),    BOTH(ends_travel),      BOTH(unattended),
-	        BOTH(calls_back),          BOTH(home_in_a_client), BOTH(begins_too_late),
-	        BOTH(outlives_its_parent), BOTH(whatever_waits),   BOTH(parents_cross),
+	        BOTH(deadline_travels),
+	        BOTH(ends_travel),
+	        BOTH(unattended),
+	        BOTH(calls_back),
+	        BOTH(home_in_a_client),
+	        BOTH(begins_too_late),
+	        BOTH(outlives_its_parent),
+	        BOTH(whatever_waits),
+	        BOTH(outlives_its_answer),
+	        BOTH(calls_another_peer),
+	        BOTH(forks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
