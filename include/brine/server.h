@@ -40,10 +40,13 @@ typedef void brine_log_fn(void *user, const char *line);
  * authentication. before runs ahead of decoding and returns 0, or refuses with brine_request_fail(...): then neither
  * the handler nor later interceptors run. after runs for every interceptor whose before did, and sees what the handler
  * returned or why it was not run (brine_request_code() tells more); after BRINE_PENDING it may only read the request,
- * and does not see the answer. brine_request_attach() hands on what an interceptor found out. NULL: none. */
+ * and does not see the answer. answered does, for the same requests, once each: on the thread that gives the answer,
+ * ahead of sending it, in reverse order; brine_request_code() says which it is. It only reads the request, and answers
+ * no other. brine_request_attach() hands on what an interceptor found out. NULL: none. */
 struct brine_server_interceptor {
 	int (*before)(struct brine_request *request, void *user);
 	void (*after)(struct brine_request *request, int status, void *user);
+	void (*answered)(struct brine_request *request, void *user);
 	void *user;
 };
 
@@ -71,7 +74,7 @@ struct brine_server_options {
 	uint64_t connection_age_max_ms; /* they are drained then, up to a tenth earlier by chance; 0: never */
 	brine_accept_fn *accept;        /* NULL: everybody */
 	void *accept_user;
-	/* Called in order before, in reverse order after. Borrowed. */
+	/* Called in order before, in reverse order after. Borrowed: must outlive the server and its requests. */
 	const struct brine_server_interceptor *interceptors;
 	size_t interceptor_count;
 	uint64_t drain_ms;  /* brine_server_stop(): how long running calls may take */
@@ -140,6 +143,24 @@ BRINE_API int brine_server_serve_raw(struct brine_server *server, const char *me
  * and _DOWNLOAD give it streams. */
 BRINE_API int brine_server_serve_raw_as(struct brine_server *server, const char *method, uint32_t flags,
                                         brine_raw_handler_fn *handler, void *user, struct brine_error *error);
+
+/* What holds for one method beside what its schema says. */
+struct brine_method_options {
+	size_t struct_size;
+	bool blocking;        /* run it on a worker, as BRINE_METHOD_BLOCKING does */
+	uint32_t running_max; /* requests of it at once, over all connections; 0: no limit of its own */
+};
+#define BRINE_METHOD_OPTIONS_INIT                                                                                      \
+	{                                                                                                              \
+		.struct_size = sizeof(struct brine_method_options)                                                     \
+	}
+
+/* Sets that for a method that was registered, by its wire name; NULL: for what brine_server_serve_raw(NULL) has. Calls
+ * beyond running_max are answered error 5 ("not started"), notifications dropped; a request counts until it was
+ * answered and its handler has returned, cancelled or not. Before run only; the last call counts, but blocking stays.
+ * Errors: BRINE_ERR_NOT_FOUND, INVALID (no workers; struct_size), STATE, NOMEM. */
+BRINE_API int brine_server_tune(struct brine_server *server, const char *method,
+                                const struct brine_method_options *options, struct brine_error *error);
 
 /* Listens on an address, several times for several: "tcp://127.0.0.1:7411", "tcp://[::1]:0" (any free port),
  * "unix:///run/x.sock", "unix://@abstract". A Unix path left over from a dead server is replaced, a live one never.
@@ -210,7 +231,7 @@ BRINE_API int brine_request_attach(struct brine_request *request, const void *ke
 /* What was attached under that key, or NULL. */
 BRINE_API void *brine_request_attached(const struct brine_request *request, const void *key);
 
-/* For interceptors, after: the code of the error that was answered, where status is negative. */
+/* For interceptors, answered and after: the code of the error that is the answer; 0: none is. */
 BRINE_API int64_t brine_request_code(const struct brine_request *request);
 
 /* Memory that lives until the answer is encoded; zeroed; NULL when out of memory. */

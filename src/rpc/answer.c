@@ -91,10 +91,21 @@ static struct brine_buf *room(struct brine_request *request)
 	return !request->flow && is_at_home(request) ? &request->home->scratch : &request->encoded;
 }
 
+/* The interceptors hear of the answer. */
+static void tell(struct brine_request *request)
+{
+	for (size_t i = request->entered; i > 0; i--) {
+		const struct brine_server_interceptor *at = &request->home->interceptors[i - 1];
+		if (at->answered)
+			at->answered(request, at->user);
+	}
+}
+
 /* Sends the answer, whose value stands in `out`, or on its way. The request may be gone afterwards. */
 static int answer(struct brine_request *request, struct brine_answer given, struct brine_buf *out)
 {
 	request->answer = given;
+	tell(request);
 	if (is_at_home(request)) {
 		bool borrowed = out != &request->encoded;
 		int status = brine_request_deliver(request);

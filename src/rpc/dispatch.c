@@ -122,10 +122,9 @@ static void run(struct brine_request *request)
 {
 	const struct brine_home *home = request->home;
 	void *response = NULL;
-	size_t entered = 0;
 	int status = 0;
-	while (status == 0 && entered < home->interceptor_count) {
-		const struct brine_server_interceptor *at = &home->interceptors[entered++];
+	while (status == 0 && request->entered < home->interceptor_count) {
+		const struct brine_server_interceptor *at = &home->interceptors[request->entered++];
 		if (at->before)
 			status = at->before(request, at->user);
 		if (status > 0)
@@ -138,8 +137,8 @@ static void run(struct brine_request *request)
 		request->holds_posts = true;
 		conclude(request, status, response);
 	}
-	while (entered > 0) {
-		const struct brine_server_interceptor *at = &home->interceptors[--entered];
+	for (size_t i = request->entered; i > 0; i--) {
+		const struct brine_server_interceptor *at = &home->interceptors[i - 1];
 		if (at->after)
 			at->after(request, status, at->user);
 	}
@@ -200,7 +199,13 @@ struct brine_request *brine_dispatch_accept(struct brine_line *line, const struc
 		refuse(line, event, BRINE_CODE_OVERLOADED, "the server is short of memory, not started", now_ms);
 		return NULL;
 	}
+	if (entry->gate && !brine_gate_enter(entry->gate)) {
+		refuse(line, event, BRINE_CODE_OVERLOADED, "too many calls of this method run, not started", now_ms);
+		return NULL;
+	}
 	struct brine_request *request = brine_request_new(line, entry, event);
+	if (!request && entry->gate)
+		brine_gate_leave(entry->gate);
 	if (!request)
 		refuse(line, event, BRINE_CODE_OVERLOADED, "out of memory, not started", now_ms);
 	return request;

@@ -19,7 +19,9 @@ void brine_methods_done(struct brine_methods *methods)
 		const struct brine_entry *entry = &methods->slots[i];
 		if (entry->owned)
 			brine_release(methods->allocator, (void *)(uintptr_t)entry->name.data, entry->owned);
+		brine_gate_drop(entry->gate);
 	}
+	brine_gate_drop(methods->fallback.gate);
 	brine_release(methods->allocator, methods->slots, methods->capacity * sizeof *methods->slots);
 	brine_methods_init(methods, methods->allocator, methods->seed);
 }
@@ -158,5 +160,31 @@ int brine_methods_add_raw(struct brine_methods *methods, const char *name, uint3
 	entry.owned = entry.name.size;
 	*find_slot(methods, entry.name) = entry;
 	methods->count++;
+	return 0;
+}
+
+/* The entry that was registered under exactly that name. */
+static struct brine_entry *find_registered(struct brine_methods *methods, const char *name)
+{
+	if (!name)
+		return methods->fallback.raw ? &methods->fallback : NULL;
+	struct brine_entry *entry =
+	        methods->capacity && *name ? find_slot(methods, brine_str_from(name)) : &(struct brine_entry){0};
+	return entry->name.size ? entry : NULL;
+}
+
+int brine_methods_tune(struct brine_methods *methods, const char *name, uint32_t flags, uint32_t running_max,
+                       struct brine_error *error)
+{
+	struct brine_entry *entry = find_registered(methods, name);
+	struct brine_str shown = brine_str_from(name ? name : "");
+	if (!entry)
+		return refuse_name(BRINE_ERR_NOT_FOUND, shown, "not registered: do that first", error);
+	struct brine_gate *gate = running_max ? brine_gate_new(running_max, methods->allocator) : NULL;
+	if (running_max && !gate)
+		return refuse_name(BRINE_ERR_NOMEM, shown, "out of memory", error);
+	brine_gate_drop(entry->gate);
+	entry->gate = gate;
+	entry->flags |= flags;
 	return 0;
 }

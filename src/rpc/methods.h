@@ -2,6 +2,8 @@
 #ifndef BRINE_RPC_METHODS_H
 #define BRINE_RPC_METHODS_H
 
+#include "rpc/gate.h"
+
 #include <brine/server.h>
 
 /* One method: typed (method, handlers) or untyped (raw). */
@@ -12,7 +14,8 @@ struct brine_entry {
 	const void *handlers;
 	brine_raw_handler_fn *raw;
 	void *user;
-	uint32_t flags; /* enum brine_method_flags */
+	uint32_t flags;          /* enum brine_method_flags */
+	struct brine_gate *gate; /* the table's; NULL: any number of requests may run */
 };
 
 /* An open hash table. Peers look names up but never add any, so its chains are as long as the program made them. */
@@ -36,6 +39,11 @@ int brine_methods_add_service(struct brine_methods *methods, const struct brine_
  * NOMEM. */
 int brine_methods_add_raw(struct brine_methods *methods, const char *name, uint32_t flags,
                           brine_raw_handler_fn *handler, void *user, struct brine_error *error);
+
+/* Bounds how many requests of an entry run at once (0: not) and adds to its flags; name NULL: of the fallback. Errors:
+ * BRINE_ERR_NOT_FOUND, NOMEM. */
+int brine_methods_tune(struct brine_methods *methods, const char *name, uint32_t flags, uint32_t running_max,
+                       struct brine_error *error);
 
 /* The entry of that name, else the fallback, else NULL. Lives until the next addition. */
 const struct brine_entry *brine_methods_find(const struct brine_methods *methods, struct brine_str name);

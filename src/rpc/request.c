@@ -76,12 +76,21 @@ static void close_bell(struct brine_request *request)
 	request->bell = -1;
 }
 
+/* A request that has ended makes room for another one of its method. */
+static void leave_gate(struct brine_request *request)
+{
+	if (request->entry.gate)
+		brine_gate_leave(request->entry.gate);
+	request->entry.gate = NULL;
+}
+
 static void give_to_pool(struct brine_home *home, struct brine_request *request)
 {
 	if (home->pool_count == POOL_MOST || !brine_meter_may_hoard(home->meter)) {
 		brine_request_release(request);
 		return;
 	}
+	leave_gate(request);
 	let_go_of_caller(request);
 	brine_request_part(request, true);
 	close_bell(request);
@@ -97,6 +106,7 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 void brine_request_release(struct brine_request *request)
 {
 	const struct brine_allocator *allocator = request->home->allocator;
+	leave_gate(request);
 	let_go_of_caller(request);
 	brine_request_part(request, false);
 	close_bell(request);
@@ -144,6 +154,7 @@ struct brine_request *brine_request_new(struct brine_line *line, const struct br
 	request->plain = event->plain;
 	request->answer = (struct brine_answer){0};
 	request->attached = NULL;
+	request->entered = 0;
 	request->held_posts = 0;
 	request->holds_posts = false;
 	request->handler_ended = request->answer_waits = request->delivered = false;

@@ -52,6 +52,7 @@ struct brine_request {
 	struct brine_answer answer;
 	struct brine_attached *attached; /* in the arena */
 	struct brine_client *caller;     /* calls the peer, held; NULL: nobody asked for it */
+	size_t entered;                  /* interceptors whose before was called */
 	unsigned held_posts;             /* not posted yet: they go with the end of the handler */
 	bool holds_posts;
 

@@ -279,3 +279,15 @@ int brine_server_serve_raw_as(struct brine_server *server, const char *method, u
 		status = check_workers(server, flags, error);
 	return status < 0 ? status : brine_methods_add_raw(&server->methods, method, flags, handler, user, error);
 }
+
+int brine_server_tune(struct brine_server *server, const char *method, const struct brine_method_options *options,
+                      struct brine_error *error)
+{
+	uint32_t flags = options->blocking ? BRINE_METHOD_BLOCKING : 0;
+	if (options->struct_size != sizeof *options)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "struct_size: start from BRINE_METHOD_OPTIONS_INIT");
+	int status = may_register(server, error);
+	if (status == 0)
+		status = check_workers(server, flags, error);
+	return status < 0 ? status : brine_methods_tune(&server->methods, method, flags, options->running_max, error);
+}

@@ -77,9 +77,9 @@ static void interceptors_over(void **state, enum over kind)
 	trace = (struct trace){.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct tracer tracers[] = {{&trace, 1}, {&trace, 2}};
 	const struct brine_server_interceptor interceptors[] = {
-	        {trace_before, trace_after, &tracers[0]},
-	        {trace_only_before, NULL, &tracers[1]},
-	        {NULL, trace_after, &tracers[1]},
+	        {.before = trace_before, .after = trace_after, .user = &tracers[0]},
+	        {.before = trace_only_before, .user = &tracers[1]},
+	        {.after = trace_after, .user = &tracers[1]},
 	};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct brine_call call = BRINE_CALL_INIT;

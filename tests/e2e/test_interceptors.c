@@ -132,8 +132,8 @@ static void logging_metrics_authentication_over(void **state, enum over kind)
 {
 	static struct audited audited;
 	struct signer signer = {.audited = &audited, .metadata = BRINE_BUF_INIT};
-	const struct brine_server_interceptor servers[] = {{note_beginning, record_end, &audited},
-	                                                   {authenticate, NULL, NULL}};
+	const struct brine_server_interceptor servers[] = {
+	        {.before = note_beginning, .after = record_end, .user = &audited}, {.before = authenticate}};
 	const struct brine_client_interceptor clients[] = {{sign, count_end, &signer}};
 	struct brine_server_options server_options = BRINE_SERVER_OPTIONS_INIT;
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
@@ -183,8 +183,113 @@ static void logging_metrics_authentication_over(void **state, enum over kind)
 }
 DEFINE_BOTH(logging_metrics_authentication)
 
+/* ---- answers ---- */
+
+enum { LATER = 8 };
+
+struct metered {
+	struct host host;
+	atomic_int answers, failures, afters;
+	struct brine_request *_Atomic pending;
+};
+
+static void count_answer(struct brine_request *request, void *user)
+{
+	struct metered *metered = user;
+	atomic_fetch_add(&metered->answers, 1);
+	if (brine_request_code(request) == 1234)
+		atomic_fetch_add(&metered->failures, 1);
+}
+
+static void count_after(struct brine_request *request, int status, void *user)
+{
+	(void)request;
+	(void)status;
+	atomic_fetch_add(&((struct metered *)user)->afters, 1);
+}
+
+static int refuse_some(struct brine_request *request, void *user)
+{
+	(void)user;
+	return brine_request_method(request).size == 4 ? brine_request_fail(request, 1234, "not these") : 0;
+}
+
+static int keep(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	(void)params;
+	atomic_store(&((struct metered *)user)->pending, request);
+	return BRINE_PENDING;
+}
+
+static int at_once(struct brine_request *request, struct brine_bytes params, void *user)
+{
+	(void)request;
+	(void)params;
+	(void)user;
+	return 0;
+}
+
+static struct brine_request *take_pending(struct metered *metered)
+{
+	struct brine_request *request;
+	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
+	while (!(request = atomic_exchange(&metered->pending, NULL)) && brine_clock_ms() < deadline_ms)
+		sched_yield();
+	assert_non_null(request);
+	return request;
+}
+
+/* Each answer is told once, whoever gives it: also one that comes later, and one that nobody waits for any more. */
+static void answers_are_told_over(void **state, enum over kind)
+{
+	static struct metered metered;
+	const struct brine_server_interceptor interceptors[] = {
+	        {.answered = count_answer, .after = count_after, .user = &metered}, {.before = refuse_some}};
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	memset(&metered, 0, sizeof metered);
+	options.interceptors = interceptors;
+	options.interceptor_count = 2;
+	host_prepare(&metered.host, state, kind, &options);
+	struct brine_server *server = metered.host.server;
+	assert_int_equal(brine_server_serve_raw(server, "later", keep, &metered, NULL), 0);
+	assert_int_equal(brine_server_serve_raw(server, "once!", at_once, NULL, NULL), 0);
+	assert_int_equal(brine_server_serve_raw(server, "none", at_once, NULL, NULL), 0);
+	host_launch(&metered.host);
+	struct brine_client *client = client_of(metered.host.address, NULL);
+	assert_int_equal(brine_client_call_raw(client, &call, "once!", BRINE_BYTES("\x90", 1)), 0);
+	assert_int_equal(atomic_load(&metered.answers), 1);
+	assert_int_equal(brine_client_call_raw(client, &call, "none", BRINE_BYTES("\x90", 1)), BRINE_ERR_REMOTE);
+	assert_int_equal(atomic_load(&metered.answers), 2);
+	assert_int_equal(atomic_load(&metered.failures), 1);
+	for (int i = 0; i < LATER; i++) {
+		bool fails = i % 2, is_cancelled = i >= LATER / 2;
+		assert_int_equal(brine_client_begin_raw(client, &call, "later", BRINE_BYTES("\x90", 1)), 0);
+		struct brine_request *request = take_pending(&metered);
+		assert_int_equal(atomic_load(&metered.answers), 2 + i);
+		if (is_cancelled)
+			brine_call_cancel(&call);
+		if (fails)
+			brine_request_fail(request, 1234, "later");
+		else
+			brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
+		assert_int_equal(atomic_load(&metered.answers), 3 + i);
+		int status = brine_call_finish(&call, NULL);
+		assert_int_equal(status, is_cancelled ? BRINE_ERR_CANCELLED : fails ? BRINE_ERR_REMOTE : 0);
+	}
+	assert_int_equal(atomic_load(&metered.failures), 1 + LATER / 2);
+	/* What no method takes is no request. */
+	assert_int_equal(brine_client_call_raw(client, &call, "unknown", BRINE_BYTES("\x90", 1)), BRINE_ERR_REMOTE);
+	assert_int_equal(atomic_load(&metered.answers), 2 + LATER);
+	brine_call_done(&call);
+	brine_client_free(client);
+	host_stop(&metered.host);
+	assert_int_equal(atomic_load(&metered.afters), 2 + LATER);
+}
+DEFINE_BOTH(answers_are_told)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {BOTH(logging_metrics_authentication)};
+	const struct CMUnitTest tests[] = {BOTH(logging_metrics_authentication), BOTH(answers_are_told)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
