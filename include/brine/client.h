@@ -41,8 +41,8 @@ enum brine_client_mode {
 };
 
 /* Calls around every call of a client: logging, metrics, credentials. before may set call->metadata and may end the
- * call by returning a negative code; after sees how it ended. From the threads that begin and finish; must not call the
- * client. */
+ * call by returning a negative code (what it set stays in a call that is used again); after sees how it ended. From the
+ * threads that begin and finish; must not call the client. */
 struct brine_client_interceptor {
 	int (*before)(struct brine_call *call, const char *method, void *user); /* NULL allowed */
 	void (*after)(struct brine_call *call, const char *method, int status, void *user);
