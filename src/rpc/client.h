@@ -4,7 +4,7 @@
  *   connect.c     having a connection: addresses, names, back-off, connections that retire
  *   mover.c       moving bytes; the three modes
  *   wait.c        waiting
- *   tell.c        callbacks
+ *   tell.c        callbacks, and calls handed out by brine_client_completed()
  *   keepalive.c   peers that say nothing
  *   call.c        calls: how they begin, wait for their turn and end
  *   outcome.c     how calls end, and what a program asks one that has

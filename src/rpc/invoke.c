@@ -422,33 +422,6 @@ void brine_call_cancel(struct brine_call *call)
 	brine_client_unlock(client);
 }
 
-int brine_client_completed_fd(struct brine_client *client)
-{
-	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_BACKGROUND)
-		return BRINE_ERR_STATE;
-	brine_client_lock(client);
-	if (client->completed_fd < 0) {
-		client->completed_fd = brine_bell_new();
-		if (client->completed_fd >= 0 && client->completed.count)
-			brine_bell_ring(client->completed_fd);
-	}
-	int fd = client->completed_fd;
-	brine_client_unlock(client);
-	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
-}
-
-struct brine_call *brine_client_completed(struct brine_client *client)
-{
-	if (brine_client_check(client, NULL) < 0)
-		return NULL;
-	brine_client_lock(client);
-	struct brine_call *call = client->completed.first;
-	if (call)
-		brine_call_unlist(client, call);
-	brine_client_unlock(client);
-	return call;
-}
-
 /* ---- notifications and connecting ---- */
 
 /* call->serial: how many rounds had failed before. */
@@ -472,8 +445,11 @@ static int get_connected(struct brine_client *client, struct brine_call *call)
 	brine_client_push(client);
 	int status = brine_client_wait(client, call, is_connected_or_refused, true, call->deadline_ms);
 	connector->wanted--;
+	/* A worker that found no place has said why. */
+	if (status < 0 && call->error.code != status)
+		brine_fail(&call->error, status, 0, "no connection to %.150s in time", client->peer_text);
 	if (status < 0)
-		return brine_fail(&call->error, status, 0, "no connection to %.150s in time", client->peer_text);
+		return status;
 	if (client->closing || call->aborted)
 		return brine_call_take_abort(call);
 	if (brine_client_is_connected(client))
@@ -533,8 +509,10 @@ static int hand_over(struct brine_client *client, struct brine_call *call)
 	if (!brine_client_may_wait(client))
 		return 0;
 	int status = brine_client_wait(client, call, is_written_or_gone, true, call->deadline_ms);
+	if (status < 0 && call->error.code != status)
+		brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
 	if (status < 0)
-		return brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
+		return status;
 	const struct brine_client_link *node = link_numbered(client, call->serial);
 	if (call->aborted && node && brine_conn_pending(node->link.conn).size)
 		return brine_call_take_abort(call);

@@ -103,3 +103,32 @@ void brine_client_flush_callbacks(struct brine_client *client)
 	if (called && !client->driven)
 		brine_client_push(client);
 }
+
+/* ---- ends that nobody is called back for, in mode BACKGROUND ---- */
+
+int brine_client_completed_fd(struct brine_client *client)
+{
+	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_BACKGROUND)
+		return BRINE_ERR_STATE;
+	brine_client_lock(client);
+	if (client->completed_fd < 0) {
+		client->completed_fd = brine_bell_new();
+		if (client->completed_fd >= 0 && client->completed.count)
+			brine_bell_ring(client->completed_fd);
+	}
+	int fd = client->completed_fd;
+	brine_client_unlock(client);
+	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
+}
+
+struct brine_call *brine_client_completed(struct brine_client *client)
+{
+	if (brine_client_check(client, NULL) < 0)
+		return NULL;
+	brine_client_lock(client);
+	struct brine_call *call = client->completed.first;
+	if (call)
+		brine_call_unlist(client, call);
+	brine_client_unlock(client);
+	return call;
+}
