@@ -21,7 +21,7 @@ static struct brine_addr address(const char *text)
 
 static struct brine_addr path_address(const char *path)
 {
-	char text[300];
+	char text[512];
 	snprintf(text, sizeof text, "unix://%s", path);
 	return address(text);
 }
