@@ -64,7 +64,7 @@ static void E10_server_stops_for_a_second_over(void **state, enum over kind)
 	static const int modes[] = {BRINE_CLIENT_BLOCKING, BRINE_CLIENT_BACKGROUND};
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct apart apart;
-	struct batch batches[2];
+	static struct batch batches[2]; /* too much for a small stack */
 	struct brine_client *clients[2];
 	apart_start(&apart, state, kind, &options);
 	for (int i = 0; i < 2; i++) {
