@@ -110,8 +110,8 @@ struct brine_call {
 	uint32_t reserved;
 	/* in: covers resolve + connect + queue + reply; 0: the client's default; BRINE_FOREVER: none */
 	uint64_t timeout_ms;
-	struct brine_bytes
-	        metadata;    /* in: an encoded map, see metadata.h; size 0: none. Borrowed while the call starts */
+	/* in: an encoded map, see metadata.h; size 0: none. Borrowed while the call starts */
+	struct brine_bytes metadata;
 	bool wait_for_ready; /* in: while there is no server keep trying to connect, until the deadline */
 	/* in: called once when the call ended, also when begin itself failed after it returned 0; never from inside
 	 * begin. From the thread that moves the bytes, behind the handlers of what came before; may finish, begin,

@@ -157,8 +157,9 @@ struct brine_method_options {
 
 /* Sets that for a method that was registered, by its wire name; NULL: for what brine_server_serve_raw(NULL) has. Calls
  * beyond running_max are answered error 5 ("not started"), notifications dropped; a request counts until it was
- * answered and its handler has returned, cancelled or not. Before run only; the last call counts, but blocking stays.
- * Errors: BRINE_ERR_NOT_FOUND, INVALID (no workers; struct_size), STATE, NOMEM. */
+ * answered and its handler has returned, cancelled or not. options are borrowed until it returns. Before run only; the
+ * last call counts, but blocking stays. Errors: BRINE_ERR_NOT_FOUND, INVALID (no workers; struct_size), STATE, NOMEM.
+ */
 BRINE_API int brine_server_tune(struct brine_server *server, const char *method,
                                 const struct brine_method_options *options, struct brine_error *error);
 

@@ -123,10 +123,10 @@ BRINE_API int brine_text_send(struct brine_text *text, const char *stream, const
  * above, INVALID. */
 BRINE_API int brine_text_signal(struct brine_text *text, int signal);
 
-/* Ends our text in order and waits until the peer has taken all of it; status and signal (0: none,
- * or 1 .. 64): how the program ended. A second end is ignored. 0; INVALID: no such signal; BRINE_ERR_DEADLINE: not
- * within timeout_ms (BRINE_FOREVER: no end), everything is in the kernel; errors as above. On the side that was
- * connected to it does not wait: closing the listener does. */
+/* Ends our text in order and waits until the peer has taken all of it; status and signal (0: none, or 1 .. 64):
+ * how the program ended. A second end is ignored. 0; BRINE_ERR_INVALID: no such signal; BRINE_ERR_DEADLINE: not within
+ * timeout_ms (BRINE_FOREVER: no end), everything is in the kernel; errors as above. On the side that was connected to
+ * it does not wait: closing the listener does. */
 BRINE_API int brine_text_end(struct brine_text *text, int status, int signal, uint64_t timeout_ms);
 
 /* Waits for more of the peer's text: 1 and *ret_piece; 0 at its end in order, BRINE_ERR_* where it was cut: both are

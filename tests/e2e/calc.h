@@ -10,6 +10,9 @@
 
 #include <stdatomic.h>
 
+/* The arguments of a call that has none. */
+#define NO_PARAMS BRINE_BYTES("\x90", 1)
+
 struct calc_pair {
 	int64_t a, b;
 };

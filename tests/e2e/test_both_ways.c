@@ -3,8 +3,6 @@
  * workers; what came first is told first; nothing hangs or is lost where either side ends. */
 #include "nesting.h"
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 /* ---- handlers of the server ---- */
 
 /* Adds 2 and 3 by asking the client, typed, on a worker. */

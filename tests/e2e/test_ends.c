@@ -5,8 +5,6 @@
 
 #include <time.h>
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 /* ---- a server's calls ---- */
 
 struct visit {

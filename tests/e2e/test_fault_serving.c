@@ -6,8 +6,6 @@
 
 #include <time.h>
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 /* ---- hooks ---- */
 
 /* What interceptors were called, in order: "<1" is before of the first, ">1:0" its after with status 0. */

@@ -7,8 +7,6 @@
 
 enum { HOUR_MS = 3600 * 1000, CALLS = 50 };
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 static atomic_int server_sent; /* messages */
 
 static void count_sent(void *user, int direction, int wire, struct brine_bytes message)

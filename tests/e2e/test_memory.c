@@ -11,8 +11,6 @@ enum {
 	OUTPUT_MARK = 1 << 20,    /* of one connection */
 };
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 struct limited {
 	struct shared_allocator memory;
 	struct jobs jobs;

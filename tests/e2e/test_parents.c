@@ -4,8 +4,6 @@
  */
 #include "nesting.h"
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 enum { OWN_MS = 60000 }; /* of calls whose parents have less */
 
 /* ---- the middle of a chain: a server whose handlers call another one ---- */

@@ -1,8 +1,6 @@
 /* Proves: a server drains, stops, limits and answers as its header says. */
 #include "harness.h"
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 /* A client in a thread of its own whose call is held by the server. */
 struct held_call {
 	const struct host *host;

@@ -4,8 +4,6 @@
 
 enum { MOST = 3, CALLS = 5, STORM = 4, ROUNDS = 200 };
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 struct limited {
 	struct host host;
 	struct brine_client *client;

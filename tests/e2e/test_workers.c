@@ -2,8 +2,6 @@
  * block run on a bounded pool; what is cancelled is not started, and counts until it has ended. */
 #include "jobs.h"
 
-#define NO_PARAMS BRINE_BYTES("\x90", 1)
-
 /* ---- answers from any thread ---- */
 
 struct caller {
