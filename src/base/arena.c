@@ -1,6 +1,7 @@
 #include <brine/arena.h>
 
 #include "base/alloc.h"
+#include "base/poison.h"
 
 #include <stdalign.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static void free_blocks(struct brine_arena *arena, struct brine_arena_block *blo
 {
 	while (block) {
 		struct brine_arena_block *next = block->next;
+		ASAN_UNPOISON_MEMORY_REGION(block->payload, block->capacity);
 		brine_release(arena->allocator, block, sizeof *block + block->capacity);
 		block = next;
 	}
@@ -50,6 +52,7 @@ void brine_arena_reset(struct brine_arena *arena)
 		free_blocks(arena, first->next);
 		first->next = NULL;
 		first->used = 0;
+		ASAN_POISON_MEMORY_REGION(first->payload, first->capacity);
 		if (first->capacity > BLOCK_MOST)
 			brine_arena_done(arena);
 	}
@@ -72,6 +75,7 @@ static struct brine_arena_block *add_block(struct brine_arena *arena, size_t siz
 	block->used = 0;
 	block->next = arena->blocks;
 	arena->blocks = block;
+	ASAN_POISON_MEMORY_REGION(block->payload, capacity);
 	return block;
 }
 
@@ -91,7 +95,8 @@ void *brine_arena_alloc(struct brine_arena *arena, size_t size)
 	void *memory = block->payload + block->used;
 	block->used += padded;
 	arena->used += padded;
-	memset(memory, 0, padded);
+	ASAN_UNPOISON_MEMORY_REGION(memory, size);
+	memset(memory, 0, size);
 	return memory;
 }
 

@@ -2,6 +2,7 @@
 #include <brine/error.h>
 
 #include "base/alloc.h"
+#include "base/poison.h"
 
 enum {
 	SIZE_LEAST = 256,
@@ -16,6 +17,7 @@ void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocat
 
 void brine_buf_done(struct brine_buf *buf)
 {
+	ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	brine_release(buf->allocator, buf->data, buf->capacity);
 	brine_buf_init(buf, buf->allocator);
 }
@@ -64,6 +66,8 @@ static int grow(struct brine_buf *buf, size_t size)
 
 void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 {
+	if (buf->end == 0)
+		ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	if (buf->data && size <= buf->capacity - buf->end)
 		return buf->data + buf->end;
 	return grow(buf, size) < 0 ? NULL : buf->data + buf->end;
@@ -88,6 +92,7 @@ void brine_buf_take(struct brine_buf *buf, size_t size)
 	if (buf->start < buf->end)
 		return;
 	buf->start = buf->end = 0;
+	ASAN_POISON_MEMORY_REGION(buf->data, buf->capacity);
 	if (buf->capacity > SIZE_KEPT)
 		brine_buf_done(buf);
 }

@@ -1,5 +1,6 @@
 #include <brine/codec.h>
 
+#include "base/poison.h"
 #include "base/utf8.h"
 #include "codec/desc.h"
 #include "codec/put.h"
@@ -28,6 +29,8 @@ static int fail_memory(struct writer *writer, const struct brine_path *path)
 static inline uint8_t *room(struct writer *writer, size_t size)
 {
 	struct brine_buf *out = writer->out;
+	if (out->end == 0)
+		ASAN_UNPOISON_MEMORY_REGION(out->data, out->capacity);
 	if (out->data && size <= out->capacity - out->end)
 		return out->data + out->end;
 	return brine_buf_reserve(out, size);

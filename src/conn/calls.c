@@ -1,6 +1,7 @@
 #include "conn/calls.h"
 
 #include "base/alloc.h"
+#include "base/poison.h"
 #include "conn/plant.h"
 
 enum {
@@ -20,6 +21,7 @@ static void release_spares(struct calls *calls)
 {
 	while (calls->spare) {
 		struct call *call = calls->spare;
+		ASAN_UNPOISON_MEMORY_REGION(call, sizeof *call);
 		calls->spare = call->next;
 		brine_release(calls->allocator, call, sizeof *call);
 	}
@@ -113,6 +115,7 @@ static struct call *take_spare(struct calls *calls)
 	struct call *call = calls->spare;
 	if (!call)
 		return brine_alloc_zero(calls->allocator, sizeof *call);
+	ASAN_UNPOISON_MEMORY_REGION(call, sizeof *call);
 	calls->spare = call->next;
 	calls->spare_count--;
 	memset(call, 0, sizeof *call);
@@ -128,6 +131,7 @@ static void keep_spare(struct calls *calls, struct call *call)
 	call->next = calls->spare;
 	calls->spare = call;
 	calls->spare_count++;
+	ASAN_POISON_MEMORY_REGION(call, sizeof *call);
 }
 
 struct call *call_new(struct calls *calls, bool is_ours)
