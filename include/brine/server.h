@@ -30,6 +30,7 @@ struct brine_peer {
 	bool has_credentials;
 	uint32_t uid, gid;
 	int32_t pid;
+	uint64_t connection; /* its number, which no other connection of the server, or client, ever has */
 };
 
 /* Tells the program what the server notices (a peer refused, accept failing ...): one escaped line. Called from loop
@@ -269,7 +270,8 @@ BRINE_API int brine_request_reply(struct brine_request *request, const void *res
 /* Takes the next upload item, a struct of the method's request type: 1 and *ret_item, whose views live until the next
  * _next on the request; 0: the upload has ended. Errors: WOULD_BLOCK; CANCELLED, DEADLINE, LOST (items that had come
  * are given first) and what else ended the call; STATE (no upload, or answered already); NOMEM; an item that does not
- * fit its schema (the call was answered error 1 then). */
+ * fit its schema, and TOO_BIG where one takes too much memory when decoded: the call was answered error 1 or 7 then.
+ * The request lives on until the handler or on_ready in which that was found has returned; elsewhere it is gone. */
 BRINE_API int brine_request_next(struct brine_request *request, void *ret_item);
 /* The same, encoded: one value. */
 BRINE_API int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item);

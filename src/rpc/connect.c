@@ -56,7 +56,7 @@ int brine_client_adopt(struct brine_client *client, int fd, const struct brine_a
 	}
 	node->line = (struct brine_line){.home = &client->home, .conn = node->link.conn};
 	snprintf(node->line.peer.address, sizeof node->line.peer.address, "%.127s", client->peer_text);
-	node->number = ++client->links_made;
+	node->number = node->line.peer.connection = ++client->links_made;
 	node->plain = options.wire == BRINE_WIRE_PLAIN;
 	node->next = client->links;
 	client->links = client->current = node;

@@ -312,25 +312,35 @@ int brine_request_next_raw(struct brine_request *request, struct brine_bytes *re
 	return 1;
 }
 
-int brine_request_next(struct brine_request *request, void *ret_item)
+int brine_request_take(struct brine_request *request, void *ret_item, struct brine_error *ret_fault)
 {
 	struct brine_bytes item;
+	ret_fault->code = 0;
 	if (!request->entry.method)
 		return BRINE_ERR_STATE;
 	int status = brine_request_next_raw(request, &item);
 	if (status != 1)
 		return status;
 	struct brine_arena *arena = &request->flow->arena;
-	struct brine_error error;
 	brine_arena_reset(arena);
 	arena->budget =
 	        item.size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? item.size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
 	status = brine_decode(ret_item, request->entry.method->request, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED,
-	                      arena, &error);
-	if (status < 0)
-		brine_request_fail(request, status == BRINE_ERR_NOMEM ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID, "%s",
-		                   error.text);
+	                      arena, ret_fault);
+	/* BRINE_ERR_NOMEM is what ends a call without an answer. */
+	if (status == BRINE_ERR_NOMEM)
+		ret_fault->code = status = BRINE_ERR_TOO_BIG;
 	return status < 0 ? status : 1;
+}
+
+int brine_request_next(struct brine_request *request, void *ret_item)
+{
+	struct brine_error fault;
+	int status = brine_request_take(request, ret_item, &fault);
+	if (fault.code)
+		brine_request_fail(request, status == BRINE_ERR_TOO_BIG ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID,
+		                   "%s", fault.text);
+	return status;
 }
 
 /* Queues an item that was checked. */

@@ -43,6 +43,10 @@ void brine_flow_free(struct brine_flow *flow, const struct brine_allocator *allo
 /* Whether something changed since the handler began to wait. Any thread. */
 bool brine_flow_has_moved(struct brine_flow *flow);
 
+/* As brine_request_next(), without an answer: where an item does not fit ret_fault has a code, and the call is still to
+ * be ended. The thread of the handler. */
+int brine_request_take(struct brine_request *request, void *ret_item, struct brine_error *ret_fault);
+
 /* The rest is called at home. All may call the program's on_ready: the request may be gone afterwards. */
 
 /* An item of the peer's upload came. */

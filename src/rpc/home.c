@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/meter.h"
+#include "base/poison.h"
 #include "net/clock.h"
 #include "rpc/client.h"
 
@@ -9,6 +10,7 @@ static void release_pool(struct brine_home *home)
 {
 	while (home->pool) {
 		struct brine_request *request = home->pool;
+		ASAN_UNPOISON_MEMORY_REGION(request, sizeof *request);
 		home->pool = request->next;
 		brine_request_release(request);
 	}
@@ -36,6 +38,33 @@ void brine_home_drop(struct brine_home *home, const struct brine_peer *peer, str
 		brine_log_print(home->log, brine_clock_ms(), "%s: notification '%s' dropped: %s", peer->address,
 		                brine_escape(shown, sizeof shown, method.data, method.size), why);
 	pthread_mutex_unlock(&home->lock);
+}
+
+bool brine_request_watch_line(struct brine_request *request, struct brine_line_watch *watch)
+{
+	struct brine_home *home = request->home;
+	pthread_mutex_lock(&home->lock);
+	struct brine_line *line = request->line;
+	if (line) {
+		watch->next = line->watches;
+		line->watches = watch;
+	}
+	pthread_mutex_unlock(&home->lock);
+	return line;
+}
+
+void brine_line_gone(struct brine_line *line)
+{
+	struct brine_home *home = line->home;
+	pthread_mutex_lock(&home->lock);
+	struct brine_line_watch *watch = line->watches;
+	line->watches = NULL;
+	pthread_mutex_unlock(&home->lock);
+	while (watch) {
+		struct brine_line_watch *next = watch->next;
+		watch->on_gone(watch);
+		watch = next;
+	}
 }
 
 void brine_line_lock(struct brine_line *line)

@@ -36,6 +36,13 @@ enum brine_count {
 	BRINE_COUNTS
 };
 
+/* Somebody who is to be told of the end of a connection. */
+struct brine_line_watch {
+	struct brine_line_watch *next;
+	/* At home, once. The watch may be released in it. */
+	void (*on_gone)(struct brine_line_watch *watch);
+};
+
 /* A connection as its requests see it. */
 struct brine_line {
 	struct brine_home *home;
@@ -43,6 +50,7 @@ struct brine_line {
 	struct brine_client *caller; /* of a server: calls this peer, and its lock guards conn; NULL: nobody does */
 	struct brine_peer peer;
 	struct brine_request_list requests; /* not ended */
+	struct brine_line_watch *watches;   /* guarded by the home's lock */
 };
 
 struct brine_home_ops {
@@ -99,6 +107,13 @@ void brine_home_done(struct brine_home *home);
 
 /* Counts a notification that nobody got, and tells the log. At home. */
 void brine_home_drop(struct brine_home *home, const struct brine_peer *peer, struct brine_str method, const char *why);
+
+/* Tells the watch when the connection of the request has ended, unless that has happened: false. Borrowed until then.
+ * Any thread. */
+bool brine_request_watch_line(struct brine_request *request, struct brine_line_watch *watch);
+
+/* Tells those who watch the line, none of whose requests is left. At home. */
+void brine_line_gone(struct brine_line *line);
 
 /* The connection of a line may be used in between. At home. */
 void brine_line_lock(struct brine_line *line);

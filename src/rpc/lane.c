@@ -236,12 +236,17 @@ static void touch(struct brine_line *line)
 	brine_session_touch((struct brine_session *)line);
 }
 
+/* What on_ready calls may answer the request, which it goes on using. */
+static void wake(struct brine_request *request)
+{
+	brine_request_keep(request);
+	brine_request_call_back(request);
+	brine_request_let_go(request);
+}
+
 /* Handlers of a lane are called on its thread. */
-static const struct brine_home_ops ops = {.is_mine = is_mine,
-                                          .post = post,
-                                          .touch = touch,
-                                          .wake = brine_request_call_back,
-                                          .caller = brine_session_caller};
+static const struct brine_home_ops ops = {
+        .is_mine = is_mine, .post = post, .touch = touch, .wake = wake, .caller = brine_session_caller};
 
 int brine_lane_new(struct brine_lane **ret_lane, struct brine_server *server, uint32_t number)
 {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/meter.h"
+#include "base/poison.h"
 #include "net/clock.h"
 #include "net/poller.h"
 #include "net/socket.h"
@@ -10,6 +11,8 @@
 #include "rpc/flow.h"
 #include "rpc/home.h"
 #include "rpc/thread.h"
+
+#include <assert.h>
 
 enum {
 	POOL_MOST = 64,          /* requests kept for the next calls */
@@ -49,6 +52,7 @@ static struct brine_request *take_from_pool(struct brine_home *home)
 {
 	struct brine_request *request = home->pool;
 	if (request) {
+		ASAN_UNPOISON_MEMORY_REGION(request, sizeof *request);
 		home->pool = request->next;
 		home->pool_count--;
 		return request;
@@ -101,6 +105,7 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 	request->next = home->pool;
 	home->pool = request;
 	home->pool_count++;
+	ASAN_POISON_MEMORY_REGION(request, sizeof *request);
 }
 
 void brine_request_release(struct brine_request *request)
@@ -179,6 +184,18 @@ void brine_request_settle(struct brine_request *request)
 {
 	if (request->handler_ended && request->delivered && !request->is_told)
 		brine_request_end(request);
+}
+
+void brine_request_keep(struct brine_request *request)
+{
+	assert(!request->is_told);
+	request->is_told = true;
+}
+
+void brine_request_let_go(struct brine_request *request)
+{
+	request->is_told = false;
+	brine_request_settle(request);
 }
 
 static void ring_bell(struct brine_request *request)

@@ -69,7 +69,7 @@ struct brine_request {
 	bool delivered;    /* the answer */
 	bool wake_due;     /* the program is to be told, once the handler has ended */
 	bool woken;        /* a client's: on_ready is to be called */
-	bool is_told;      /* a client's: on_ready is being called, and the request stays until it returns */
+	bool is_told;      /* on_ready is being called, and the request stays until it returns */
 
 	/* Guarded by the home's lock. */
 	struct brine_request *posted_next;
@@ -124,8 +124,11 @@ void brine_request_orphan(struct brine_request *request);
 /* Calls the program's on_ready, after the handler has ended and before the answer. */
 void brine_request_wake(struct brine_request *request);
 
-/* Calls it now, from wherever the program expects it. */
+/* Calls it now, from wherever the program expects it: between keep and let_go, so that the request is there until it
+ * has returned, whoever answers meanwhile. */
+void brine_request_keep(struct brine_request *request);
 void brine_request_call_back(struct brine_request *request);
+void brine_request_let_go(struct brine_request *request);
 
 /* answer.c */
 

@@ -224,6 +224,7 @@ void brine_client_leave_requests(struct brine_client *client, struct brine_clien
 	pthread_cond_broadcast(&client->quiet);
 	while (node->line.requests.first)
 		brine_request_orphan(node->line.requests.first);
+	brine_line_gone(&node->line);
 	brine_client_announce(client);
 }
 

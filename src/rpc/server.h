@@ -21,6 +21,7 @@ struct brine_server {
 	struct brine_lane **lanes; /* options.loops; the first runs in the thread of brine_server_run() */
 	struct brine_workers workers;
 	uint64_t seed;
+	atomic_uint_fast64_t connections_made;
 	atomic_int stops; /* how often brine_server_stop() was called */
 	bool ran;         /* brine_server_run() was called: nothing more can be registered */
 };

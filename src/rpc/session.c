@@ -276,6 +276,7 @@ struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const s
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
 	session->listen = *listen;
 	describe_peer(&session->line.peer, fd, from, listener);
+	session->line.peer.connection = atomic_fetch_add(&lane->server->connections_made, 1) + 1;
 	brine_lane_count(lane, BRINE_COUNT_OPEN, 1);
 	return session;
 }
@@ -362,6 +363,8 @@ void brine_session_close(struct brine_session *session, bool forked)
 		brine_request_end(session->line.requests.first);
 	while (session->line.requests.first)
 		brine_request_orphan(session->line.requests.first);
+	if (!forked)
+		brine_line_gone(&session->line);
 	/* No handler can ask for the caller any more. */
 	brine_caller_end(session, forked);
 	if (session->previous)

@@ -52,12 +52,11 @@ static void call_back(struct brine_client *client, struct brine_call *call, bool
 /* Calls on_ready. Another thread may answer the request meanwhile. */
 static void tell_woken(struct brine_client *client, struct brine_request *request)
 {
-	request->is_told = true;
+	brine_request_keep(request);
 	int state = brine_client_leave(client);
 	brine_request_call_back(request);
 	brine_client_return(client, state);
-	request->is_told = false;
-	brine_request_settle(request);
+	brine_request_let_go(request);
 }
 
 /* Calls the next handler. */
