@@ -130,7 +130,7 @@ BRINE_API int brine_text_signal(struct brine_text *text, int signal);
 BRINE_API int brine_text_end(struct brine_text *text, int status, int signal, uint64_t timeout_ms);
 
 /* Waits for more of the peer's text: 1 and *ret_piece; 0 at its end in order, BRINE_ERR_* where it was cut: both are
- * told by brine_text_ending() from then on. */
+ * told by brine_text_ending() from then on. BRINE_ERR_STATE: its text goes elsewhere (on_piece), or there is none. */
 BRINE_API int brine_text_receive(struct brine_text *text, struct brine_text_piece *ret_piece);
 
 /* How the peer's text ended; NULL: it has not. Lives as long as the conversation. */

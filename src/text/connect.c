@@ -35,6 +35,7 @@ struct brine_text *brine_text_new(const struct brine_allocator *allocator, uint6
 	for (size_t i = 0; i < source.size && i < TEXT_SOURCE_MAX; i++)
 		text->source[i] = (char)(source.data[i] ? source.data[i] : '?');
 	pthread_mutex_init(&text->files_lock, NULL);
+	brine_text_joins_init(&text->joins);
 	brine_text_out_init(&text->out);
 	brine_text_in_init(&text->in);
 	return text;
@@ -50,9 +51,8 @@ void brine_text_drop(struct brine_text *text)
 	if (atomic_fetch_sub(&text->holders, 1) > 1)
 		return;
 	pthread_mutex_destroy(&text->files_lock);
-	pthread_cond_destroy(&text->out.joined);
+	brine_text_joins_done(&text->joins);
 	pthread_mutex_destroy(&text->out.lock);
-	pthread_cond_destroy(&text->in.joined);
 	pthread_mutex_destroy(&text->in.lock);
 	brine_release(text->allocator, text, sizeof *text);
 }
@@ -65,6 +65,8 @@ void brine_text_close(struct brine_text *text)
 	if (text->service && !forked)
 		brine_text_service_forget(text->service, text);
 	/* In a child the locks are as threads that are not there had them. */
+	if (!forked)
+		brine_text_joins_close(&text->joins);
 	brine_text_in_abandon(&text->in, forked);
 	if (!forked)
 		pthread_mutex_lock(&text->out.lock);

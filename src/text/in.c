@@ -1,3 +1,4 @@
+#include "rpc/flow.h"
 #include "text/text.h"
 
 #include <string.h>
@@ -5,7 +6,6 @@
 void brine_text_in_init(struct text_in *in)
 {
 	pthread_mutex_init(&in->lock, NULL);
-	pthread_cond_init(&in->joined, NULL);
 	strcpy(in->stream, "stdout");
 }
 
@@ -15,7 +15,6 @@ void brine_text_in_close(struct text_in *in, bool forked)
 		(void)brine_request_fail(in->request, BRINE_CODE_CANCELLED, "nobody reads the text any more");
 	in->request = NULL;
 	in->is_open = false;
-	in->has_held = false;
 	brine_call_done(&in->call);
 }
 
@@ -112,21 +111,19 @@ struct brine_wire_receipt brine_text_in_receipt(const struct text_in *in)
 
 /* ---- taking; the lock is held ---- */
 
-static int next_from_server(struct text_in *in, struct brine_wire_piece *piece)
+/* Gets the next piece: 1, 0 at the end, or an error. The first one came before its call was handed over. fault: what is
+ * wrong with one that does not fit its schema. */
+static int next_piece(struct brine_text *text, struct brine_wire_piece *piece, struct brine_error *fault)
 {
-	return brine_call_next(&in->call, piece);
-}
-
-static int next_from_client(struct text_in *in, struct brine_wire_piece *piece)
-{
-	while (!in->request && !in->is_over)
-		pthread_cond_wait(&in->joined, &in->lock);
-	if (in->has_held) {
-		in->has_held = false;
-		*piece = in->held;
-		return 1;
-	}
-	return in->request ? brine_request_next(in->request, piece) : in->status;
+	struct text_in *in = &text->in;
+	if (text->client)
+		return brine_call_next(&in->call, piece);
+	if (in->request)
+		return brine_request_take(in->request, piece, fault);
+	if (in->is_over)
+		return in->status;
+	int status = brine_text_await_write(&text->joins, &in->request, piece);
+	return status < 0 ? status : 1;
 }
 
 /* Tells a peer that connected to us what became of its text. */
@@ -141,13 +138,15 @@ static void answer(struct text_in *in, int status, const char *why)
 		(void)brine_request_fail(request, BRINE_CODE_INVALID, "%s", why);
 }
 
-static int receive(const struct brine_text *text, struct text_in *in, struct brine_text_piece *ret_piece)
+static int receive(struct brine_text *text, struct brine_text_piece *ret_piece)
 {
+	struct text_in *in = &text->in;
 	const char *why = "the text was cut off";
+	struct brine_error fault = BRINE_ERROR_INIT;
 	struct brine_wire_piece piece;
 	int status = 0, taken = 0;
 	/* After the end mark only the end of the stream comes; anything else is refused. */
-	while (taken == 0 && (status = text->client ? next_from_server(in, &piece) : next_from_client(in, &piece)) > 0)
+	while (taken == 0 && (status = next_piece(text, &piece, &fault)) > 0)
 		taken = brine_text_in_take(in, &piece, ret_piece, &why);
 	if (taken > 0)
 		return 1;
@@ -155,21 +154,13 @@ static int receive(const struct brine_text *text, struct text_in *in, struct bri
 	if (status == BRINE_ERR_WOULD_BLOCK)
 		return status;
 	status = taken < 0 ? taken : status;
+	if (fault.code)
+		why = fault.text;
 	answer(in, status, why);
 	brine_text_in_finish(in, status);
 	if (taken < 0)
 		brine_call_cancel(&in->call);
 	return in->status;
-}
-
-/* A peer that was cut off will not read either, where it has not begun to. */
-static void give_up_reader(struct text_out *out)
-{
-	pthread_mutex_lock(&out->lock);
-	if (!out->request && out->status == 0)
-		out->status = BRINE_ERR_LOST;
-	pthread_cond_broadcast(&out->joined);
-	pthread_mutex_unlock(&out->lock);
 }
 
 /* ---- the public functions ---- */
@@ -183,12 +174,12 @@ int brine_text_receive(struct brine_text *text, struct brine_text_piece *ret_pie
 	int status = in->status;
 	if (!in->is_open)
 		status = BRINE_ERR_STATE;
-	else if (!in->is_over || in->has_held || in->request)
-		status = receive(text, in, ret_piece);
+	else if (!in->is_over || in->request)
+		status = receive(text, ret_piece);
 	bool is_cut = in->is_over && in->end.cut;
 	pthread_mutex_unlock(&in->lock);
 	if (is_cut && !text->client)
-		give_up_reader(&text->out);
+		brine_text_no_reader(&text->joins);
 	if (atomic_load(&in->is_abandoned))
 		brine_text_in_abandon(in, false);
 	return status;

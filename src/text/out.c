@@ -7,7 +7,6 @@
 void brine_text_out_init(struct text_out *out)
 {
 	pthread_mutex_init(&out->lock, NULL);
-	pthread_cond_init(&out->joined, NULL);
 	strcpy(out->stream, "stdout");
 }
 
@@ -23,10 +22,11 @@ void brine_text_out_close(struct text_out *out, bool forked)
 /* ---- one piece; the lock is held ---- */
 
 /* Waits until the peer reads, where it has not begun to. */
-static int await_reader(const struct brine_text *text, struct text_out *out)
+static int await_reader(struct brine_text *text)
 {
-	while (!text->client && !out->request && out->status == 0)
-		pthread_cond_wait(&out->joined, &out->lock);
+	struct text_out *out = &text->out;
+	if (!text->client && !out->request && out->status == 0)
+		out->status = brine_text_await_read(&text->joins, &out->request);
 	return out->status;
 }
 
@@ -34,7 +34,7 @@ static int await_reader(const struct brine_text *text, struct text_out *out)
 static int send_piece(struct brine_text *text, struct brine_wire_piece *piece)
 {
 	struct text_out *out = &text->out;
-	int status = await_reader(text, out);
+	int status = await_reader(text);
 	if (status < 0)
 		return status;
 	piece->sequence = out->pieces;
@@ -166,6 +166,8 @@ int brine_text_end(struct brine_text *text, int exit_status, int signal, uint64_
 	int status = enter(text);
 	if (status < 0)
 		return status;
+	if (!text->client && !out->request)
+		out->request = brine_text_last_read(&text->joins);
 	/* A peer that never read has nothing to be told. */
 	if (text->client || out->request)
 		status = send_piece(text, &piece);

@@ -20,6 +20,85 @@ struct writing {
 	struct brine_text *text; /* NULL: its first piece has not come */
 };
 
+/* ---- connections; the service's lock is held ---- */
+
+static void remove_text(struct text_peer *peer, struct brine_text *text)
+{
+	if (text->session)
+		(void)brine_idmap_remove(&peer->sessions, text->session);
+	*(text->of_previous ? &text->of_previous->of_next : &peer->texts) = text->of_next;
+	if (text->of_next)
+		text->of_next->of_previous = text->of_previous;
+	text->of = NULL;
+}
+
+static int add_text(struct text_peer *peer, struct brine_text *text)
+{
+	int status = text->session ? brine_idmap_put(&peer->sessions, text->session, text) : 0;
+	if (status < 0)
+		return status;
+	text->of = peer;
+	text->of_previous = NULL;
+	text->of_next = peer->texts;
+	if (peer->texts)
+		peer->texts->of_previous = text;
+	peer->texts = text;
+	return 0;
+}
+
+static void free_peer(struct text_peer *peer)
+{
+	struct brine_text_service *service = peer->service;
+	(void)brine_idmap_remove(&service->peers, peer->connection);
+	*(peer->previous ? &peer->previous->next : &service->first_peer) = peer->next;
+	if (peer->next)
+		peer->next->previous = peer->previous;
+	brine_idmap_done(&peer->sessions);
+	brine_release(service->allocator, peer, sizeof *peer);
+}
+
+/* The connection has ended: none of its conversations gets another call. */
+static void on_gone(struct brine_line_watch *watch)
+{
+	struct text_peer *peer = (struct text_peer *)watch;
+	struct brine_text_service *service = peer->service;
+	pthread_mutex_lock(&service->lock);
+	while (peer->texts) {
+		struct brine_text *text = peer->texts;
+		remove_text(peer, text);
+		brine_text_joins_lost(&text->joins);
+	}
+	free_peer(peer);
+	pthread_mutex_unlock(&service->lock);
+}
+
+static struct text_peer *new_peer(struct brine_text_service *service, struct brine_request *request)
+{
+	struct text_peer *peer = brine_alloc_zero(service->allocator, sizeof *peer);
+	if (!peer)
+		return NULL;
+	*peer = (struct text_peer){.watch = {.on_gone = on_gone},
+	                           .service = service,
+	                           .connection = brine_request_peer(request)->connection,
+	                           .next = service->first_peer};
+	brine_idmap_init(&peer->sessions, service->allocator, service->peers.seed);
+	if (service->first_peer)
+		service->first_peer->previous = peer;
+	service->first_peer = peer;
+	if (brine_idmap_put(&service->peers, peer->connection, peer) == 0 &&
+	    brine_request_watch_line(request, &peer->watch))
+		return peer;
+	free_peer(peer);
+	return NULL;
+}
+
+/* The connection of the request; NULL: out of memory, or it has gone. */
+static struct text_peer *peer_of(struct brine_text_service *service, struct brine_request *request)
+{
+	struct text_peer *peer = brine_idmap_find(&service->peers, brine_request_peer(request)->connection);
+	return peer ? peer : new_peer(service, request);
+}
+
 /* ---- conversations; the service's lock is held ---- */
 
 static int enqueue(struct brine_text_service *service, struct brine_text *text)
@@ -35,42 +114,66 @@ static int enqueue(struct brine_text_service *service, struct brine_text *text)
 }
 
 /* A new conversation. The program is not told here: that takes no lock. */
-static struct brine_text *create(struct brine_text_service *service, struct brine_request *request,
+static struct brine_text *create(struct text_peer *peer, struct brine_request *request,
                                  const struct brine_wire_source *source)
 {
+	struct brine_text_service *service = peer->service;
 	struct brine_text *text = brine_text_new(service->allocator, source->session, source->name);
 	if (!text)
 		return NULL;
 	text->service = service;
 	text->peer = *brine_request_peer(request);
-	text->out.is_open = text->in.is_open = true;
-	bool failed = source->session && brine_idmap_put(&service->sessions, source->session, text) < 0;
-	if (!failed && !service->handlers && enqueue(service, text) < 0) {
-		(void)brine_idmap_remove(&service->sessions, source->session);
-		failed = true;
+	text->out.is_open = true;
+	text->in.is_open = !service->handlers;
+	brine_text_joins_open(&text->joins);
+	if (add_text(peer, text) == 0) {
+		if (service->handlers || enqueue(service, text) == 0)
+			return text;
+		remove_text(peer, text);
 	}
-	if (failed) {
-		brine_text_drop(text);
-		return NULL;
-	}
-	return text;
+	brine_text_drop(text);
+	return NULL;
 }
 
-/* The conversation of a call, which runs in it from now on; NULL: there is none to be had. */
-static struct brine_text *join(struct brine_text_service *service, struct brine_request *request,
-                               const struct brine_wire_source *source, bool *ret_is_new)
+static int refuse_nobody(struct brine_request *request)
 {
+	return brine_request_fail(request, BRINE_CODE_OVERLOADED, "nobody takes the text: try again later");
+}
+
+/* Lets a call run in its conversation, which is made where it is the first one: 0. Else it was answered, or its
+ * connection has gone. direction: as we see it. */
+static int join(struct brine_text_service *service, struct brine_request *request,
+                const struct brine_wire_source *source, enum brine_text_direction direction,
+                struct brine_text **ret_text, bool *ret_is_new)
+{
+	struct brine_text *text = NULL;
 	pthread_mutex_lock(&service->lock);
-	struct brine_text *text = source->session ? brine_idmap_find(&service->sessions, source->session) : NULL;
+	struct text_peer *peer = peer_of(service, request);
+	if (peer && source->session)
+		text = brine_idmap_find(&peer->sessions, source->session);
 	*ret_is_new = !text;
-	if (!text)
-		text = create(service, request, source);
-	if (text) {
+	if (peer && !text)
+		text = create(peer, request, source);
+	bool claimed = text && brine_text_claim(&text->joins, direction);
+	if (claimed) {
 		text->calls++;
 		brine_text_hold(text);
+		*ret_text = text;
 	}
 	pthread_mutex_unlock(&service->lock);
-	return text;
+	if (!text)
+		return refuse_nobody(request);
+	if (!claimed)
+		return brine_request_fail(request, BRINE_CODE_INVALID, "this session %s already, or was closed",
+		                          direction == BRINE_TEXT_READ ? "writes" : "reads");
+	return 0;
+}
+
+/* Takes it out of its connection's, where it is still there. */
+static void forget(struct brine_text *text)
+{
+	if (text->of)
+		remove_text(text->of, text);
 }
 
 /* A call has left the conversation. The last one ends it, where the program does not. */
@@ -78,8 +181,8 @@ static void leave(struct brine_text_service *service, struct brine_text *text)
 {
 	pthread_mutex_lock(&service->lock);
 	bool ends = --text->calls == 0 && !text->is_kept;
-	if (ends && text->session)
-		(void)brine_idmap_remove(&service->sessions, text->session);
+	if (ends)
+		forget(text);
 	pthread_mutex_unlock(&service->lock);
 	if (ends)
 		brine_text_drop(text);
@@ -89,8 +192,7 @@ static void leave(struct brine_text_service *service, struct brine_text *text)
 void brine_text_service_forget(struct brine_text_service *service, struct brine_text *text)
 {
 	pthread_mutex_lock(&service->lock);
-	if (text->session && brine_idmap_find(&service->sessions, text->session) == text)
-		(void)brine_idmap_remove(&service->sessions, text->session);
+	forget(text);
 	pthread_mutex_unlock(&service->lock);
 }
 
@@ -112,30 +214,17 @@ static int announce(struct brine_text_service *service, struct brine_text *text)
 	return handlers->on_begin(text, service->user, &text->user);
 }
 
-static int refuse_nobody(struct brine_request *request)
-{
-	return brine_request_fail(request, BRINE_CODE_OVERLOADED, "nobody takes the text: try again later");
-}
-
 /* ---- Write ---- */
 
 /* Hands the call to the thread that will receive. */
 static int hand_over_writing(struct brine_request *request, struct brine_text *text,
                              const struct brine_wire_piece *first)
 {
-	struct text_in *in = &text->in;
-	pthread_mutex_lock(&in->lock);
-	bool taken = in->is_open && !in->request && !in->is_over;
-	if (taken) {
-		brine_request_on_ready(request, NULL, NULL);
-		in->request = request;
-		in->held = *first;
-		in->has_held = true;
-		pthread_cond_signal(&in->joined);
-	}
-	pthread_mutex_unlock(&in->lock);
-	return taken ? BRINE_PENDING
-	             : brine_request_fail(request, BRINE_CODE_INVALID, "this session writes already, or was closed");
+	/* It waits, and is not called back. */
+	brine_request_on_ready(request, NULL, NULL);
+	if (brine_text_hand_over(&text->joins, BRINE_TEXT_READ, request, first))
+		return BRINE_PENDING;
+	return brine_request_fail(request, BRINE_CODE_CANCELLED, "nobody reads the text any more");
 }
 
 static int begin_writing(struct brine_request *request, struct writing *writing, const struct brine_wire_piece *first)
@@ -144,11 +233,12 @@ static int begin_writing(struct brine_request *request, struct writing *writing,
 	bool is_new;
 	const struct brine_wire_source *source = first->which == TEXT_CONTENT_BEGIN ? first->content.begin : &nobody;
 	struct brine_text_service *service = writing->service;
-	struct brine_text *text = join(service, request, source, &is_new);
-	if (!text)
-		return refuse_nobody(request);
+	struct brine_text *text;
+	int status = join(service, request, source, BRINE_TEXT_READ, &text, &is_new);
+	if (status < 0)
+		return status;
 	if (!service->handlers) {
-		int status = hand_over_writing(request, text, first);
+		status = hand_over_writing(request, text, first);
 		leave(service, text);
 		return status;
 	}
@@ -247,20 +337,6 @@ static int write_invoke(const void *handlers, struct brine_request *request, con
 
 /* ---- Read ---- */
 
-/* The request belongs to the conversation from here on: whoever sends in it hears of a reader that went away. */
-static bool hand_over_reading(struct brine_request *request, struct brine_text *text)
-{
-	struct text_out *out = &text->out;
-	pthread_mutex_lock(&out->lock);
-	bool taken = out->is_open && !out->has_ended && !out->request && out->pieces == 0;
-	if (taken) {
-		out->request = request;
-		pthread_cond_signal(&out->joined);
-	}
-	pthread_mutex_unlock(&out->lock);
-	return taken;
-}
-
 static int read_invoke(const void *handlers_, struct brine_request *request, const void *message, void *response,
                        void *user)
 {
@@ -271,16 +347,18 @@ static int read_invoke(const void *handlers_, struct brine_request *request, con
 	(void)response;
 	if (handlers && !handlers->on_reader)
 		return 0;
-	struct brine_text *text = join(service, request, message, &is_new);
-	if (!text)
-		return refuse_nobody(request);
+	struct brine_text *text;
+	int status = join(service, request, message, BRINE_TEXT_WRITE, &text, &is_new);
+	if (status < 0)
+		return status;
 	if (is_new && announce(service, text) < 0) {
 		leave(service, text);
 		return brine_request_fail(request, BRINE_CODE_DENIED, "the listener has no text for this peer");
 	}
-	int status = BRINE_PENDING;
-	if (!hand_over_reading(request, text)) {
-		status = brine_request_fail(request, BRINE_CODE_INVALID, "this session reads already, or was closed");
+	/* The request is the conversation's from here on: whoever sends in it hears of a reader that went away. */
+	status = BRINE_PENDING;
+	if (!brine_text_hand_over(&text->joins, BRINE_TEXT_WRITE, request, NULL)) {
+		status = brine_request_fail(request, BRINE_CODE_CANCELLED, "the text was cut off");
 	} else if (handlers) {
 		keep(service, text);
 		handlers->on_reader(text, text->user);
@@ -314,7 +392,7 @@ int brine_text_service_new(struct brine_text_service **ret_service, struct brine
 	brine_text_condition_init(&service->arrived);
 	/* Peers choose the keys. */
 	int status = brine_random_fill(&seed, sizeof seed);
-	brine_idmap_init(&service->sessions, allocator, seed);
+	brine_idmap_init(&service->peers, allocator, seed);
 	if (status < 0)
 		(void)brine_fail(error, status, 0, "the kernel gives no randomness: %s", strerror(errno));
 	else
@@ -343,7 +421,10 @@ void brine_text_service_free(struct brine_text_service *service)
 		service->waiting = text->next;
 		brine_text_close(text);
 	}
-	brine_idmap_done(&service->sessions);
+	/* Only in a forked child, which hears of no end. */
+	while (service->first_peer)
+		free_peer(service->first_peer);
+	brine_idmap_done(&service->peers);
 	pthread_cond_destroy(&service->arrived);
 	pthread_mutex_destroy(&service->lock);
 	brine_release(service->allocator, service, sizeof *service);

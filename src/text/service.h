@@ -3,16 +3,29 @@
 #define BRINE_TEXT_SERVICE_H
 
 #include "base/idmap.h"
+#include "rpc/home.h"
 #include "text/text.h"
 
-/* One registration. Calls with the same session are one conversation; so are, each by itself, those without one. */
+/* A connection with conversations. */
+struct text_peer {
+	struct brine_line_watch watch; /* first */
+	struct brine_text_service *service;
+	uint64_t connection; /* its number */
+	struct text_peer *previous, *next;
+	struct brine_idmap sessions; /* struct brine_text by session */
+	struct brine_text *texts;    /* those with a session, and those without */
+};
+
+/* One registration. Calls of one connection with the same session are one conversation; so are, each by itself, those
+ * without one. */
 struct brine_text_service {
 	const struct brine_allocator *allocator;
 	const struct brine_text_handlers *handlers; /* NULL: the program accepts conversations (listener.c) */
 	void *user;
 	pthread_mutex_t lock;
 	/* Guarded by the lock: */
-	struct brine_idmap sessions;       /* struct brine_text by session */
+	struct brine_idmap peers; /* struct text_peer by the number of its connection */
+	struct text_peer *first_peer;
 	struct brine_text *waiting, *last; /* to be accepted, in order */
 	uint64_t waiting_count, waiting_max;
 	bool is_over;           /* nothing more is accepted */

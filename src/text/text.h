@@ -5,13 +5,15 @@
  *   connect.c     the side that connects; closing either
  *   service.c     the side that is connected to, in the event form
  *   listener.c    the same with a thread that serves and others that wait
+ *   join.c        how calls of the peer reach the threads that wait for them
  *   file.c        FILEs; flusher.c: their flush interval
  *   pump.c        between descriptors and conversations
  *   redirect.c    the standard streams
  *   wait.c        waits until a time
  *
  * Each direction is one call and has one lock, which is held while it waits for the peer: so one thread at a time uses
- * a call or request, as they ask for. Neither direction ever takes the lock of the other. */
+ * a call or request, as they ask for. Neither direction ever takes the lock of the other, and no loop thread takes
+ * either. Calls of the peer are handed over under a third lock, which nobody holds while waiting for a peer. */
 #ifndef BRINE_TEXT_TEXT_H
 #define BRINE_TEXT_TEXT_H
 
@@ -32,20 +34,18 @@ struct text_file;
 /* Our text. */
 struct text_out {
 	pthread_mutex_t lock;
-	pthread_cond_t joined; /* the peer's Read came, or never will */
-	bool is_open;          /* such a direction there is, or may come */
+	bool is_open; /* such a direction there is, or may come */
 	bool has_ended;
 	int status;                       /* why nothing can be sent any more; 0: it can */
 	uint64_t pieces, size;            /* sent */
 	char stream[TEXT_STREAM_MAX + 1]; /* the one named last */
 	struct brine_call call;           /* connecting side: Write */
-	struct brine_request *request;    /* other side: Read; NULL: not there yet, or answered */
+	struct brine_request *request;    /* other side: Read; NULL: not taken yet, or answered */
 };
 
 /* The peer's text. */
 struct text_in {
 	pthread_mutex_t lock;
-	pthread_cond_t joined; /* the peer's Write came, or never will */
 	bool is_open;
 	bool is_over;
 	int status; /* with is_over: 0 or why it was cut */
@@ -53,11 +53,25 @@ struct text_in {
 	uint64_t pieces, size; /* received */
 	char stream[TEXT_STREAM_MAX + 1];
 	struct brine_call call;        /* connecting side: Read */
-	struct brine_request *request; /* other side: Write */
-	struct brine_wire_piece held;  /* received, not handed out */
-	bool has_held;
-	atomic_bool is_abandoned; /* whoever waits in it closes it */
-	atomic_bool is_lent;      /* to a pump, which may be using what came last */
+	struct brine_request *request; /* other side: Write; likewise */
+	atomic_bool is_abandoned;      /* whoever waits in it closes it */
+	atomic_bool is_lent;           /* to a pump, which may be using what came last */
+};
+
+/* A call of the peer, on its way to the thread that waits for it. */
+struct text_join {
+	pthread_cond_t changed;
+	bool is_open;   /* one may come */
+	bool is_coming; /* it did, and is about to be handed over */
+	struct brine_request *request;
+	int status; /* why none comes any more; 0: one may, or has */
+};
+
+/* Those of a peer that connected to us. */
+struct text_joins {
+	pthread_mutex_t lock; /* guards the rest */
+	struct text_join write, read;
+	struct brine_wire_piece first; /* of write: received already */
 };
 
 struct brine_text {
@@ -73,7 +87,10 @@ struct brine_text {
 	struct text_out out;
 	struct text_in in;
 	/* Only where we were connected to: */
-	struct brine_text_service *service; /* NULL: closed, or we connected */
+	struct brine_text_service *service; /* NULL: we connected */
+	struct text_joins joins;
+	struct text_peer *of; /* its connection, NULL: that has gone, or it was closed; guarded by the service's lock */
+	struct brine_text *of_next, *of_previous; /* of that connection; likewise */
 	void *user;
 	unsigned calls;          /* of the peer that run; guarded by the service's lock */
 	bool is_kept;            /* the program closes it; likewise */
@@ -95,6 +112,41 @@ void brine_text_drop(struct brine_text *text);
 
 /* The name that peers and people get where the program gave none. */
 const char *brine_text_program(void);
+
+/* join.c */
+
+void brine_text_joins_init(struct text_joins *joins);
+void brine_text_joins_done(struct text_joins *joins);
+
+/* A peer has connected, whose calls may come. Nobody else knows the conversation yet. */
+void brine_text_joins_open(struct text_joins *joins);
+
+/* Reserves a direction, as we see it, for the one call of the peer that it is. False: there was one already, or it was
+ * closed. Any thread, as with the rest. */
+bool brine_text_claim(struct text_joins *joins, enum brine_text_direction direction);
+
+/* Hands over the call for which the direction was claimed. first: the first piece of a Write, whose views live until
+ * something is received from the request; NULL for a Read. False: it was closed meanwhile. */
+bool brine_text_hand_over(struct text_joins *joins, enum brine_text_direction direction, struct brine_request *request,
+                          const struct brine_wire_piece *first);
+
+/* The connection has ended: nothing joins any more. */
+void brine_text_joins_lost(struct text_joins *joins);
+
+/* What the peer wrote was cut off: it will not begin to read, either. */
+void brine_text_no_reader(struct text_joins *joins);
+
+/* Takes the peer's Read, or sees to it that none joins any more: NULL. */
+struct brine_request *brine_text_last_read(struct text_joins *joins);
+
+/* Waits for the peer's Write or Read, whose request is the caller's then: 0; BRINE_ERR_LOST or CANCELLED (closed): none
+ * comes any more. */
+int brine_text_await_write(struct text_joins *joins, struct brine_request **ret_request,
+                           struct brine_wire_piece *ret_first);
+int brine_text_await_read(struct text_joins *joins, struct brine_request **ret_request);
+
+/* Closes it. What has joined and was not taken is answered. */
+void brine_text_joins_close(struct text_joins *joins);
 
 /* out.c */
 
