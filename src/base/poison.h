@@ -1,5 +1,6 @@
 /* base/poison.h - memory that is kept for its next use. Under AddressSanitizer nobody may touch it meanwhile, as if it
- * had been released; elsewhere nothing happens. Starts of regions are aligned to 8 bytes. */
+ * had been released; elsewhere nothing happens. Starts of regions are aligned to 8 bytes. What points to other memory
+ * is left out: a search for leaks does not look into poisoned memory. */
 #ifndef BRINE_BASE_POISON_H
 #define BRINE_BASE_POISON_H
 

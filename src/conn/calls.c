@@ -132,6 +132,7 @@ static void keep_spare(struct calls *calls, struct call *call)
 	calls->spare = call;
 	calls->spare_count++;
 	ASAN_POISON_MEMORY_REGION(call, sizeof *call);
+	ASAN_UNPOISON_MEMORY_REGION(&call->next, sizeof call->next);
 }
 
 struct call *call_new(struct calls *calls, bool is_ours)

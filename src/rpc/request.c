@@ -106,6 +106,9 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 	home->pool = request;
 	home->pool_count++;
 	ASAN_POISON_MEMORY_REGION(request, sizeof *request);
+	ASAN_UNPOISON_MEMORY_REGION(&request->next, sizeof request->next);
+	ASAN_UNPOISON_MEMORY_REGION(&request->arena, sizeof request->arena);
+	ASAN_UNPOISON_MEMORY_REGION(&request->encoded, sizeof request->encoded);
 }
 
 void brine_request_release(struct brine_request *request)
