@@ -11,11 +11,15 @@ enum {
 
 void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocator)
 {
+	if (!buf)
+		return;
 	*buf = (struct brine_buf){.allocator = allocator};
 }
 
 void brine_buf_done(struct brine_buf *buf)
 {
+	if (!buf)
+		return;
 	brine_release(buf->allocator, buf->data, buf->capacity);
 	brine_buf_init(buf, buf->allocator);
 }
@@ -64,6 +68,8 @@ static int grow(struct brine_buf *buf, size_t size)
 
 void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 {
+	if (!buf)
+		return NULL;
 	if (buf->data && size <= buf->capacity - buf->end)
 		return buf->data + buf->end;
 	return grow(buf, size) < 0 ? NULL : buf->data + buf->end;
@@ -71,6 +77,8 @@ void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 
 int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)
 {
+	if (!buf || (size && !data))
+		return BRINE_ERR_INVALID;
 	if (size == 0)
 		return 0;
 	void *to = brine_buf_reserve(buf, size);
@@ -83,6 +91,8 @@ int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)
 
 void brine_buf_take(struct brine_buf *buf, size_t size)
 {
+	if (!buf)
+		return;
 	size_t held = buf->end - buf->start;
 	buf->start += size < held ? size : held;
 	if (buf->start < buf->end)
