@@ -1,5 +1,9 @@
 /* brine/brine.h - everything but brine/untyped.h, which includes msgpack.h, and brine/loop, which includes headers of
- * loops. */
+ * loops.
+ *
+ * What holds everywhere: a NULL that is not said to be allowed is BRINE_ERR_INVALID, and nothing was done. A function
+ * that returns no error code then does nothing and returns NULL, 0, false or a view of nothing. `error` and `user` may
+ * be NULL, and so may data whose size is 0. */
 #ifndef BRINE_BRINE_H
 #define BRINE_BRINE_H
 

@@ -41,13 +41,13 @@ BRINE_API void brine_buf_take(struct brine_buf *buf, size_t size);
 
 static inline size_t brine_buf_size(const struct brine_buf *buf)
 {
-	return buf->end - buf->start;
+	return buf ? buf->end - buf->start : 0;
 }
 
 /* The bytes held, borrowed until the next call on the buffer. */
 static inline struct brine_bytes brine_buf_bytes(const struct brine_buf *buf)
 {
-	struct brine_bytes bytes = {buf->data ? buf->data + buf->start : NULL, buf->end - buf->start};
+	struct brine_bytes bytes = {buf && buf->data ? buf->data + buf->start : NULL, brine_buf_size(buf)};
 	return bytes;
 }
 

@@ -157,7 +157,9 @@ struct brine_call {
 	struct brine_buf upload;
 	uint64_t order;
 	void *place, *tie;
-	void *reserved_[2];
+	const char *refusal; /* why the last function was refused; "": refusal_text says it; NULL: it was not */
+	char refusal_text[256];
+	void *reserved_[1];
 };
 #define BRINE_CALL_INIT                                                                                                \
 	{                                                                                                              \
@@ -237,7 +239,7 @@ BRINE_API void brine_client_free(struct brine_client *client);
  *   NOT_BRINE: the peer speaks something else
  *   errors of brine_encode(): nothing was sent; errors of brine_decode(): the answer does not fit
  *   NOMEM: out of memory before anything was sent, or keeping the answer
- * BRINE_ERR_BUSY for a call that is running leaves that call alone. */
+ * BRINE_ERR_BUSY for a call that is running, or whose callback runs in another thread, leaves that call alone. */
 BRINE_API int brine_client_call(struct brine_client *client, struct brine_call *call, const struct brine_method *method,
                                 const void *request, void *response);
 
@@ -267,6 +269,10 @@ BRINE_API int brine_client_begin_raw(struct brine_client *client, struct brine_c
  * brine_client_call() does; on a finished call at once, but for handlers that come first. A call with an answer stream
  * (response: NULL) that has not ended is cancelled first, an upload is ended. */
 BRINE_API int brine_call_finish(struct brine_call *call, void *response);
+/* The same for a call of that method and no other, with a response of its type. Generated stubs call this.
+ * BRINE_ERR_INVALID: the call was begun with another method. It then stays as it was, nothing is written, and
+ * brine_call_error_text() has both names. */
+BRINE_API int brine_call_finish_as(struct brine_call *call, const struct brine_method *method, void *response);
 
 /* Waits until all that was sent of the call is in the kernel: the end of the process does not lose it any more. Takes
  * in what had come meanwhile, so a peer that has gone is noticed. 0; how the call ended; BRINE_ERR_WOULD_BLOCK on a
@@ -288,6 +294,8 @@ BRINE_API void brine_call_cancel(struct brine_call *call);
  * not fit its schema (the call then ends with that), BRINE_ERR_WOULD_BLOCK (on_ready is set, on a loop, in a callback),
  * STATE (no such stream). */
 BRINE_API int brine_call_next(struct brine_call *call, void *ret_item);
+/* The same for a call of that method and no other, as brine_call_finish_as(). */
+BRINE_API int brine_call_next_as(struct brine_call *call, const struct brine_method *method, void *ret_item);
 /* The same without decoding: the encoded item, which lives as long. */
 BRINE_API int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item);
 
@@ -296,6 +304,8 @@ BRINE_API int brine_call_next_raw(struct brine_call *call, struct brine_bytes *r
  * item was not sent; STATE: the peer has answered well without waiting for the rest, the upload was ended, or there is
  * none; errors of brine_encode(), and TOO_BIG, which ends the call. */
 BRINE_API int brine_call_send(struct brine_call *call, const void *item);
+/* The same for a call of that method and no other, as brine_call_finish_as(). */
+BRINE_API int brine_call_send_as(struct brine_call *call, const struct brine_method *method, const void *item);
 /* The same with an encoded item, borrowed until it returns. */
 BRINE_API int brine_call_send_raw(struct brine_call *call, struct brine_bytes item);
 
@@ -329,7 +339,10 @@ BRINE_API struct brine_bytes brine_call_error_data(const struct brine_call *call
 /* Decodes the error data into a struct of `type`. Errors as brine_loads(); BRINE_ERR_NOT_FOUND where there is none. */
 BRINE_API int brine_call_error_loads(struct brine_call *call, const struct brine_type *type, void *ret_message);
 
-/* One line for people, never NULL, escaped: what happened and what to do. Lives until the next use of the call. */
+/* One line for people, never NULL, escaped: what happened and what to do. Where a function was refused and left the
+ * call as it was, it says why: until the next function that takes the call. So BRINE_ERR_BUSY is told by "the call runs
+ * already", and brine_call_status() still tells of the call. A call that could not begin has ended with that error: no
+ * text of an earlier one is left. Lives until the next use of the call. */
 BRINE_API const char *brine_call_error_text(const struct brine_call *call);
 
 /* The encoded answer and its metadata; size 0: none. Live as long as the call's memory. */

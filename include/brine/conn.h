@@ -170,8 +170,8 @@ BRINE_API struct brine_bytes brine_conn_pending(const struct brine_conn *conn);
 /* Says that the first size bytes of brine_conn_pending() were handed to the transport. */
 BRINE_API void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms);
 
-/* When brine_conn_tick() and brine_conn_next() must be called; BRINE_FOREVER: nothing runs. In the past while next has
- * events to give. */
+/* When brine_conn_tick() and brine_conn_next() must be called; BRINE_FOREVER: nothing runs, or conn is NULL. In the
+ * past while next has events to give. */
 BRINE_API uint64_t brine_conn_deadline(const struct brine_conn *conn);
 
 /* Fires what is due: deadlines, progress and stuck-output limits, idle, linger. */
@@ -183,6 +183,7 @@ BRINE_API bool brine_conn_wants_read(const struct brine_conn *conn);
 /* Bytes that were fed and are not handled yet: whole messages that wait for next, and one that has not come whole. */
 BRINE_API size_t brine_conn_unhandled(const struct brine_conn *conn);
 
+/* NULL: BRINE_CONN_CLOSED. */
 BRINE_API enum brine_conn_state brine_conn_state(const struct brine_conn *conn);
 
 /* What was found out: BRINE_WIRE_UNKNOWN until the first bytes decided. */

@@ -100,7 +100,8 @@ BRINE_API const char *brine_error_text(int code);
 BRINE_API const char *brine_code_text(int64_t code);
 
 /* Fills *error (when not NULL) with code, offset and the formatted text, cut to fit; peer text among the arguments must
- * be escaped by the caller (brine_escape). Returns code, so that `return brine_fail(...)` reads well. */
+ * be escaped by the caller (brine_escape). format NULL: no text. Returns code, so that `return brine_fail(...)` reads
+ * well. */
 BRINE_API int brine_fail(struct brine_error *error, int code, uint64_t offset, const char *format, ...)
         BRINE_PRINTF(4, 5);
 

@@ -132,8 +132,9 @@ BRINE_API int brine_server_new(struct brine_server **ret_server, const struct br
 BRINE_API void brine_server_free(struct brine_server *server);
 
 /* Registers the methods of a service: handlers is the generated struct of function pointers, whose NULL members answer
- * "no such method". handlers, service and user must outlive the server and its requests. Before run only. Errors:
- * BRINE_ERR_EXISTS (a wire name registered already), ABI, INVALID, NOMEM. Nothing is then registered. */
+ * "no such method"; NULL: all of them do (a brine_invoke_fn written by hand may need none). handlers, service and user
+ * must outlive the server and its requests. Before run only. Errors: BRINE_ERR_EXISTS (a wire name registered already),
+ * ABI, INVALID, NOMEM. Nothing is then registered. */
 BRINE_API int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
                                  void *user, struct brine_error *error);
 
@@ -197,8 +198,9 @@ BRINE_API void brine_server_stop(struct brine_server *server);
 BRINE_API struct brine_str brine_request_method(const struct brine_request *request);
 /* True when nobody waits for an answer. */
 BRINE_API bool brine_request_is_notification(const struct brine_request *request);
-/* True once the caller cancelled, its deadline passed or its connection ended: stop working. Any thread. A handler that
- * waits is told by brine_request_cancelled_fd(), one that returned BRINE_PENDING by brine_request_on_ready(). */
+/* True once the caller cancelled, its deadline passed or its connection ended, and for NULL: stop working. Any thread.
+ * A handler that waits is told by brine_request_cancelled_fd(), one that returned BRINE_PENDING by
+ * brine_request_on_ready(). */
 BRINE_API bool brine_request_cancelled(const struct brine_request *request);
 /* For a handler on a worker that waits for something else, by poll() and the like: a descriptor that becomes readable
  * when the request is cancelled, for whatever reason. The request's, for as long as that lives: neither read nor close
@@ -258,6 +260,11 @@ BRINE_API int brine_request_reply_raw(struct brine_request *request, struct brin
 /* The same with a struct of the method's response type: the later answer of a typed handler; NULL after an answer
  * stream. A result that does not fit its schema is answered with error 10, the reason returned and told to the log. */
 BRINE_API int brine_request_reply(struct brine_request *request, const void *response);
+/* The same for a request of that method and no other, with a response of its type. Generated stubs call this.
+ * BRINE_ERR_INVALID: the request is of another method, which the log is told with both names. Nothing was sent then and
+ * the request is still open. */
+BRINE_API int brine_request_reply_as(struct brine_request *request, const struct brine_method *method,
+                                     const void *response);
 
 /* Streams. Handlers of BRINE_METHOD_UPLOAD have no arguments but items, those of BRINE_METHOD_DOWNLOAD no result but
  * items: their invoke gets NULL for the one or the other. Items go out in order, before the answer; an answer stream
@@ -273,6 +280,8 @@ BRINE_API int brine_request_reply(struct brine_request *request, const void *res
  * fit its schema, and TOO_BIG where one takes too much memory when decoded: the call was answered error 1 or 7 then.
  * The request lives on until the handler or on_ready in which that was found has returned; elsewhere it is gone. */
 BRINE_API int brine_request_next(struct brine_request *request, void *ret_item);
+/* The same for a request of that method and no other, as brine_request_reply_as(). */
+BRINE_API int brine_request_next_as(struct brine_request *request, const struct brine_method *method, void *ret_item);
 /* The same, encoded: one value. */
 BRINE_API int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item);
 
@@ -281,6 +290,8 @@ BRINE_API int brine_request_next_raw(struct brine_request *request, struct brine
  * limit, which ended the call), NO_PROGRESS (the peer took nothing for too long) and what else ended the call; STATE
  * (no answer stream, or answered already); NOMEM; encoding errors: nothing was sent, the call goes on. */
 BRINE_API int brine_request_send(struct brine_request *request, const void *item);
+/* The same for a request of that method and no other, as brine_request_reply_as(). */
+BRINE_API int brine_request_send_as(struct brine_request *request, const struct brine_method *method, const void *item);
 /* The same with one encoded value. */
 BRINE_API int brine_request_send_raw(struct brine_request *request, struct brine_bytes item);
 

@@ -94,7 +94,8 @@ BRINE_BEGIN
  * Errors surface through stdio: ferror() and errno, which is EPIPE (the peer has gone, or takes no more), ETIMEDOUT,
  * ENOMEM, EBADF (forked), EREMOTEIO (the peer refused), EPROTO, EIO. As with every FILE, what a failed write left
  * unsent is dropped.
- * 0, or as brine_client_connect(); BRINE_ERR_INVALID for a mode; *ret_file is then untouched. */
+ * options NULL, here and below: the defaults. 0, or as brine_client_connect(); BRINE_ERR_INVALID for a mode; *ret_file
+ * is then untouched. */
 BRINE_API int brine_text_open(FILE **ret_file, const char *address, const char *mode,
                               const struct brine_text_options *options, struct brine_error *error);
 

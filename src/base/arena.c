@@ -22,6 +22,8 @@ enum {
 
 void brine_arena_init(struct brine_arena *arena, const struct brine_allocator *allocator, size_t budget)
 {
+	if (!arena)
+		return;
 	*arena = (struct brine_arena){.allocator = allocator, .budget = budget};
 }
 
@@ -46,6 +48,8 @@ void brine_arena_done(struct brine_arena *arena)
 
 void brine_arena_reset(struct brine_arena *arena)
 {
+	if (!arena)
+		return;
 	struct brine_arena_block *first = arena->blocks;
 	if (first) {
 		/* The newest block is the largest of the steady ones: keep that. A huge one would only be hoarded. */
@@ -81,7 +85,7 @@ static struct brine_arena_block *add_block(struct brine_arena *arena, size_t siz
 
 void *brine_arena_alloc(struct brine_arena *arena, size_t size)
 {
-	if (size > SIZE_MAX / 2)
+	if (!arena || size > SIZE_MAX / 2)
 		return NULL;
 	size_t padded = size ? (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : (size_t)ALIGNMENT;
 	if (arena->budget && (arena->used > arena->budget || padded > arena->budget - arena->used))
@@ -102,7 +106,7 @@ void *brine_arena_alloc(struct brine_arena *arena, size_t size)
 
 void *brine_arena_copy(struct brine_arena *arena, const void *data, size_t size)
 {
-	if (size == SIZE_MAX)
+	if (size == SIZE_MAX || (size && !data))
 		return NULL;
 	void *copy = brine_arena_alloc(arena, size + 1);
 	if (copy && size)
@@ -113,6 +117,8 @@ void *brine_arena_copy(struct brine_arena *arena, const void *data, size_t size)
 struct brine_str brine_arena_vprintf(struct brine_arena *arena, const char *format, va_list arguments)
 {
 	struct brine_str text = {NULL, 0};
+	if (!arena || !format)
+		return text;
 	va_list again;
 	va_copy(again, arguments);
 	int size = vsnprintf(NULL, 0, format, arguments);

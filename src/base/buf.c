@@ -12,11 +12,15 @@ enum {
 
 void brine_buf_init(struct brine_buf *buf, const struct brine_allocator *allocator)
 {
+	if (!buf)
+		return;
 	*buf = (struct brine_buf){.allocator = allocator};
 }
 
 void brine_buf_done(struct brine_buf *buf)
 {
+	if (!buf)
+		return;
 	ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	brine_release(buf->allocator, buf->data, buf->capacity);
 	brine_buf_init(buf, buf->allocator);
@@ -66,6 +70,8 @@ static int grow(struct brine_buf *buf, size_t size)
 
 void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 {
+	if (!buf)
+		return NULL;
 	if (buf->end == 0)
 		ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	if (buf->data && size <= buf->capacity - buf->end)
@@ -75,6 +81,8 @@ void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 
 int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)
 {
+	if (!buf || (size && !data))
+		return BRINE_ERR_INVALID;
 	if (size == 0)
 		return 0;
 	void *to = brine_buf_reserve(buf, size);
@@ -87,6 +95,8 @@ int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)
 
 void brine_buf_take(struct brine_buf *buf, size_t size)
 {
+	if (!buf)
+		return;
 	size_t held = buf->end - buf->start;
 	buf->start += size < held ? size : held;
 	if (buf->start < buf->end)

@@ -59,6 +59,9 @@ int brine_fail(struct brine_error *error, int code, uint64_t offset, const char 
 	error->code = code;
 	error->system_errno = 0;
 	error->offset = offset;
+	error->text[0] = '\0';
+	if (!format)
+		return code;
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof error->text, format, arguments);

@@ -44,13 +44,13 @@ static size_t escape_one(char piece[ESCAPE_MOST], const uint8_t *text, size_t si
 char *brine_escape(char *out, size_t capacity, const void *text, size_t size)
 {
 	static const char cut_mark[] = "...";
-	if (capacity == 0)
+	if (capacity == 0 || !out)
 		return out;
 	const uint8_t *bytes = text;
 	size_t used = 0;
 	size_t mark_at = 0; /* the last place from which the mark would still fit */
 	out[0] = '\0';
-	for (size_t at = 0; at < size;) {
+	for (size_t at = 0; bytes && at < size;) {
 		char piece[ESCAPE_MOST];
 		at += escape_one(piece, bytes + at, size - at);
 		size_t length = strlen(piece);

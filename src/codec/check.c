@@ -79,6 +79,8 @@ size_t brine_value_size_within(const void *data, size_t size, unsigned depth_max
 
 int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error *error)
 {
+	if (bytes.size && !bytes.data)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "bytes is NULL");
 	size_t end = 0;
 	if (depth_max < 1 || depth_max > BRINE_FRAME_DEPTH_MAX)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "depth limit %u is not 1 .. %d", depth_max,

@@ -21,6 +21,8 @@ static int begin(struct brine_buf *metadata)
 
 int brine_metadata_add(struct brine_buf *metadata, const char *name, struct brine_str value)
 {
+	if (!metadata || !name)
+		return BRINE_ERR_INVALID;
 	size_t before = brine_buf_size(metadata);
 	if (!name[0] || (before && !own_head(metadata)))
 		return BRINE_ERR_INVALID;
@@ -45,6 +47,8 @@ int brine_metadata_add(struct brine_buf *metadata, const char *name, struct brin
 
 bool brine_metadata_find(struct brine_bytes metadata, const char *name, struct brine_str *ret_value)
 {
+	if (!name || !ret_value || (metadata.size && !metadata.data))
+		return false;
 	const uint8_t *at = metadata.data, *end = at ? at + metadata.size : at;
 	struct brine_token token;
 	size_t name_size = strlen(name);

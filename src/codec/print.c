@@ -178,6 +178,8 @@ static void print_separator(struct printer *printer, const struct open_container
 
 int brine_value_print(struct brine_buf *out, struct brine_bytes value, size_t text_max)
 {
+	if (!out || (value.size && !value.data))
+		return BRINE_ERR_INVALID;
 	struct printer printer = {out, text_max, 0};
 	struct open_container stack[BRINE_FRAME_DEPTH_MAX];
 	const uint8_t *data = value.data;

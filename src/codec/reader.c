@@ -376,6 +376,8 @@ static int read_placed(struct brine_reader *reader, const struct brine_type *typ
 int brine_decode(void *ret_message, const struct brine_type *type, struct brine_bytes bytes, enum brine_place place,
                  unsigned flags, struct brine_arena *arena, struct brine_error *error)
 {
+	if (!ret_message || !type || !arena || (bytes.size && !bytes.data))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_message, type, bytes or arena is NULL");
 	struct brine_reader reader = {
 	        .data = bytes.data, .size = bytes.size, .flags = flags, .arena = arena, .error = error};
 	/* The array around a MAP or BARE argument is none of the message's own levels. */

@@ -165,6 +165,8 @@ static void add_type(struct types *types, const struct brine_type *type)
 
 int brine_type_check(const struct brine_type *type, struct brine_error *error)
 {
+	if (!type)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "type is NULL");
 	struct types types = {{type}, 1};
 	for (size_t next = 0; next < types.count; next++) {
 		int rc = check_type(types.list[next], error);

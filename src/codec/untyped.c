@@ -55,6 +55,8 @@ static int make_object(msgpack_object *to, const struct brine_token *token, stru
 int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, struct brine_arena *arena,
                        struct brine_error *error)
 {
+	if (!ret_object || !arena)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_object or arena is NULL");
 	msgpack_object root = {.type = MSGPACK_OBJECT_NIL};
 	struct slots stack[1 + BRINE_FRAME_DEPTH_MAX] = {{&root, 1}};
 	size_t depth = 1, at = 0;
@@ -90,5 +92,7 @@ static int append(void *out, const char *data, size_t size)
 
 void brine_packer_init(msgpack_packer *packer, struct brine_buf *out)
 {
+	if (!packer)
+		return;
 	msgpack_packer_init(packer, out, append);
 }

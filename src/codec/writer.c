@@ -478,6 +478,8 @@ static int write_placed(struct writer *writer, const struct brine_type *type, co
 int brine_encode(struct brine_buf *out, const struct brine_type *type, const void *message, enum brine_place place,
                  struct brine_error *error)
 {
+	if (!out || !type || !message)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "out, type or message is NULL");
 	struct writer writer = {.out = out, .held = brine_buf_size(out), .error = error};
 	int rc = write_placed(&writer, type, message, place);
 	if (rc < 0)
@@ -488,6 +490,8 @@ int brine_encode(struct brine_buf *out, const struct brine_type *type, const voi
 int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, const void *message,
                 struct brine_arena *arena, struct brine_error *error)
 {
+	if (!ret_bytes || !type || !message || !arena)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_bytes, type, message or arena is NULL");
 	struct brine_buf out;
 	brine_buf_init(&out, arena->allocator);
 	int rc = brine_encode(&out, type, message, BRINE_AS_MESSAGE, error);

@@ -243,7 +243,7 @@ static void emit_find(struct schema *schema, struct text *text, const struct sch
 	text_printf(text, "\n/* The entry of a key, the last one where there are several; NULL: none. */\n");
 	text_printf(text, "static inline const struct %s *\n%s_%s_find(const struct %s *message, %s key)\n{\n", entry,
 	            message->decl.c_name, name, message->decl.c_name, emit_value_type(schema, key));
-	text_printf(text, "\tfor (size_t i = message->%s.count; i > 0; i--)\n", name);
+	text_printf(text, "\tfor (size_t i = message ? message->%s.count : 0; i > 0; i--)\n", name);
 	if (key->kind == BRINE_KIND_STRING)
 		text_printf(text, "\t\tif (brine_str_equal(message->%s.items[i - 1].key, key))\n", name);
 	else

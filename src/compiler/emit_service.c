@@ -33,7 +33,7 @@ static const struct stub stubs[] = {
          "struct brine_client *client, struct brine_call *call,\n\tconst struct $Q *request",
          "return brine_client_begin(client, call, $M, request);"},
         {UNARY, "_finish", "", "struct brine_call *call, struct $R *response",
-         "return brine_call_finish(call, response);"},
+         "return brine_call_finish_as(call, $M, response);"},
         {NOTICE, "_notify", "The same without waiting for an answer.",
          "struct brine_client *client, struct brine_call *call,\n\tconst struct $Q *request",
          "return brine_client_notify(client, call, $M, request);"},
@@ -42,22 +42,23 @@ static const struct stub stubs[] = {
         {DOWNLOAD, "_open", NULL, "struct brine_client *client, struct brine_call *call,\n\tconst struct $Q *request",
          "return brine_client_begin(client, call, $M, request);"},
         {UPLOAD | BOTH, "_send", "Sends an item, as brine_call_send(). brine_call_end_upload() ends them.",
-         "struct brine_call *call, const struct $Q *item", "return brine_call_send(call, item);"},
+         "struct brine_call *call, const struct $Q *item", "return brine_call_send_as(call, $M, item);"},
         {DOWNLOAD | BOTH, "_next", "Takes the next item, as brine_call_next(): 1, or 0 at the end.",
-         "struct brine_call *call, struct $R *item", "return brine_call_next(call, item);"},
+         "struct brine_call *call, struct $R *item", "return brine_call_next_as(call, $M, item);"},
         {UPLOAD, "_close", "Ends the upload and waits for the response, as brine_call_finish().",
-         "struct brine_call *call, struct $R *response", "return brine_call_finish(call, response);"},
+         "struct brine_call *call, struct $R *response", "return brine_call_finish_as(call, $M, response);"},
         {DOWNLOAD | BOTH, "_close", "Ends the call, as brine_call_finish(): cancels it where items are left.",
-         "struct brine_call *call", "return brine_call_finish(call, NULL);"},
+         "struct brine_call *call", "return brine_call_finish_as(call, $M, NULL);"},
         {UPLOAD | BOTH, "_request_next",
          "For its handler: takes the next item, as brine_request_next(): 1, or 0 at the end.",
-         "struct brine_request *request, struct $Q *item", "return brine_request_next(request, item);"},
+         "struct brine_request *request, struct $Q *item", "return brine_request_next_as(request, $M, item);"},
         {DOWNLOAD | BOTH, "_request_send", "For its handler: sends an item, as brine_request_send().",
-         "struct brine_request *request, const struct $R *item", "return brine_request_send(request, item);"},
+         "struct brine_request *request, const struct $R *item", "return brine_request_send_as(request, $M, item);"},
         {UNARY | UPLOAD, "_reply", "Answers a call whose handler returned BRINE_PENDING.",
-         "struct brine_request *request, const struct $R *response", "return brine_request_reply(request, response);"},
+         "struct brine_request *request, const struct $R *response",
+         "return brine_request_reply_as(request, $M, response);"},
         {DOWNLOAD | BOTH, "_reply", "Ends the items of a call whose handler returned BRINE_PENDING.",
-         "struct brine_request *request", "return brine_request_reply(request, NULL);"},
+         "struct brine_request *request", "return brine_request_reply_as(request, $M, NULL);"},
 };
 
 /* Handlers and what their thunks do, by form. */
@@ -212,7 +213,7 @@ static void emit_invoke(struct text *text, const struct schema_method *method)
 	            "\nstatic int invoke_%s(const void *handlers, struct brine_request *request, const void *message,\n"
 	            "\tvoid *response, void *user)\n{\n"
 	            "\tconst struct %s_handlers *table = handlers;\n"
-	            "%s\treturn table->%s ? table->%s(%s) : BRINE_ERR_NO_METHOD;\n}\n",
+	            "%s\treturn table && table->%s ? table->%s(%s) : BRINE_ERR_NO_METHOD;\n}\n",
 	            method->decl.c_name, method->service->decl.c_name, handlers[form].unused, method->member,
 	            method->member, handlers[form].arguments);
 }

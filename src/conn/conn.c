@@ -95,6 +95,8 @@ static int copy_name(struct brine_conn *conn, const char *name)
 int brine_conn_new(struct brine_conn **ret_conn, const struct brine_conn_options *options, uint64_t now_ms,
                    struct brine_error *error)
 {
+	if (!ret_conn)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_conn is NULL");
 	static const struct brine_conn_options defaults = BRINE_CONN_OPTIONS_INIT;
 	if (!options)
 		options = &defaults;
@@ -155,6 +157,8 @@ static void release_message(struct brine_conn *conn)
 
 int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms)
 {
+	if (!conn || (data.size && !data.data))
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	release_message(conn);
 	if (data.size == 0)
@@ -177,11 +181,15 @@ int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t n
 
 size_t brine_conn_unhandled(const struct brine_conn *conn)
 {
+	if (!conn)
+		return 0;
 	return brine_buf_size(&conn->input) - conn->consumed;
 }
 
 void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	conn->eof = true;
 	conn_settle(conn);
@@ -189,6 +197,8 @@ void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 
 void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	if (conn->lost)
 		return;
@@ -246,6 +256,8 @@ static bool take_local_event(struct brine_conn *conn, struct brine_event *event)
 
 int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint64_t now_ms)
 {
+	if (!conn || !ret_event)
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	release_message(conn);
 	conn_streams_first_credit(conn);
@@ -270,16 +282,18 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 
 const struct brine_error *brine_conn_fault(const struct brine_conn *conn)
 {
-	return &conn->fault;
+	return conn ? &conn->fault : NULL;
 }
 
 struct brine_bytes brine_conn_pending(const struct brine_conn *conn)
 {
-	return brine_buf_bytes(&conn->output);
+	return conn ? brine_buf_bytes(&conn->output) : (struct brine_bytes){NULL, 0};
 }
 
 void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	if (size) {
 		conn->took_ms = conn->used_ms = conn->now_ms;
@@ -292,6 +306,8 @@ void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms)
 
 bool brine_conn_wants_read(const struct brine_conn *conn)
 {
+	if (!conn)
+		return false;
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return conn->state == BRINE_CONN_CLOSING && !conn->eof;
 	return !conn->eof && !conn->lost && !conn->has_more && !conn_is_paused(conn);
@@ -299,30 +315,30 @@ bool brine_conn_wants_read(const struct brine_conn *conn)
 
 enum brine_conn_state brine_conn_state(const struct brine_conn *conn)
 {
-	return conn->state;
+	return conn ? conn->state : BRINE_CONN_CLOSED;
 }
 
 int brine_conn_wire(const struct brine_conn *conn)
 {
-	return conn->wire;
+	return conn ? conn->wire : BRINE_WIRE_UNKNOWN;
 }
 
 const struct brine_frame_hello *brine_conn_peer(const struct brine_conn *conn)
 {
-	return &conn->peer;
+	return conn ? &conn->peer : NULL;
 }
 
 const struct brine_conn_counters *brine_conn_counters(const struct brine_conn *conn)
 {
-	return &conn->counters;
+	return conn ? &conn->counters : NULL;
 }
 
 uint32_t brine_conn_calls_outgoing(const struct brine_conn *conn)
 {
-	return conn->calls.outgoing.count;
+	return conn ? conn->calls.outgoing.count : 0;
 }
 
 uint32_t brine_conn_calls_incoming(const struct brine_conn *conn)
 {
-	return conn->calls.incoming_handlers;
+	return conn ? conn->calls.incoming_handlers : 0;
 }

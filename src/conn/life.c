@@ -226,6 +226,8 @@ void conn_settle(struct brine_conn *conn)
 
 void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return;
@@ -242,6 +244,8 @@ void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_m
 
 void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return;
@@ -352,6 +356,8 @@ static void tick_calls(struct brine_conn *conn)
 
 void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	tick_calls(conn);
 	conn_streams_tick(conn);
@@ -373,6 +379,8 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 
 uint64_t brine_conn_deadline(const struct brine_conn *conn)
 {
+	if (!conn)
+		return BRINE_FOREVER;
 	if (conn_has_local_event(conn) || conn->has_more || conn->fault_due)
 		return conn->now_ms;
 	if (conn->state == BRINE_CONN_CLOSED)

@@ -18,6 +18,8 @@ static int check_invocation(const struct brine_conn *conn, struct brine_str meth
 {
 	const struct brine_limits *limits = &conn->options.limits;
 	struct brine_token token;
+	if ((method.size && !method.data) || (params.size && !params.data) || (metadata.size && !metadata.data))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "method, params or metadata is NULL");
 	if (method.size == 0 || method.size > limits->method_size_max)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "method name of %zu bytes, expected 1 to %u",
 		                  method.size, limits->method_size_max);
@@ -100,6 +102,8 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms, uint64_t *ret_serial,
                     struct brine_error *error)
 {
+	if (!conn || !call || !ret_serial)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn, call or ret_serial is NULL");
 	conn_clock(conn, now_ms);
 	int rc = check_may_send(conn, error);
 	if (rc == 0)
@@ -131,6 +135,8 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
                       struct brine_bytes metadata, struct brine_error *error)
 {
+	if (!conn)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn is NULL");
 	int rc = check_may_send(conn, error);
 	if (rc == 0)
 		rc = check_invocation(conn, method, params, metadata, error);
@@ -147,6 +153,8 @@ int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct b
 
 void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || call->list != &conn->calls.outgoing)
@@ -156,6 +164,8 @@ void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms
 
 void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	brine_conn_cancel(conn, serial, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (call && call->is_ours && call->list == &conn->calls.events && !PLANT(ABANDON_TOLD))
@@ -204,6 +214,8 @@ static int answer(struct brine_conn *conn, struct call *call, struct brine_frame
 int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result, struct brine_bytes metadata,
                      uint64_t now_ms)
 {
+	if (!conn || (result.size && !result.data) || (metadata.size && !metadata.data))
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	struct call *call = NULL;
 	int rc = take_answered(conn, serial, &call);
@@ -226,6 +238,8 @@ static struct brine_str cut(struct brine_str text, size_t most)
 int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, struct brine_str text,
                     struct brine_bytes data, uint64_t now_ms)
 {
+	if (!conn || (text.size && !text.data) || (data.size && !data.data))
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	struct call *call = NULL;
 	int rc = take_answered(conn, serial, &call);
@@ -240,6 +254,8 @@ int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, stru
 
 void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	const char *text = brine_code_text(BRINE_CODE_INTERNAL);
 	(void)brine_conn_fail(conn, serial, BRINE_CODE_INTERNAL, brine_str_from(text), (struct brine_bytes){NULL, 0},
 	                      now_ms);
@@ -247,6 +263,8 @@ void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_m
 
 int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
 {
+	if (!conn)
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	if (conn->pinging)
 		return BRINE_ERR_BUSY;

@@ -179,6 +179,8 @@ static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *i
 
 void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, size_t size, uint64_t now_ms)
 {
+	if (!conn)
+		return;
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call)
@@ -266,6 +268,8 @@ static bool wait_for_room(struct brine_conn *conn, struct call *call)
 
 int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes item, uint64_t now_ms)
 {
+	if (!conn || (item.size && !item.data))
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || (call->is_ours && !is_running(conn, call)))
@@ -299,6 +303,8 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 
 int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
+	if (!conn)
+		return BRINE_ERR_INVALID;
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || (call->is_ours && !is_running(conn, call)))

@@ -66,6 +66,8 @@ static int detect_array(struct brine_bytes input, size_t count_size, struct brin
 
 int brine_wire_detect(struct brine_bytes input, struct brine_error *error)
 {
+	if (input.size && !input.data)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "input is NULL");
 	if (input.size == 0)
 		return BRINE_WIRE_UNKNOWN;
 	const uint8_t *bytes = input.data;

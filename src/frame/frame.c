@@ -15,6 +15,8 @@ enum {
 int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits, struct brine_bytes *ret_message,
                      size_t *ret_prefix_size, struct brine_error *error)
 {
+	if ((input.size && !input.data) || !limits || !ret_message || !ret_prefix_size)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "input, limits, ret_message or ret_prefix_size is NULL");
 	if (input.size == 0)
 		return 0;
 	const uint8_t *bytes = input.data;
@@ -154,6 +156,8 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
                       const struct brine_limits *limits, struct brine_judgement *ret_judgement,
                       struct brine_error *error)
 {
+	if (!ret_frame || (message.size && !message.data) || !limits || !ret_judgement)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_frame, message, limits or ret_judgement is NULL");
 	struct brine_error unused;
 	const uint8_t *start = message.size ? message.data : (const uint8_t *)"";
 	struct frame_parse parse = {
@@ -204,6 +208,8 @@ static size_t size_bound(const struct brine_frame *frame)
 
 int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, int wire, uint32_t limit_size)
 {
+	if (!out || !frame)
+		return BRINE_ERR_INVALID;
 	if (frame->type < 0 || frame->type >= FRAME_TYPES || !brine_frame_kinds[frame->type].write)
 		return BRINE_ERR_INVALID;
 	size_t bound = size_bound(frame);

@@ -145,6 +145,8 @@ void brine_request_skip(struct brine_request *request)
 
 int brine_request_fail(struct brine_request *request, int64_t code, const char *format, ...)
 {
+	if (!request || !format)
+		return BRINE_ERR_INVALID;
 	int status = claim(request);
 	if (status < 0)
 		return status;
@@ -158,6 +160,8 @@ int brine_request_fail(struct brine_request *request, int64_t code, const char *
 int brine_request_fail_data(struct brine_request *request, int64_t code, const struct brine_type *type,
                             const void *data, const char *format, ...)
 {
+	if (!request || !type || !data || !format)
+		return BRINE_ERR_INVALID;
 	int status = claim(request);
 	if (status < 0)
 		return status;
@@ -174,6 +178,8 @@ int brine_request_fail_data(struct brine_request *request, int64_t code, const s
 
 int brine_request_reply_raw(struct brine_request *request, struct brine_bytes result)
 {
+	if (!request)
+		return BRINE_ERR_INVALID;
 	if (atomic_load_explicit(&request->answered, memory_order_relaxed))
 		return BRINE_ERR_STATE;
 	int status = result.size ? brine_check(result, RESULT_DEPTH_MAX, NULL) : 0;
@@ -195,22 +201,48 @@ int brine_request_reply_raw(struct brine_request *request, struct brine_bytes re
 	return answer(request, (struct brine_answer){.value = result}, out);
 }
 
-int brine_request_reply(struct brine_request *request, const void *response)
+int brine_request_check_method(struct brine_request *request, const struct brine_method *method)
 {
-	if (!request->entry.method)
-		return BRINE_ERR_STATE;
+	char shown[BRINE_LOG_TEXT_SIZE];
+	if (!request || !method)
+		return BRINE_ERR_INVALID;
+	if (brine_method_equal(request->entry.method, method))
+		return 0;
+	struct brine_str name = brine_str_from(method->name);
+	brine_request_log(request, "its handler used a function of another method",
+	                  brine_escape(shown, sizeof shown, name.data, name.size));
+	return BRINE_ERR_INVALID;
+}
+
+/* Answers with a response of that type. */
+static int reply_typed(struct brine_request *request, const struct brine_type *type, const void *response)
+{
 	if (request->entry.flags & BRINE_METHOD_DOWNLOAD)
 		return brine_request_reply_raw(request, (struct brine_bytes){NULL, 0});
-	int status = claim(request);
+	int status = response ? claim(request) : BRINE_ERR_INVALID;
 	if (status < 0)
 		return status;
 	struct brine_buf *out = room(request);
 	struct brine_error error;
-	status = brine_encode(out, request->entry.method->response, response, BRINE_AS_RESULT, &error);
+	status = brine_encode(out, type, response, BRINE_AS_RESULT, &error);
 	if (status < 0) {
 		brine_request_log(request, "the result does not fit its schema", error.text);
 		answer_internal(request, BRINE_STR("the result does not fit its schema"));
 		return status;
 	}
 	return answer(request, (struct brine_answer){.value = brine_buf_bytes(out)}, out);
+}
+
+int brine_request_reply(struct brine_request *request, const void *response)
+{
+	if (!request)
+		return BRINE_ERR_INVALID;
+	const struct brine_method *method = request->entry.method;
+	return method ? reply_typed(request, method->response, response) : BRINE_ERR_STATE;
+}
+
+int brine_request_reply_as(struct brine_request *request, const struct brine_method *method, const void *response)
+{
+	int status = brine_request_check_method(request, method);
+	return status < 0 ? status : reply_typed(request, method->response, response);
 }

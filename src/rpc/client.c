@@ -178,6 +178,8 @@ static int parse_addresses(struct brine_addr list[BRINE_CLIENT_ADDRESSES_MAX], s
 int brine_client_open(struct brine_client **ret_client, const char *address, const struct brine_client_options *options,
                       struct brine_error *error)
 {
+	if (!ret_client || !address)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_client or address is NULL");
 	struct brine_addr list[BRINE_CLIENT_ADDRESSES_MAX];
 	size_t count = 0;
 	int status = parse_addresses(list, &count, address, error);
@@ -202,7 +204,8 @@ int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct 
                          struct brine_error *error)
 {
 	struct brine_client *client;
-	int status = brine_client_make(&client, options, false, error);
+	int status = ret_client ? brine_client_make(&client, options, false, error)
+	                        : brine_fail(error, BRINE_ERR_INVALID, 0, "ret_client is NULL");
 	if (status < 0) {
 		brine_socket_close(fd);
 		return status;

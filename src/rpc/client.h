@@ -7,11 +7,12 @@
  *   tell.c        callbacks, and calls handed out by brine_client_completed()
  *   keepalive.c   peers that say nothing
  *   call.c        calls: how they begin, wait for their turn and end
- *   outcome.c     how calls end, and what a program asks one that has
+ *   outcome.c     how calls end, and what a program asks one that has, or that was refused
  *   family.c      calls that end with the request whose handler made them (family.h)
  *   items.c       their streams
  *   command.c     a peer that is a program to start (command.h)
  *   invoke.c      the public functions that make calls
+ *   finish.c      and those that end them
  *   serve.c       calls of the peer, and their handlers
  *
  * One lock guards everything but what is guarded by that of home, which is taken behind it. At most one thread at a
@@ -353,6 +354,29 @@ void brine_call_complete(struct brine_client *client, struct brine_client_link *
 /* outcome.c: keeps what the event says in the call and returns its status. */
 int brine_call_take_outcome(const struct brine_client *client, const struct brine_client_link *node,
                             struct brine_call *call, const struct brine_event *event);
+
+/* False for NULL, and for a struct of another version, of which nothing is touched. */
+static inline bool brine_call_is_usable(const struct brine_call *call)
+{
+	return call && (!call->struct_size || call->struct_size == sizeof *call);
+}
+
+/* Why a function was refused that left the call as it is, for brine_call_error_text(), until accept is called for the
+ * next function. text: static, NULL: that of the status; with: a copy of the error's. Both return the code. For the
+ * thread that uses the call. */
+void brine_call_accept(struct brine_call *call);
+int brine_call_refuse(struct brine_call *call, int status, const char *text);
+int brine_call_refuse_with(struct brine_call *call, const struct brine_error *error);
+
+/* The text of one that nobody has begun. */
+extern const char brine_call_not_made[];
+
+/* Whether a typed function is of the method that was begun: 0, else refuses it with BRINE_ERR_INVALID, or STATE where
+ * nothing was. */
+int brine_call_check_method(struct brine_call *call, const struct brine_method *method);
+
+/* finish.c: decodes the answer of a call that went well, as one of the method; response NULL: dropped. */
+int brine_call_take_response(struct brine_call *call, const struct brine_method *method, void *response);
 
 /* How a call ends that was aborted while it could not end: keeps it in the call, returns the status. */
 int brine_call_take_abort(struct brine_call *call);

@@ -98,6 +98,8 @@ int brine_client_open_command(struct brine_client **ret_client, const char *cons
                               const struct brine_command_options *command, const struct brine_client_options *options,
                               struct brine_error *error)
 {
+	if (!ret_client)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_client is NULL");
 	static const struct brine_command_options defaults = BRINE_COMMAND_OPTIONS_INIT;
 	struct brine_client *client;
 	int status = check(argv, command ? command : &defaults, error);

@@ -296,6 +296,8 @@ static int fetch(struct brine_request *request)
 
 int brine_request_next_raw(struct brine_request *request, struct brine_bytes *ret_item)
 {
+	if (!request || !ret_item)
+		return BRINE_ERR_INVALID;
 	int status = check_stream(request, BRINE_METHOD_UPLOAD);
 	if (status < 0)
 		return status;
@@ -312,35 +314,54 @@ int brine_request_next_raw(struct brine_request *request, struct brine_bytes *re
 	return 1;
 }
 
-int brine_request_take(struct brine_request *request, void *ret_item, struct brine_error *ret_fault)
+/* Takes an item as one of that type. Where it does not fit *ret_fault has a code. */
+static int take_typed_item(struct brine_request *request, const struct brine_type *type, void *ret_item,
+                           struct brine_error *ret_fault)
 {
 	struct brine_bytes item;
 	ret_fault->code = 0;
-	if (!request->entry.method)
-		return BRINE_ERR_STATE;
-	int status = brine_request_next_raw(request, &item);
+	int status = ret_item ? brine_request_next_raw(request, &item) : BRINE_ERR_INVALID;
 	if (status != 1)
 		return status;
 	struct brine_arena *arena = &request->flow->arena;
 	brine_arena_reset(arena);
 	arena->budget =
 	        item.size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? item.size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
-	status = brine_decode(ret_item, request->entry.method->request, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED,
-	                      arena, ret_fault);
+	status = brine_decode(ret_item, type, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED, arena, ret_fault);
 	/* BRINE_ERR_NOMEM is what ends a call without an answer. */
 	if (status == BRINE_ERR_NOMEM)
 		ret_fault->code = status = BRINE_ERR_TOO_BIG;
 	return status < 0 ? status : 1;
 }
 
-int brine_request_next(struct brine_request *request, void *ret_item)
+/* The same, and answers where it does not fit. */
+static int next_typed_item(struct brine_request *request, const struct brine_type *type, void *ret_item)
 {
 	struct brine_error fault;
-	int status = brine_request_take(request, ret_item, &fault);
+	int status = take_typed_item(request, type, ret_item, &fault);
 	if (fault.code)
 		brine_request_fail(request, status == BRINE_ERR_TOO_BIG ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID,
 		                   "%s", fault.text);
 	return status;
+}
+
+int brine_request_take(struct brine_request *request, void *ret_item, struct brine_error *ret_fault)
+{
+	return take_typed_item(request, request->entry.method->request, ret_item, ret_fault);
+}
+
+int brine_request_next(struct brine_request *request, void *ret_item)
+{
+	if (!request)
+		return BRINE_ERR_INVALID;
+	const struct brine_method *method = request->entry.method;
+	return method ? next_typed_item(request, method->request, ret_item) : BRINE_ERR_STATE;
+}
+
+int brine_request_next_as(struct brine_request *request, const struct brine_method *method, void *ret_item)
+{
+	int status = brine_request_check_method(request, method);
+	return status < 0 ? status : next_typed_item(request, method->request, ret_item);
 }
 
 /* Queues an item that was checked. */
@@ -365,6 +386,8 @@ static int send_item(struct brine_request *request, struct brine_bytes item)
 
 int brine_request_send_raw(struct brine_request *request, struct brine_bytes item)
 {
+	if (!request)
+		return BRINE_ERR_INVALID;
 	int status = check_stream(request, BRINE_METHOD_DOWNLOAD);
 	if (status == 0)
 		status = brine_check(item, ITEM_DEPTH_MAX, NULL);
@@ -373,14 +396,15 @@ int brine_request_send_raw(struct brine_request *request, struct brine_bytes ite
 	return status < 0 ? status : send_item(request, item);
 }
 
-int brine_request_send(struct brine_request *request, const void *item)
+/* Sends an item of that type. */
+static int send_typed_item(struct brine_request *request, const struct brine_type *type, const void *item)
 {
-	int status = request->entry.method ? check_stream(request, BRINE_METHOD_DOWNLOAD) : BRINE_ERR_STATE;
+	int status = item ? check_stream(request, BRINE_METHOD_DOWNLOAD) : BRINE_ERR_INVALID;
 	if (status < 0)
 		return status;
 	struct brine_buf *scratch = &request->flow->scratch;
 	struct brine_error error;
-	status = brine_encode(scratch, request->entry.method->response, item, BRINE_AS_RESULT, &error);
+	status = brine_encode(scratch, type, item, BRINE_AS_RESULT, &error);
 	if (status < 0) {
 		brine_request_log(request, "an item does not fit its schema", error.text);
 		return status;
@@ -388,4 +412,18 @@ int brine_request_send(struct brine_request *request, const void *item)
 	status = send_item(request, brine_buf_bytes(scratch));
 	brine_buf_take(scratch, brine_buf_size(scratch));
 	return status;
+}
+
+int brine_request_send(struct brine_request *request, const void *item)
+{
+	if (!request)
+		return BRINE_ERR_INVALID;
+	const struct brine_method *method = request->entry.method;
+	return method ? send_typed_item(request, method->response, item) : BRINE_ERR_STATE;
+}
+
+int brine_request_send_as(struct brine_request *request, const struct brine_method *method, const void *item)
+{
+	int status = brine_request_check_method(request, method);
+	return status < 0 ? status : send_typed_item(request, method->response, item);
 }

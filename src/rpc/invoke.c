@@ -13,6 +13,39 @@ enum {
 static const char would_block[] =
         "a blocking call on a loop or in a callback: use begin and on_done, or mark the method blocking";
 
+/* A method, typed or not, and its arguments. */
+struct invocation {
+	const struct brine_method *method; /* NULL: untyped, or not given */
+	const void *request;
+	struct brine_str name;
+	struct brine_bytes params;
+	uint32_t streams; /* of enum brine_method_flags: those to open */
+};
+
+static struct invocation typed(const struct brine_method *method, const void *request)
+{
+	return (struct invocation){
+	        .method = method, .request = request, .name = brine_str_from(method ? method->name : NULL)};
+}
+
+static struct invocation untyped(const char *method, struct brine_bytes params)
+{
+	return (struct invocation){.name = brine_str_from(method), .params = params};
+}
+
+/* What the program left out; NULL: nothing. */
+static const char *find_missing(const struct brine_client *client, const struct invocation *what)
+{
+	const struct brine_method *method = what->method;
+	if (!client)
+		return "the client is NULL";
+	if (!what->name.data)
+		return "the method is NULL, or its name";
+	if (method && !(what->streams & BRINE_METHOD_UPLOAD) && (!what->request || !method->request))
+		return "the request is NULL, or its type";
+	return !what->params.data && what->params.size ? "the params are NULL" : NULL;
+}
+
 /* ---- a call in itself ---- */
 
 /* Takes the call from the client that it was used with, waiting for a callback in another thread. */
@@ -41,22 +74,21 @@ static void leave_client(struct brine_call *call)
 
 void brine_call_done(struct brine_call *call)
 {
-	if (!call)
+	if (!brine_call_is_usable(call))
 		return;
 	leave_client(call);
 	brine_call_items_done(call);
 	brine_arena_done(&call->arena);
 	call->status = 0;
-	call->text = NULL;
+	call->text = call->refusal = NULL;
 	call->data = call->result = call->result_metadata = (struct brine_bytes){NULL, 0};
 	__atomic_store_n(&call->state, BRINE_CALL_IDLE, __ATOMIC_RELEASE);
 }
 
 /* Makes a call ready to run; it keeps its first block of memory, and forgets its parent, which may be gone next time.
  */
-static void refresh(struct brine_call *call, struct brine_client *client)
+static void refresh(struct brine_call *call, const struct brine_allocator *allocator)
 {
-	const struct brine_allocator *allocator = client->options.allocator;
 	brine_call_items_done(call);
 	if (call->arena.allocator != allocator)
 		brine_arena_done(&call->arena);
@@ -72,7 +104,6 @@ static void refresh(struct brine_call *call, struct brine_client *client)
 	                           .arena = call->arena};
 	fresh.arena.allocator = allocator;
 	fresh.arena.budget = 0;
-	fresh.deadline_ms = brine_deadline_after(call->timeout_ms ? call->timeout_ms : client->options.timeout_ms);
 	*call = fresh;
 }
 
@@ -94,18 +125,30 @@ static int end_unbegun(struct brine_client *client, struct brine_call *call, int
 	return status;
 }
 
-/* Enters the client with a call, which runs from then on; on success the lock is held. Errors: BRINE_ERR_BUSY, INVALID:
- * the call is untouched; others have ended it: FORKED, and what brine_call_tie() says. */
-static int enter(struct brine_client *client, struct brine_call *call)
+/* Ends a call that cannot begin, and forgets what it was before. */
+static int end_unusable(struct brine_call *call, const struct brine_method *method, const char *missing)
 {
-	if (!client)
+	leave_client(call);
+	refresh(call, call->arena.allocator);
+	call->method = method;
+	return end_early(call, brine_fail(&call->error, BRINE_ERR_INVALID, 0, "%s", missing));
+}
+
+/* Enters the client with a call, which runs from then on; on success the lock is held. BRINE_ERR_BUSY leaves the call
+ * as it is, and so does INVALID where its struct is of another version; other errors have ended it: INVALID, FORKED,
+ * and what brine_call_tie() says. */
+static int enter(struct brine_client *client, struct brine_call *call, const struct invocation *what)
+{
+	const char *missing = find_missing(client, what);
+	if (!brine_call_is_usable(call))
 		return BRINE_ERR_INVALID;
 	if (brine_call_state_of(call) == BRINE_CALL_RUNNING)
-		return BRINE_ERR_BUSY;
-	if (call->struct_size && call->struct_size != sizeof *call)
-		return BRINE_ERR_INVALID;
+		return brine_call_refuse(call, BRINE_ERR_BUSY, "the call runs already: finish or cancel it first");
+	if (missing)
+		return end_unusable(call, what->method, missing);
 	if (brine_client_check(client, NULL) < 0) {
-		refresh(call, client);
+		refresh(call, client->options.allocator);
+		call->method = what->method;
 		return end_early(call, brine_client_check(client, &call->error));
 	}
 	if (call->client && call->client != client)
@@ -116,12 +159,14 @@ static int enter(struct brine_client *client, struct brine_call *call)
 	if (client->calling == call && !brine_client_in_callback(client)) {
 		brine_client_push(client);
 		brine_client_unlock(client);
-		return BRINE_ERR_BUSY;
+		return brine_call_refuse(call, BRINE_ERR_BUSY, "the call's callback has not returned");
 	}
 	if (call->client)
 		brine_call_unlist(client, call);
 	struct brine_request *parent = call->parent;
-	refresh(call, client);
+	refresh(call, client->options.allocator);
+	call->method = what->method;
+	call->deadline_ms = brine_deadline_after(call->timeout_ms ? call->timeout_ms : client->options.timeout_ms);
 	if (!call->client) {
 		brine_client_hold(client);
 		call->client = client;
@@ -132,25 +177,6 @@ static int enter(struct brine_client *client, struct brine_call *call)
 }
 
 /* ---- what is called ---- */
-
-/* A method, typed or not, and its arguments. */
-struct invocation {
-	const struct brine_method *method; /* NULL: untyped */
-	const void *request;
-	struct brine_str name;
-	struct brine_bytes params;
-	uint32_t streams; /* of enum brine_method_flags: those to open */
-};
-
-static struct invocation typed(const struct brine_method *method, const void *request)
-{
-	return (struct invocation){.method = method, .request = request, .name = brine_str_from(method->name)};
-}
-
-static struct invocation untyped(const char *method, struct brine_bytes params)
-{
-	return (struct invocation){.name = brine_str_from(method), .params = params};
-}
 
 static bool is_array(struct brine_bytes bytes)
 {
@@ -246,7 +272,6 @@ static int begin(struct brine_client *client, struct brine_call *call, struct in
 {
 	look_first(client);
 	int status = prepare(client, call, what);
-	call->method = what->method;
 	if (status < 0)
 		status = brine_call_end(client, call, status);
 	else
@@ -270,22 +295,9 @@ static int prepare_to_wait(struct brine_client *client, struct brine_call *call)
 	return brine_call_end(client, call, status);
 }
 
-/* Decodes the answer of a call that went well; response NULL: dropped. */
-static int take_response(struct brine_call *call, void *response)
-{
-	int status = call->status;
-	if (status < 0 || !response)
-		return status;
-	if (!call->method)
-		return BRINE_ERR_INVALID;
-	call->status = brine_decode(response, call->method->response, call->result, BRINE_AS_RESULT,
-	                            BRINE_DECODE_CHECKED, &call->arena, &call->error);
-	return call->status;
-}
-
 static int call_and_wait(struct brine_client *client, struct brine_call *call, struct invocation *what, void *response)
 {
-	int status = enter(client, call);
+	int status = enter(client, call, what);
 	if (status < 0)
 		return status;
 	call->awaited = true;
@@ -298,7 +310,7 @@ static int call_and_wait(struct brine_client *client, struct brine_call *call, s
 	brine_client_call_back(client);
 	brine_client_unlock(client);
 	brine_call_tell(client, call);
-	return take_response(call, response);
+	return brine_call_take_response(call, call->method, response);
 }
 
 /* The same with a call of our own. Not inlined: handlers that call nest on one stack, and most bring theirs. */
@@ -339,7 +351,7 @@ int brine_client_call(struct brine_client *client, struct brine_call *call, cons
 	struct invocation what = typed(method, request);
 	if (call)
 		return call_and_wait(client, call, &what, response);
-	if (response && holds_views(method->response))
+	if (response && method && method->response && holds_views(method->response))
 		return BRINE_ERR_INVALID;
 	return call_unseen(client, &what, response);
 }
@@ -351,11 +363,11 @@ int brine_client_call_raw(struct brine_client *client, struct brine_call *call, 
 	return call ? call_and_wait(client, call, &what, NULL) : call_unseen(client, &what, NULL);
 }
 
-/* ---- begin and finish ---- */
+/* ---- beginning ---- */
 
 static int begin_only(struct brine_client *client, struct brine_call *call, struct invocation *what)
 {
-	int status = call ? enter(client, call) : BRINE_ERR_INVALID;
+	int status = enter(client, call, what);
 	if (status < 0)
 		return status;
 	status = begin(client, call, what);
@@ -367,7 +379,7 @@ int brine_client_begin(struct brine_client *client, struct brine_call *call, con
                        const void *request)
 {
 	struct invocation what = typed(method, request);
-	what.streams = method->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
+	what.streams = method ? method->flags & (BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD) : 0;
 	return begin_only(client, call, &what);
 }
 
@@ -376,50 +388,6 @@ int brine_client_begin_raw(struct brine_client *client, struct brine_call *call,
 {
 	struct invocation what = untyped(method, params);
 	return begin_only(client, call, &what);
-}
-
-/* Nobody takes or sends items any more. */
-static void end_streams(struct brine_client *client, struct brine_call *call)
-{
-	if (call->streams & BRINE_METHOD_DOWNLOAD)
-		brine_call_abort(client, call);
-	else
-		(void)brine_call_end_upload_locked(client, call);
-	brine_client_push(client);
-}
-
-int brine_call_finish(struct brine_call *call, void *response)
-{
-	struct brine_client *client = call->client;
-	if (!client)
-		return brine_call_state_of(call) == BRINE_CALL_FINISHED ? call->status : BRINE_ERR_STATE;
-	int status = brine_client_check(client, NULL);
-	if (status < 0)
-		return status;
-	brine_client_lock(client);
-	if (call->streams)
-		end_streams(client, call);
-	status = brine_client_wait(client, call, brine_call_is_over, false, BRINE_FOREVER);
-	/* Who has its end need not be told of it. */
-	if (status == 0 && !call->on_done && !call->on_ready)
-		brine_call_unlist(client, call);
-	brine_client_call_back(client);
-	brine_client_unlock(client);
-	if (status < 0)
-		return status;
-	brine_call_tell(client, call);
-	return take_response(call, response);
-}
-
-void brine_call_cancel(struct brine_call *call)
-{
-	struct brine_client *client = brine_call_state_of(call) == BRINE_CALL_RUNNING ? call->client : NULL;
-	if (!client || brine_client_check(client, NULL) < 0)
-		return;
-	brine_client_lock(client);
-	brine_call_abort(client, call);
-	brine_client_push(client);
-	brine_client_unlock(client);
 }
 
 /* ---- notifications and connecting ---- */
@@ -522,9 +490,11 @@ static int hand_over(struct brine_client *client, struct brine_call *call)
 static int notify(struct brine_client *client, struct brine_call *call, struct invocation *what)
 {
 	struct brine_buf params = BRINE_BUF_INIT;
-	int status = enter(client, call);
+	int status = enter(client, call, what);
 	if (status < 0)
 		return status;
+	/* No answer comes that could be taken as one of it. */
+	call->method = NULL;
 	call->awaited = true;
 	status = get_connected(client, call);
 	if (status == 0)
@@ -580,7 +550,8 @@ int brine_client_connect(struct brine_client *client, uint64_t timeout_ms, struc
 {
 	struct brine_call unseen = BRINE_CALL_INIT;
 	unseen.timeout_ms = timeout_ms;
-	int status = enter(client, &unseen);
+	struct invocation nothing = untyped("", (struct brine_bytes){NULL, 0});
+	int status = enter(client, &unseen, &nothing);
 	if (status == 0) {
 		unseen.awaited = true;
 		status = brine_call_end(client, &unseen, get_connected(client, &unseen));

@@ -104,21 +104,50 @@ static bool has_room(struct brine_client *client, const struct brine_call *call)
 /* Waits, or says that this call does not. */
 static int await(struct brine_client *client, struct brine_call *call, brine_condition_fn *condition)
 {
-	return call->on_ready ? BRINE_ERR_WOULD_BLOCK
-	                      : brine_client_wait(client, call, condition, false, BRINE_FOREVER);
+	if (call->on_ready)
+		return brine_call_refuse(call, BRINE_ERR_WOULD_BLOCK, "not yet: on_ready tells when to try again");
+	return brine_client_wait(client, call, condition, false, BRINE_FOREVER);
+}
+
+/* Whether the call was begun and has one of the streams: 0; or why not; or how the call ended before it was begun. */
+static int check_call_stream(struct brine_call *call, uint32_t streams)
+{
+	if (!brine_call_is_usable(call))
+		return BRINE_ERR_INVALID;
+	brine_call_accept(call);
+	int state = brine_call_state_of(call);
+	if (state == BRINE_CALL_FINISHED && !call->client)
+		return call->status;
+	if (state == BRINE_CALL_IDLE)
+		return brine_call_refuse(call, BRINE_ERR_STATE, brine_call_not_made);
+	if (!call->method || !(call->method->flags & streams))
+		return brine_call_refuse(call, BRINE_ERR_STATE, "the call has no such stream");
+	int status = brine_client_check(call->client, NULL);
+	return status < 0 ? brine_call_refuse(call, status, NULL) : 0;
 }
 
 /* The lock is held on success. */
-static int enter(struct brine_call *call, uint32_t stream)
+static int enter_stream(struct brine_call *call, uint32_t streams)
 {
-	struct brine_client *client = call->client;
-	bool begun = client && call->method && brine_call_state_of(call) != BRINE_CALL_IDLE;
-	int status = begun && (call->method->flags & stream) ? 0 : BRINE_ERR_STATE;
+	int status = check_call_stream(call, streams);
 	if (status == 0)
-		status = brine_client_check(client, NULL);
-	if (status == 0)
-		brine_client_lock(client);
+		brine_client_lock(call->client);
 	return status;
+}
+
+/* An error that is not how the call ended has refused this function alone. */
+static void keep_refusal(struct brine_client *client, struct brine_call *call, int status)
+{
+	bool is_end = brine_call_is_over(client, call) && call->status == status;
+	if (status < 0 && !is_end && !call->refusal)
+		brine_call_refuse(call, status, NULL);
+}
+
+/* The program gave no place for an item, or none to send. */
+static int refuse_item(struct brine_call *call)
+{
+	return brine_call_is_usable(call) ? brine_call_refuse(call, BRINE_ERR_INVALID, "the item is NULL, or its type")
+	                                  : BRINE_ERR_INVALID;
 }
 
 /* Ends the call because of what this side found. */
@@ -138,12 +167,12 @@ static int fail_call(struct brine_client *client, struct brine_call *call, int s
 
 /* ---- taking ---- */
 
-int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item)
+static int take_item(struct brine_call *call, struct brine_bytes *ret_item)
 {
-	struct brine_client *client = call->client;
-	int status = enter(call, BRINE_METHOD_DOWNLOAD);
+	int status = enter_stream(call, BRINE_METHOD_DOWNLOAD);
 	if (status < 0)
 		return status;
+	struct brine_client *client = call->client;
 	release_taken(call);
 	if (!has_item(client, call)) {
 		call->wants_item = true;
@@ -166,23 +195,29 @@ int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item)
 	} else if (status == 0) {
 		status = call->status;
 	}
+	keep_refusal(client, call, status);
 	brine_client_call_back(client);
 	brine_client_unlock(client);
 	return status;
 }
 
-int brine_call_next(struct brine_call *call, void *ret_item)
+int brine_call_next_raw(struct brine_call *call, struct brine_bytes *ret_item)
+{
+	return ret_item ? take_item(call, ret_item) : refuse_item(call);
+}
+
+/* Takes an item as one of that type. */
+static int next_typed(struct brine_call *call, const struct brine_type *type, void *ret_item)
 {
 	struct brine_bytes item;
 	struct brine_error error = BRINE_ERROR_INIT;
-	int status = brine_call_next_raw(call, &item);
+	int status = ret_item && type ? take_item(call, &item) : refuse_item(call);
 	if (status <= 0)
 		return status;
 	call->item_arena.allocator = call->arena.allocator;
 	call->item_arena.budget =
 	        item.size < SIZE_MAX / BUDGET_FACTOR - BUDGET_BASE ? item.size * BUDGET_FACTOR + BUDGET_BASE : SIZE_MAX;
-	status = brine_decode(ret_item, call->method->response, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED,
-	                      &call->item_arena, &error);
+	status = brine_decode(ret_item, type, item, BRINE_AS_RESULT, BRINE_DECODE_CHECKED, &call->item_arena, &error);
 	if (status == 0)
 		return 1;
 	brine_client_lock(call->client);
@@ -191,15 +226,34 @@ int brine_call_next(struct brine_call *call, void *ret_item)
 	return fail_call(call->client, call, status);
 }
 
+int brine_call_next(struct brine_call *call, void *ret_item)
+{
+	int status = check_call_stream(call, BRINE_METHOD_DOWNLOAD);
+	return status < 0 ? status : next_typed(call, call->method->response, ret_item);
+}
+
+int brine_call_next_as(struct brine_call *call, const struct brine_method *method, void *ret_item)
+{
+	int status = brine_call_check_method(call, method);
+	return status < 0 ? status : next_typed(call, method->response, ret_item);
+}
+
 /* ---- sending ---- */
+
+/* The call has ended, and the upload with it. */
+static int ended_early(struct brine_call *call)
+{
+	return call->status < 0 ? call->status
+	                        : brine_call_refuse(call, BRINE_ERR_STATE, "the peer has answered already");
+}
 
 static int try_to_send(struct brine_client *client, struct brine_call *call, struct brine_bytes item)
 {
 	struct brine_client_link *node = call->link;
 	if (brine_call_is_over(client, call))
-		return call->status < 0 ? call->status : BRINE_ERR_STATE;
+		return ended_early(call);
 	if (call->upload_ended)
-		return BRINE_ERR_STATE;
+		return brine_call_refuse(call, BRINE_ERR_STATE, "the upload was ended");
 	if (!node)
 		return BRINE_ERR_NO_CREDIT;
 	uint64_t now_ms = brine_clock_ms();
@@ -207,17 +261,17 @@ static int try_to_send(struct brine_client *client, struct brine_call *call, str
 	if (status == BRINE_ERR_TOO_BIG || status == BRINE_ERR_NOT_FOUND)
 		brine_client_events(client, node, now_ms);
 	if (status == BRINE_ERR_NOT_FOUND && brine_call_is_over(client, call))
-		return call->status < 0 ? call->status : BRINE_ERR_STATE;
+		return ended_early(call);
 	/* It has ended, and an event that is still to come will say how. */
 	return status == BRINE_ERR_NOT_FOUND ? BRINE_ERR_NO_CREDIT : status;
 }
 
 int brine_call_send_raw(struct brine_call *call, struct brine_bytes item)
 {
-	struct brine_client *client = call->client;
-	int status = enter(call, BRINE_METHOD_UPLOAD);
+	int status = enter_stream(call, BRINE_METHOD_UPLOAD);
 	if (status < 0)
 		return status;
+	struct brine_client *client = call->client;
 	while ((status = try_to_send(client, call, item)) == BRINE_ERR_NO_CREDIT) {
 		call->wants_room = true;
 		brine_client_push(client);
@@ -226,20 +280,37 @@ int brine_call_send_raw(struct brine_call *call, struct brine_bytes item)
 			break;
 	}
 	brine_client_push(client);
+	keep_refusal(client, call, status);
 	brine_client_call_back(client);
 	brine_client_unlock(client);
 	return status;
 }
 
-int brine_call_send(struct brine_call *call, const void *item)
+/* Sends an item of that type. */
+static int send_typed(struct brine_call *call, const struct brine_type *type, const void *item)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
-	if (!call->client || !call->method || brine_call_state_of(call) == BRINE_CALL_IDLE)
-		return BRINE_ERR_STATE;
+	if (!item || !type)
+		return refuse_item(call);
 	call->upload.allocator = call->arena.allocator;
 	brine_buf_take(&call->upload, brine_buf_size(&call->upload));
-	int status = brine_encode(&call->upload, call->method->request, item, BRINE_AS_RESULT, &error);
-	return status < 0 ? status : brine_call_send_raw(call, brine_buf_bytes(&call->upload));
+	int status = brine_encode(&call->upload, type, item, BRINE_AS_RESULT, &error);
+	return status < 0 ? brine_call_refuse_with(call, &error)
+	                  : brine_call_send_raw(call, brine_buf_bytes(&call->upload));
+}
+
+int brine_call_send(struct brine_call *call, const void *item)
+{
+	int status = check_call_stream(call, BRINE_METHOD_UPLOAD);
+	return status < 0 ? status : send_typed(call, call->method->request, item);
+}
+
+int brine_call_send_as(struct brine_call *call, const struct brine_method *method, const void *item)
+{
+	int status = brine_call_check_method(call, method);
+	if (status == 0)
+		status = check_call_stream(call, BRINE_METHOD_UPLOAD);
+	return status < 0 ? status : send_typed(call, method->request, item);
 }
 
 int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call)
@@ -254,11 +325,12 @@ int brine_call_end_upload_locked(struct brine_client *client, struct brine_call 
 
 int brine_call_end_upload(struct brine_call *call)
 {
-	struct brine_client *client = call->client;
-	int status = enter(call, BRINE_METHOD_UPLOAD);
+	int status = enter_stream(call, BRINE_METHOD_UPLOAD);
 	if (status < 0)
 		return status;
+	struct brine_client *client = call->client;
 	status = brine_call_end_upload_locked(client, call);
+	keep_refusal(client, call, status);
 	brine_client_push(client);
 	brine_client_unlock(client);
 	return status;
@@ -276,10 +348,10 @@ static bool is_flushed(struct brine_client *client, const struct brine_call *cal
 
 int brine_call_flush(struct brine_call *call)
 {
-	struct brine_client *client = call->client;
-	int status = enter(call, BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
+	int status = enter_stream(call, BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD);
 	if (status < 0)
 		return status;
+	struct brine_client *client = call->client;
 	if (!client->moving && !client->has_thread)
 		brine_client_look(client);
 	if (!is_flushed(client, call))
@@ -287,22 +359,7 @@ int brine_call_flush(struct brine_call *call)
 	if (status == 0 && brine_call_is_over(client, call))
 		status = call->status;
 	brine_client_push(client);
-	brine_client_call_back(client);
-	brine_client_unlock(client);
-	return status;
-}
-
-int brine_call_wait(struct brine_call *call, uint64_t timeout_ms)
-{
-	struct brine_client *client = call->client;
-	if (!client || brine_call_state_of(call) == BRINE_CALL_IDLE)
-		return BRINE_ERR_STATE;
-	int status = brine_client_check(client, NULL);
-	if (status < 0)
-		return status;
-	brine_client_lock(client);
-	brine_client_push(client);
-	status = brine_client_wait(client, call, brine_call_is_over, false, brine_deadline_after(timeout_ms));
+	keep_refusal(client, call, status);
 	brine_client_call_back(client);
 	brine_client_unlock(client);
 	return status;

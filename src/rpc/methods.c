@@ -26,6 +26,22 @@ void brine_methods_done(struct brine_methods *methods)
 	brine_methods_init(methods, methods->allocator, methods->seed);
 }
 
+static bool same_name(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+static bool same_type(const struct brine_type *a, const struct brine_type *b)
+{
+	return a == b || (a && b && same_name(a->name, b->name));
+}
+
+bool brine_method_equal(const struct brine_method *a, const struct brine_method *b)
+{
+	return a == b || (a && b && same_name(a->name, b->name) && same_type(a->request, b->request) &&
+	                  same_type(a->response, b->response));
+}
+
 /* FNV-1a with a seed and a last mixing step. */
 static uint64_t hash_name(uint64_t seed, struct brine_str name)
 {

@@ -45,6 +45,9 @@ int brine_methods_add_raw(struct brine_methods *methods, const char *name, uint3
 int brine_methods_tune(struct brine_methods *methods, const char *name, uint32_t flags, uint32_t running_max,
                        struct brine_error *error);
 
+/* Whether both describe one method. Its schema may be linked twice, in a program and in its plugin. NULL is none. */
+bool brine_method_equal(const struct brine_method *a, const struct brine_method *b);
+
 /* The entry of that name, else the fallback, else NULL. Lives until the next addition. */
 const struct brine_entry *brine_methods_find(const struct brine_methods *methods, struct brine_str name);
 

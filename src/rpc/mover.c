@@ -384,17 +384,21 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 
 int brine_client_get_fd(const struct brine_client *client)
 {
+	if (!client)
+		return BRINE_ERR_INVALID;
 	return client->options.mode == BRINE_CLIENT_LOOP ? client->watcher.fd : BRINE_ERR_STATE;
 }
 
 int brine_client_get_events(const struct brine_client *client)
 {
+	if (!client)
+		return BRINE_ERR_INVALID;
 	return client->options.mode == BRINE_CLIENT_LOOP ? brine_poll_events(BRINE_READABLE) : BRINE_ERR_STATE;
 }
 
 int brine_client_get_timeout_ms(struct brine_client *client)
 {
-	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_LOOP)
+	if (!client || brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_LOOP)
 		return -1;
 	brine_client_lock(client);
 	client->polled_until = brine_client_due(client);
@@ -405,6 +409,8 @@ int brine_client_get_timeout_ms(struct brine_client *client)
 
 int brine_client_process(struct brine_client *client)
 {
+	if (!client)
+		return BRINE_ERR_INVALID;
 	int status = brine_client_check(client, NULL);
 	if (status < 0)
 		return status;

@@ -8,15 +8,20 @@ enum {
 	BUDGET_BASE = 64 * 1024, /* what the answer may cost in memory: this, and */
 	BUDGET_FACTOR = 16,      /* so many bytes for each byte that came */
 	ESCAPE_FACTOR = 4,       /* the most bytes that brine_escape() makes of one */
+	METHOD_SHOWN = 97,       /* two names go into one text */
 };
+
+const char brine_call_not_made[] = "the call was not made";
 
 static bool is_finished(const struct brine_call *call)
 {
-	return brine_call_state_of(call) == BRINE_CALL_FINISHED;
+	return brine_call_is_usable(call) && brine_call_state_of(call) == BRINE_CALL_FINISHED;
 }
 
 int brine_call_status(const struct brine_call *call)
 {
+	if (!brine_call_is_usable(call))
+		return BRINE_ERR_INVALID;
 	return is_finished(call) ? call->status : 0;
 }
 
@@ -25,31 +30,74 @@ int64_t brine_call_code(const struct brine_call *call)
 	return is_finished(call) ? call->code : 0;
 }
 
-static struct brine_bytes when_finished(const struct brine_call *call, const struct brine_bytes *bytes)
-{
-	return is_finished(call) ? *bytes : (struct brine_bytes){NULL, 0};
-}
-
 struct brine_bytes brine_call_error_data(const struct brine_call *call)
 {
-	return when_finished(call, &call->data);
+	return is_finished(call) ? call->data : (struct brine_bytes){NULL, 0};
 }
 
 struct brine_bytes brine_call_result(const struct brine_call *call)
 {
-	return when_finished(call, &call->result);
+	return is_finished(call) ? call->result : (struct brine_bytes){NULL, 0};
 }
 
 struct brine_bytes brine_call_metadata(const struct brine_call *call)
 {
-	return when_finished(call, &call->result_metadata);
+	return is_finished(call) ? call->result_metadata : (struct brine_bytes){NULL, 0};
+}
+
+/* ---- functions that were refused ---- */
+
+void brine_call_accept(struct brine_call *call)
+{
+	__atomic_store_n(&call->refusal, NULL, __ATOMIC_RELAXED);
+}
+
+int brine_call_refuse(struct brine_call *call, int status, const char *text)
+{
+	__atomic_store_n(&call->refusal, text ? text : brine_error_text(status), __ATOMIC_RELAXED);
+	return status;
+}
+
+int brine_call_refuse_with(struct brine_call *call, const struct brine_error *error)
+{
+	memcpy(call->refusal_text, error->text, sizeof call->refusal_text);
+	return brine_call_refuse(call, error->code, "");
+}
+
+/* The name of a method as texts have it. */
+static const char *show_method(char *out, size_t capacity, const struct brine_method *method)
+{
+	struct brine_str name = brine_str_from(method ? method->name : "(an untyped one)");
+	return brine_escape(out, capacity, name.data, name.size);
+}
+
+int brine_call_check_method(struct brine_call *call, const struct brine_method *method)
+{
+	char begun[METHOD_SHOWN], asked[METHOD_SHOWN];
+	struct brine_error error;
+	if (!brine_call_is_usable(call))
+		return BRINE_ERR_INVALID;
+	if (!method)
+		return brine_call_refuse(call, BRINE_ERR_INVALID, "the method is NULL");
+	if (brine_call_state_of(call) == BRINE_CALL_IDLE)
+		return brine_call_refuse(call, BRINE_ERR_STATE, brine_call_not_made);
+	if (brine_method_equal(call->method, method))
+		return 0;
+	brine_fail(&error, BRINE_ERR_INVALID, 0, "the call is of the method '%s', this function of '%s'",
+	           show_method(begun, sizeof begun, call->method), show_method(asked, sizeof asked, method));
+	return brine_call_refuse_with(call, &error);
 }
 
 const char *brine_call_error_text(const struct brine_call *call)
 {
+	if (!brine_call_is_usable(call))
+		return call ? "struct_size: start from BRINE_CALL_INIT" : brine_error_text(BRINE_ERR_INVALID);
+	const char *refusal = __atomic_load_n(&call->refusal, __ATOMIC_RELAXED);
+	if (refusal)
+		return refusal[0] ? refusal : call->refusal_text;
 	int state = brine_call_state_of(call);
 	if (state != BRINE_CALL_FINISHED)
-		return state == BRINE_CALL_RUNNING ? "the call is running" : "the call was not made";
+		return state == BRINE_CALL_RUNNING ? "the call is running" : brine_call_not_made;
 	if (call->text)
 		return call->text;
 	return call->status && call->error.code == call->status ? call->error.text : brine_error_text(call->status);
@@ -57,6 +105,8 @@ const char *brine_call_error_text(const struct brine_call *call)
 
 int brine_call_error_loads(struct brine_call *call, const struct brine_type *type, void *ret_message)
 {
+	if (!brine_call_is_usable(call) || !type || !ret_message)
+		return BRINE_ERR_INVALID;
 	if (!is_finished(call) || call->data.size == 0)
 		return BRINE_ERR_NOT_FOUND;
 	return brine_decode(ret_message, type, call->data, BRINE_AS_RESULT, BRINE_DECODE_CHECKED, &call->arena, NULL);

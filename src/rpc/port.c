@@ -243,6 +243,8 @@ static int check_options(const struct brine_listen_options *options, struct brin
 int brine_server_listen_as(struct brine_server *server, const char *address, const struct brine_listen_options *options,
                            struct brine_error *error)
 {
+	if (!server || !address)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "server or address is NULL");
 	struct brine_addr addr;
 	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_listen_options defaults = brine_port_defaults(server);
@@ -269,7 +271,7 @@ int brine_server_listen(struct brine_server *server, const char *address, struct
 
 const char *brine_server_address(const struct brine_server *server, unsigned number)
 {
-	const struct brine_port *port = server->ports;
+	const struct brine_port *port = server ? server->ports : NULL;
 	while (port && number-- > 0)
 		port = port->next;
 	return port ? port->address : NULL;

@@ -253,6 +253,8 @@ int brine_request_check(const struct brine_request *request)
 void brine_request_on_ready(struct brine_request *request, void (*on_ready)(struct brine_request *request, void *user),
                             void *user)
 {
+	if (!request)
+		return;
 	struct brine_home *home = request->home;
 	if (brine_request_check(request) < 0)
 		return;
@@ -295,22 +297,26 @@ void brine_request_log(struct brine_request *request, const char *what, const ch
 
 struct brine_str brine_request_method(const struct brine_request *request)
 {
-	return request->method;
+	return request ? request->method : (struct brine_str){NULL, 0};
 }
 
 bool brine_request_is_notification(const struct brine_request *request)
 {
-	return request->serial == 0;
+	return request && request->serial == 0;
 }
 
 bool brine_request_cancelled(const struct brine_request *request)
 {
+	if (!request)
+		return true;
 	return atomic_load_explicit(&request->ended, memory_order_acquire) != 0 ||
 	       brine_request_remaining_ms(request) == 0;
 }
 
 int brine_request_cancelled_fd(struct brine_request *request)
 {
+	if (!request)
+		return BRINE_ERR_INVALID;
 	struct brine_home *home = request->home;
 	int status = brine_request_check(request);
 	if (status < 0)
@@ -329,6 +335,8 @@ int brine_request_cancelled_fd(struct brine_request *request)
 
 uint64_t brine_request_remaining_ms(const struct brine_request *request)
 {
+	if (!request)
+		return 0;
 	if (request->deadline_ms == BRINE_FOREVER)
 		return BRINE_FOREVER;
 	uint64_t now_ms = brine_clock_ms();
@@ -337,12 +345,12 @@ uint64_t brine_request_remaining_ms(const struct brine_request *request)
 
 struct brine_bytes brine_request_metadata(const struct brine_request *request)
 {
-	return request->metadata;
+	return request ? request->metadata : (struct brine_bytes){NULL, 0};
 }
 
 struct brine_client *brine_request_client(struct brine_request *request)
 {
-	if (brine_request_check(request) < 0)
+	if (!request || brine_request_check(request) < 0)
 		return NULL;
 	if (!request->caller)
 		request->caller = request->home->ops->caller(request);
@@ -361,7 +369,7 @@ struct brine_client *brine_request_keep_client(struct brine_request *request)
 
 const struct brine_peer *brine_request_peer(const struct brine_request *request)
 {
-	return &request->peer;
+	return request ? &request->peer : NULL;
 }
 
 static struct brine_attached *find_attached(const struct brine_request *request, const void *key)
@@ -374,6 +382,8 @@ static struct brine_attached *find_attached(const struct brine_request *request,
 
 int brine_request_attach(struct brine_request *request, const void *key, void *value)
 {
+	if (!request)
+		return BRINE_ERR_INVALID;
 	struct brine_attached *at = find_attached(request, key);
 	if (!at) {
 		at = brine_arena_alloc(&request->arena, sizeof *at);
@@ -388,22 +398,24 @@ int brine_request_attach(struct brine_request *request, const void *key, void *v
 
 void *brine_request_attached(const struct brine_request *request, const void *key)
 {
-	const struct brine_attached *at = find_attached(request, key);
+	const struct brine_attached *at = request ? find_attached(request, key) : NULL;
 	return at ? at->value : NULL;
 }
 
 int64_t brine_request_code(const struct brine_request *request)
 {
-	return request->answer.is_error ? request->answer.code : 0;
+	return request && request->answer.is_error ? request->answer.code : 0;
 }
 
 void *brine_request_alloc(struct brine_request *request, size_t size)
 {
-	return brine_arena_alloc(&request->arena, size);
+	return request ? brine_arena_alloc(&request->arena, size) : NULL;
 }
 
 struct brine_str brine_request_printf(struct brine_request *request, const char *format, ...)
 {
+	if (!request)
+		return (struct brine_str){NULL, 0};
 	va_list arguments;
 	va_start(arguments, format);
 	struct brine_str text = brine_arena_vprintf(&request->arena, format, arguments);

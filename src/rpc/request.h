@@ -114,6 +114,10 @@ int brine_request_check(const struct brine_request *request);
 /* Tells the program's log what went wrong with a request; detail is escaped already. Any thread. */
 void brine_request_log(struct brine_request *request, const char *what, const char *detail);
 
+/* Whether a typed function is of the method that is handled: 0, else BRINE_ERR_INVALID, which the log is told. NULLs
+ * are refused. Any thread. */
+int brine_request_check_method(struct brine_request *request, const struct brine_method *method);
+
 /* Nobody waits for the answer any more: status says why. The program is told where it wants to be: the request may be
  * gone afterwards, as with the next two. */
 void brine_request_cancel(struct brine_request *request, int status);

@@ -40,6 +40,8 @@ static int may_register(struct brine_client *client, struct brine_error *error)
 int brine_client_serve(struct brine_client *client, const struct brine_service *service, const void *handlers,
                        void *user, struct brine_error *error)
 {
+	if (!client || !service)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "client or service is NULL");
 	int status = may_register(client, error);
 	if (status < 0)
 		return status;
@@ -52,6 +54,8 @@ int brine_client_serve(struct brine_client *client, const struct brine_service *
 int brine_client_serve_raw(struct brine_client *client, const char *method, brine_raw_handler_fn *handler, void *user,
                            struct brine_error *error)
 {
+	if (!client)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "client is NULL");
 	int status = may_register(client, error);
 	if (status < 0)
 		return status;

@@ -16,6 +16,8 @@ enum {
 
 void brine_server_counters(const struct brine_server *server, struct brine_server_counters *ret_counters)
 {
+	if (!server || !ret_counters)
+		return;
 	uint64_t sums[BRINE_COUNTS] = {0};
 	for (uint32_t i = 0; i < server->options.loops; i++)
 		for (int which = 0; which < BRINE_COUNTS; which++)
@@ -46,7 +48,7 @@ static void stop(struct brine_server *server, int times)
 
 void brine_server_stop(struct brine_server *server)
 {
-	if (!brine_owner_forked(&server->owner))
+	if (server && !brine_owner_forked(&server->owner))
 		stop(server, 1);
 }
 
@@ -109,6 +111,8 @@ static void end_workers(struct brine_server *server)
 
 int brine_server_run(struct brine_server *server, struct brine_error *error)
 {
+	if (!server)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "server is NULL");
 	if (brine_owner_forked(&server->owner))
 		return brine_owner_refuse("server", error);
 	if (server->ran)
@@ -193,6 +197,8 @@ static struct brine_server *allocate(const struct brine_server_options *options)
 
 int brine_server_new(struct brine_server **ret_server, const struct brine_server_options *options)
 {
+	if (!ret_server)
+		return BRINE_ERR_INVALID;
 	static const struct brine_server_options defaults = BRINE_SERVER_OPTIONS_INIT;
 	if (!options)
 		options = &defaults;
@@ -256,6 +262,8 @@ static int check_workers(const struct brine_server *server, uint32_t flags, stru
 int brine_server_serve(struct brine_server *server, const struct brine_service *service, const void *handlers,
                        void *user, struct brine_error *error)
 {
+	if (!server || !service)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "server or service is NULL");
 	int status = may_register(server, error);
 	uint32_t flags = 0;
 	for (uint32_t i = 0; service->abi == BRINE_ABI && i < service->method_count; i++)
@@ -274,6 +282,8 @@ int brine_server_serve_raw(struct brine_server *server, const char *method, brin
 int brine_server_serve_raw_as(struct brine_server *server, const char *method, uint32_t flags,
                               brine_raw_handler_fn *handler, void *user, struct brine_error *error)
 {
+	if (!server)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "server is NULL");
 	int status = may_register(server, error);
 	if (status == 0)
 		status = check_workers(server, flags, error);
@@ -283,6 +293,8 @@ int brine_server_serve_raw_as(struct brine_server *server, const char *method, u
 int brine_server_tune(struct brine_server *server, const char *method, const struct brine_method_options *options,
                       struct brine_error *error)
 {
+	if (!server || !options)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "server or options is NULL");
 	uint32_t flags = options->blocking ? BRINE_METHOD_BLOCKING : 0;
 	if (options->struct_size != sizeof *options)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "struct_size: start from BRINE_METHOD_OPTIONS_INIT");

@@ -107,6 +107,8 @@ void brine_client_flush_callbacks(struct brine_client *client)
 
 int brine_client_completed_fd(struct brine_client *client)
 {
+	if (!client)
+		return BRINE_ERR_INVALID;
 	if (brine_client_check(client, NULL) < 0 || client->options.mode != BRINE_CLIENT_BACKGROUND)
 		return BRINE_ERR_STATE;
 	brine_client_lock(client);
@@ -122,7 +124,7 @@ int brine_client_completed_fd(struct brine_client *client)
 
 struct brine_call *brine_client_completed(struct brine_client *client)
 {
-	if (brine_client_check(client, NULL) < 0)
+	if (!client || brine_client_check(client, NULL) < 0)
 		return NULL;
 	brine_client_lock(client);
 	struct brine_call *call = client->completed.first;

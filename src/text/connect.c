@@ -11,6 +11,8 @@
 
 void brine_text_limits(struct brine_limits *limits)
 {
+	if (!limits)
+		return;
 	limits->stall_timeout_ms = 0;
 	limits->stuck_output_ms = 0;
 }
@@ -79,12 +81,12 @@ void brine_text_close(struct brine_text *text)
 
 const char *brine_text_source(const struct brine_text *text)
 {
-	return text->source;
+	return text ? text->source : "";
 }
 
 const struct brine_peer *brine_text_peer(const struct brine_text *text)
 {
-	return text->client ? NULL : &text->peer;
+	return text && !text->client ? &text->peer : NULL;
 }
 
 /* ---- connecting ---- */
@@ -151,6 +153,8 @@ static int connect_text(struct brine_text *text, const char *address, unsigned d
 int brine_text_connect(struct brine_text **ret_text, const char *address, unsigned directions,
                        const struct brine_text_options *options, struct brine_error *error)
 {
+	if (!ret_text || !address)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_text or address is NULL");
 	const struct brine_client_options *client = options ? options->client : NULL;
 	const char *name = options && options->source ? options->source : brine_text_program();
 	size_t size = strlen(name);

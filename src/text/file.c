@@ -236,6 +236,8 @@ static const struct brine_text_options defaults = BRINE_TEXT_OPTIONS_INIT;
 int brine_text_file(FILE **ret_file, struct brine_text *text, const char *mode, const char *stream,
                     const struct brine_text_options *options, struct brine_error *error)
 {
+	if (!ret_file || !text || !mode)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_file, text or mode is NULL");
 	const struct brine_text_options *chosen = options ? options : &defaults;
 	const char *name = stream ? stream : chosen->stream ? chosen->stream : "stdout";
 	int status = check(mode, name, chosen, error);
@@ -245,6 +247,8 @@ int brine_text_file(FILE **ret_file, struct brine_text *text, const char *mode, 
 int brine_text_open(FILE **ret_file, const char *address, const char *mode, const struct brine_text_options *options,
                     struct brine_error *error)
 {
+	if (!ret_file || !address || !mode)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_file, address or mode is NULL");
 	const struct brine_text_options *chosen = options ? options : &defaults;
 	const char *name = chosen->stream ? chosen->stream : "stdout";
 	struct brine_text *text;

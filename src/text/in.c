@@ -167,6 +167,8 @@ static int receive(struct brine_text *text, struct brine_text_piece *ret_piece)
 
 int brine_text_receive(struct brine_text *text, struct brine_text_piece *ret_piece)
 {
+	if (!text || !ret_piece)
+		return BRINE_ERR_INVALID;
 	struct text_in *in = &text->in;
 	if (brine_text_forked(text))
 		return BRINE_ERR_FORKED;
@@ -187,5 +189,5 @@ int brine_text_receive(struct brine_text *text, struct brine_text_piece *ret_pie
 
 const struct brine_text_end *brine_text_ending(const struct brine_text *text)
 {
-	return text->in.is_over ? &text->in.end : NULL;
+	return text && text->in.is_over ? &text->in.end : NULL;
 }

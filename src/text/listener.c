@@ -49,6 +49,8 @@ static int set_up(struct brine_text_listener *listener, const char *address, con
 int brine_text_listen(struct brine_text_listener **ret_listener, const char *address,
                       const struct brine_text_options *options, struct brine_error *error)
 {
+	if (!ret_listener || !address)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_listener or address is NULL");
 	static const struct brine_text_options defaults = BRINE_TEXT_OPTIONS_INIT;
 	const struct brine_text_options *chosen = options ? options : &defaults;
 	const struct brine_allocator *allocator = chosen->server ? chosen->server->allocator : NULL;
@@ -67,6 +69,8 @@ int brine_text_listen(struct brine_text_listener **ret_listener, const char *add
 
 const char *brine_text_listener_address(const struct brine_text_listener *listener)
 {
+	if (!listener)
+		return NULL;
 	return brine_server_address(listener->server, 0);
 }
 
@@ -84,6 +88,8 @@ static int await(struct brine_text_service *service, uint64_t timeout_ms)
 int brine_text_accept(struct brine_text_listener *listener, struct brine_text **ret_text, uint64_t timeout_ms,
                       struct brine_error *error)
 {
+	if (!listener || !ret_text)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "listener or ret_text is NULL");
 	struct brine_text_service *service = listener->service;
 	if (listener->maker != getpid())
 		return brine_fail(error, BRINE_ERR_FORKED, 0, "the listener belongs to the parent process");
@@ -100,6 +106,8 @@ int brine_text_accept(struct brine_text_listener *listener, struct brine_text **
 
 void brine_text_listener_stop(struct brine_text_listener *listener)
 {
+	if (!listener)
+		return;
 	struct brine_text_service *service = listener->service;
 	pthread_mutex_lock(&service->lock);
 	service->is_over = true;

@@ -115,6 +115,8 @@ static int enter(struct brine_text *text)
 
 int brine_text_send(struct brine_text *text, const char *stream, const void *data, size_t size)
 {
+	if (!text || (size && !data))
+		return BRINE_ERR_INVALID;
 	const char *at = data;
 	int status = enter(text);
 	if (status < 0)
@@ -132,7 +134,7 @@ int brine_text_send(struct brine_text *text, const char *stream, const void *dat
 int brine_text_signal(struct brine_text *text, int signal)
 {
 	struct brine_wire_piece piece = {.which = TEXT_CONTENT_SIGNAL, .content.signal = signal};
-	if (signal < 1 || signal > TEXT_SIGNAL_MAX)
+	if (!text || signal < 1 || signal > TEXT_SIGNAL_MAX)
 		return BRINE_ERR_INVALID;
 	int status = enter(text);
 	if (status < 0)
@@ -158,6 +160,8 @@ static int await_receipt(struct text_out *out, uint64_t timeout_ms)
 
 int brine_text_end(struct brine_text *text, int exit_status, int signal, uint64_t timeout_ms)
 {
+	if (!text)
+		return BRINE_ERR_INVALID;
 	struct text_out *out = &text->out;
 	struct brine_wire_end end = {exit_status, signal};
 	struct brine_wire_piece piece = {.which = TEXT_CONTENT_END, .content.end = &end};

@@ -329,6 +329,8 @@ static int redirect_all(struct brine_text_redirect *redirect, unsigned what, str
 int brine_text_redirect(struct brine_text_redirect **ret_redirect, struct brine_text *text, unsigned what,
                         const struct brine_text_options *options, struct brine_error *error)
 {
+	if (!ret_redirect || !text)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_redirect or text is NULL");
 	static const struct brine_text_options defaults = BRINE_TEXT_OPTIONS_INIT;
 	const unsigned streams = BRINE_TEXT_STDIN | BRINE_TEXT_STDOUT | BRINE_TEXT_STDERR;
 	const struct brine_text_options *chosen = options ? options : &defaults;

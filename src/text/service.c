@@ -407,8 +407,8 @@ int brine_text_service_new(struct brine_text_service **ret_service, struct brine
 int brine_text_serve(struct brine_text_service **ret_service, struct brine_server *server,
                      const struct brine_text_handlers *handlers, void *user, struct brine_error *error)
 {
-	if (!handlers)
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "no handlers");
+	if (!ret_service || !server || !handlers)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_service, server or handlers is NULL");
 	return brine_text_service_new(ret_service, server, handlers, user, error);
 }
 

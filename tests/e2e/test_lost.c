@@ -212,7 +212,7 @@ static void refused(void **state)
 	brine_call_done(&call);
 	brine_client_free(client);
 	assert_int_equal(brine_client_open(&client, "http://x", NULL, &error), BRINE_ERR_ADDRESS);
-	assert_int_equal(brine_client_open(&client, NULL, NULL, &error), BRINE_ERR_ADDRESS);
+	assert_int_equal(brine_client_open(&client, "", NULL, &error), BRINE_ERR_ADDRESS);
 }
 
 /* E16: the peer accepts the connection and never answers. */

@@ -161,6 +161,7 @@ static void find_takes_the_last_entry(void **state)
 	assert_null(everything_maps_text_to_text_find(&maps, BRINE_STR("c")));
 	assert_int_equal(everything_maps_i32_find(&maps, -1)->value, 10);
 	assert_null(everything_maps_i32_find(&maps, 0));
+	assert_null(everything_maps_i32_find(NULL, 0));
 }
 
 static void enums_keep_their_names(void **state)
@@ -209,42 +210,47 @@ int brine_client_begin(struct brine_client *client, struct brine_call *call, con
 	return 25;
 }
 
-int brine_call_finish(struct brine_call *call, void *response)
+int brine_call_finish_as(struct brine_call *call, const struct brine_method *method, void *response)
 {
 	seen.object = call;
+	seen.method = method;
 	seen.response = response;
 	return 26;
 }
 
-int brine_call_next(struct brine_call *call, void *ret_item)
+int brine_call_next_as(struct brine_call *call, const struct brine_method *method, void *ret_item)
 {
-	return brine_call_finish(call, ret_item) + 1;
+	return brine_call_finish_as(call, method, ret_item) + 1;
 }
 
-int brine_call_send(struct brine_call *call, const void *item)
+int brine_call_send_as(struct brine_call *call, const struct brine_method *method, const void *item)
 {
 	seen.object = call;
+	seen.method = method;
 	seen.message = item;
 	return 28;
 }
 
-int brine_request_next(struct brine_request *request, void *ret_item)
+int brine_request_next_as(struct brine_request *request, const struct brine_method *method, void *ret_item)
 {
 	seen.object = request;
+	seen.method = method;
 	seen.response = ret_item;
 	return 30;
 }
 
-int brine_request_send(struct brine_request *request, const void *item)
+int brine_request_send_as(struct brine_request *request, const struct brine_method *method, const void *item)
 {
 	seen.object = request;
+	seen.method = method;
 	seen.message = item;
 	return 31;
 }
 
-int brine_request_reply(struct brine_request *request, const void *response)
+int brine_request_reply_as(struct brine_request *request, const struct brine_method *method, const void *response)
 {
 	seen.object = request;
+	seen.method = method;
 	seen.message = response;
 	return 23;
 }
@@ -308,9 +314,11 @@ static void unary_stubs_hand_on_what_they_get(void **state)
 	assert_ptr_equal(seen.message, &in);
 	assert_string_equal(seen.method->name, "everything.Everything/Echo");
 	assert_calls(26, everything_echo_finish(&call, &out));
+	assert_string_equal(seen.method->name, "everything.Everything/Echo");
 	assert_ptr_equal(seen.object, &call);
 	assert_ptr_equal(seen.response, &out);
 	assert_calls(23, everything_echo_reply(REQUEST, &out));
+	assert_string_equal(seen.method->name, "everything.Everything/Echo");
 	assert_ptr_equal(seen.object, REQUEST);
 	assert_ptr_equal(seen.message, &out);
 }
@@ -325,27 +333,34 @@ static void stream_stubs_of_a_caller_hand_on_what_they_get(void **state)
 	assert_null(seen.message);
 	assert_string_equal(seen.method->name, "everything.Everything/Upload");
 	assert_calls(28, everything_upload_send(&call, &in));
+	assert_string_equal(seen.method->name, "everything.Everything/Upload");
 	assert_ptr_equal(seen.object, &call);
 	assert_ptr_equal(seen.message, &in);
 	assert_calls(26, everything_upload_close(&call, &nothing));
+	assert_string_equal(seen.method->name, "everything.Everything/Upload");
 	assert_ptr_equal(seen.response, &nothing);
 
 	assert_calls(25, everything_download_open(CLIENT, &call, &nothing));
 	assert_ptr_equal(seen.message, &nothing);
 	assert_string_equal(seen.method->name, "everything.Everything/Download");
 	assert_calls(27, everything_download_next(&call, &part));
+	assert_string_equal(seen.method->name, "everything.Everything/Download");
 	assert_ptr_equal(seen.response, &part);
 	assert_calls(26, everything_download_close(&call));
+	assert_string_equal(seen.method->name, "everything.Everything/Download");
 	assert_null(seen.response);
 
 	assert_calls(25, everything_chat_open(CLIENT, &call));
 	assert_null(seen.message);
 	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_calls(28, everything_chat_send(&call, &in));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_ptr_equal(seen.message, &in);
 	assert_calls(27, everything_chat_next(&call, &out));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_ptr_equal(seen.response, &out);
 	assert_calls(26, everything_chat_close(&call));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 }
 
 static void stream_stubs_of_a_handler_hand_on_what_they_get(void **state)
@@ -355,21 +370,28 @@ static void stream_stubs_of_a_handler_hand_on_what_they_get(void **state)
 	struct everything_empty nothing;
 	struct parts_v1_part part;
 	assert_calls(30, everything_upload_request_next(REQUEST, &in));
+	assert_string_equal(seen.method->name, "everything.Everything/Upload");
 	assert_ptr_equal(seen.object, REQUEST);
 	assert_ptr_equal(seen.response, &in);
 	assert_calls(23, everything_upload_reply(REQUEST, &nothing));
+	assert_string_equal(seen.method->name, "everything.Everything/Upload");
 	assert_ptr_equal(seen.message, &nothing);
 	assert_calls(31, everything_download_request_send(REQUEST, &part));
+	assert_string_equal(seen.method->name, "everything.Everything/Download");
 	assert_ptr_equal(seen.object, REQUEST);
 	assert_ptr_equal(seen.message, &part);
 	assert_calls(23, everything_download_reply(REQUEST));
+	assert_string_equal(seen.method->name, "everything.Everything/Download");
 	assert_ptr_equal(seen.object, REQUEST);
 	assert_null(seen.message);
 	assert_calls(30, everything_chat_request_next(REQUEST, &in));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_ptr_equal(seen.response, &in);
 	assert_calls(31, everything_chat_request_send(REQUEST, &out));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_ptr_equal(seen.message, &out);
 	assert_calls(23, everything_chat_reply(REQUEST));
+	assert_string_equal(seen.method->name, "everything.Everything/Chat");
 	assert_null(seen.message);
 }
 
@@ -439,6 +461,7 @@ static void thunks_call_their_handler(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(methods[i].flags, flags[i]);
 		assert_int_equal(methods[i].invoke(&none, REQUEST, &in, &out, NULL), BRINE_ERR_NO_METHOD);
+		assert_int_equal(methods[i].invoke(NULL, REQUEST, &in, &out, NULL), BRINE_ERR_NO_METHOD);
 	}
 	assert_string_equal(everything_second_service.methods[0].name, "nvim_eval");
 	assert_int_equal(everything_second_service.methods[0].flags, BRINE_METHOD_BLOCKING);

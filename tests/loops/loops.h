@@ -10,6 +10,7 @@
 static void loop_open(void); /* a loop of the test's own */
 static void loop_close(void);
 static int loop_attach(struct brine_client *client);
+static void loop_refuses_null(struct brine_client *client);
 static void loop_detach(void); /* from anywhere */
 static void loop_run(void);    /* until loop_stop() */
 static void loop_stop(void);
@@ -224,6 +225,7 @@ static void a_client_of_another_mode_is_refused(void **state)
 	run_start(state, false);
 	struct brine_client *blocking = client_of(run.host.address, NULL);
 	assert_int_equal(loop_attach(blocking), BRINE_ERR_STATE);
+	loop_refuses_null(run.client);
 	brine_client_free(blocking);
 	brine_client_free(run.client);
 	run_end();

@@ -23,6 +23,14 @@ static int loop_attach(struct brine_client *client)
 	return brine_ev_attach(&adapter, client, loop);
 }
 
+static void loop_refuses_null(struct brine_client *client)
+{
+	assert_int_equal(brine_ev_attach(NULL, client, loop), BRINE_ERR_INVALID);
+	assert_int_equal(brine_ev_attach(&adapter, NULL, loop), BRINE_ERR_INVALID);
+	assert_int_equal(brine_ev_attach(&adapter, client, NULL), BRINE_ERR_INVALID);
+	brine_ev_detach(NULL);
+}
+
 /* The storage is the caller's again: what is still in it must not matter. */
 static void loop_detach(void)
 {

@@ -24,6 +24,13 @@ static int loop_attach(struct brine_client *client)
 	return brine_glib_attach(&adapter, client, context);
 }
 
+static void loop_refuses_null(struct brine_client *client)
+{
+	assert_int_equal(brine_glib_attach(NULL, client, context), BRINE_ERR_INVALID);
+	assert_int_equal(brine_glib_attach(&adapter, NULL, context), BRINE_ERR_INVALID);
+	brine_glib_detach(NULL);
+}
+
 /* The storage is the caller's again: what is still in it must not matter. */
 static void loop_detach(void)
 {

@@ -22,6 +22,14 @@ static int loop_attach(struct brine_client *client)
 	return brine_sd_event_attach(&adapter, client, event);
 }
 
+static void loop_refuses_null(struct brine_client *client)
+{
+	assert_int_equal(brine_sd_event_attach(NULL, client, event), BRINE_ERR_INVALID);
+	assert_int_equal(brine_sd_event_attach(&adapter, NULL, event), BRINE_ERR_INVALID);
+	assert_int_equal(brine_sd_event_attach(&adapter, client, NULL), BRINE_ERR_INVALID);
+	brine_sd_event_detach(NULL);
+}
+
 /* The storage is the caller's again: what is still in it must not matter. */
 static void loop_detach(void)
 {

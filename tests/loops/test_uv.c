@@ -26,6 +26,14 @@ static void on_detached(struct brine_uv *which)
 	detached = true;
 }
 
+static void loop_refuses_null(struct brine_client *client)
+{
+	assert_int_equal(brine_uv_attach(NULL, client, &loop), BRINE_ERR_INVALID);
+	assert_int_equal(brine_uv_attach(&adapter, NULL, &loop), BRINE_ERR_INVALID);
+	assert_int_equal(brine_uv_attach(&adapter, client, NULL), BRINE_ERR_INVALID);
+	brine_uv_detach(NULL, NULL);
+}
+
 static void loop_detach(void)
 {
 	brine_uv_detach(&adapter, on_detached);

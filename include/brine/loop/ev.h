@@ -57,6 +57,8 @@ static inline void brine_ev_on_prepare(struct ev_loop *loop, ev_prepare *watcher
 /* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode, nothing is attached then. */
 static inline int brine_ev_attach(struct brine_ev *adapter, struct brine_client *client, struct ev_loop *loop)
 {
+	if (!adapter || !loop)
+		return BRINE_ERR_INVALID;
 	int fd = brine_client_get_fd(client);
 	if (fd < 0)
 		return fd;
@@ -75,6 +77,8 @@ static inline int brine_ev_attach(struct brine_ev *adapter, struct brine_client 
 /* Detaches, before the client is freed; also from inside any callback. The storage is the caller's again at once. */
 static inline void brine_ev_detach(struct brine_ev *adapter)
 {
+	if (!adapter)
+		return;
 	ev_io_stop(adapter->loop, &adapter->readable);
 	ev_timer_stop(adapter->loop, &adapter->timer);
 	ev_prepare_stop(adapter->loop, &adapter->prepare);

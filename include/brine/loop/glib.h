@@ -55,6 +55,8 @@ static inline gboolean brine_glib_dispatch(GSource *source, GSourceFunc callback
 static inline int brine_glib_attach(struct brine_glib *adapter, struct brine_client *client, GMainContext *context)
 {
 	static GSourceFuncs functions = {brine_glib_prepare, brine_glib_check, brine_glib_dispatch, NULL, NULL, NULL};
+	if (!adapter)
+		return BRINE_ERR_INVALID;
 	int fd = brine_client_get_fd(client);
 	if (fd < 0)
 		return fd;
@@ -69,6 +71,8 @@ static inline int brine_glib_attach(struct brine_glib *adapter, struct brine_cli
 /* Detaches, before the client is freed; also from inside any callback. The storage is the caller's again at once. */
 static inline void brine_glib_detach(struct brine_glib *adapter)
 {
+	if (!adapter)
+		return;
 	GSource *source = &adapter->source->source;
 	g_source_destroy(source);
 	g_source_unref(source);

@@ -61,6 +61,8 @@ static inline int brine_sd_event_on_prepare(sd_event_source *source, void *user)
 /* Detaches, before the client is freed; also from inside any callback. The storage is the caller's again at once. */
 static inline void brine_sd_event_detach(struct brine_sd_event *adapter)
 {
+	if (!adapter)
+		return;
 	adapter->readable = sd_event_source_disable_unref(adapter->readable);
 	adapter->timer = sd_event_source_disable_unref(adapter->timer);
 }
@@ -69,6 +71,8 @@ static inline void brine_sd_event_detach(struct brine_sd_event *adapter)
  * failure nothing is attached. */
 static inline int brine_sd_event_attach(struct brine_sd_event *adapter, struct brine_client *client, sd_event *event)
 {
+	if (!adapter || !event)
+		return BRINE_ERR_INVALID;
 	int fd = brine_client_get_fd(client);
 	if (fd < 0)
 		return fd;

@@ -62,6 +62,8 @@ static inline void brine_uv_on_prepare(uv_prepare_t *handle)
  * failure nothing is attached. adapter->user is left as it is. */
 static inline int brine_uv_attach(struct brine_uv *adapter, struct brine_client *client, uv_loop_t *loop)
 {
+	if (!adapter || !loop)
+		return BRINE_ERR_INVALID;
 	int fd = brine_client_get_fd(client);
 	if (fd < 0)
 		return fd;
@@ -91,6 +93,8 @@ static inline void brine_uv_on_close(uv_handle_t *handle)
  * be freed at once; the storage is libuv's until `detached` (NULL: none) was called, from uv_run(). */
 static inline void brine_uv_detach(struct brine_uv *adapter, void (*detached)(struct brine_uv *adapter))
 {
+	if (!adapter)
+		return;
 	adapter->detached = detached;
 	uv_close((uv_handle_t *)&adapter->readable, brine_uv_on_close);
 	uv_close((uv_handle_t *)&adapter->timer, brine_uv_on_close);

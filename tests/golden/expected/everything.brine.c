@@ -615,14 +615,14 @@ static int invoke_everything_echo(const void *handlers, struct brine_request *re
 	void *response, void *user)
 {
 	const struct everything_handlers *table = handlers;
-	return table->echo ? table->echo(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->echo ? table->echo(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_everything_tell(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct everything_handlers *table = handlers;
-	return table->tell ? table->tell(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->tell ? table->tell(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_everything_upload(const void *handlers, struct brine_request *request, const void *message,
@@ -630,7 +630,7 @@ static int invoke_everything_upload(const void *handlers, struct brine_request *
 {
 	const struct everything_handlers *table = handlers;
 	(void)message;
-	return table->upload ? table->upload(request, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->upload ? table->upload(request, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_everything_download(const void *handlers, struct brine_request *request, const void *message,
@@ -638,7 +638,7 @@ static int invoke_everything_download(const void *handlers, struct brine_request
 {
 	const struct everything_handlers *table = handlers;
 	(void)response;
-	return table->download ? table->download(request, message, user) : BRINE_ERR_NO_METHOD;
+	return table && table->download ? table->download(request, message, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_everything_chat(const void *handlers, struct brine_request *request, const void *message,
@@ -647,7 +647,7 @@ static int invoke_everything_chat(const void *handlers, struct brine_request *re
 	const struct everything_handlers *table = handlers;
 	(void)message;
 	(void)response;
-	return table->chat ? table->chat(request, user) : BRINE_ERR_NO_METHOD;
+	return table && table->chat ? table->chat(request, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method everything_methods[] = {
@@ -678,12 +678,12 @@ int everything_echo_begin(struct brine_client *client, struct brine_call *call,
 
 int everything_echo_finish(struct brine_call *call, struct everything_scalars *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &everything_methods[0], response);
 }
 
 int everything_echo_reply(struct brine_request *request, const struct everything_scalars *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &everything_methods[0], response);
 }
 
 int everything_tell(struct brine_client *client, struct brine_call *call,
@@ -700,7 +700,7 @@ int everything_tell_begin(struct brine_client *client, struct brine_call *call,
 
 int everything_tell_finish(struct brine_call *call, struct everything_empty *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &everything_methods[1], response);
 }
 
 int everything_tell_notify(struct brine_client *client, struct brine_call *call,
@@ -711,7 +711,7 @@ int everything_tell_notify(struct brine_client *client, struct brine_call *call,
 
 int everything_tell_reply(struct brine_request *request, const struct everything_empty *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &everything_methods[1], response);
 }
 
 int everything_upload_open(struct brine_client *client, struct brine_call *call)
@@ -721,22 +721,22 @@ int everything_upload_open(struct brine_client *client, struct brine_call *call)
 
 int everything_upload_send(struct brine_call *call, const struct everything_scalars *item)
 {
-	return brine_call_send(call, item);
+	return brine_call_send_as(call, &everything_methods[2], item);
 }
 
 int everything_upload_close(struct brine_call *call, struct everything_empty *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &everything_methods[2], response);
 }
 
 int everything_upload_request_next(struct brine_request *request, struct everything_scalars *item)
 {
-	return brine_request_next(request, item);
+	return brine_request_next_as(request, &everything_methods[2], item);
 }
 
 int everything_upload_reply(struct brine_request *request, const struct everything_empty *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &everything_methods[2], response);
 }
 
 int everything_download_open(struct brine_client *client, struct brine_call *call,
@@ -747,22 +747,22 @@ int everything_download_open(struct brine_client *client, struct brine_call *cal
 
 int everything_download_next(struct brine_call *call, struct parts_v1_part *item)
 {
-	return brine_call_next(call, item);
+	return brine_call_next_as(call, &everything_methods[3], item);
 }
 
 int everything_download_close(struct brine_call *call)
 {
-	return brine_call_finish(call, NULL);
+	return brine_call_finish_as(call, &everything_methods[3], NULL);
 }
 
 int everything_download_request_send(struct brine_request *request, const struct parts_v1_part *item)
 {
-	return brine_request_send(request, item);
+	return brine_request_send_as(request, &everything_methods[3], item);
 }
 
 int everything_download_reply(struct brine_request *request)
 {
-	return brine_request_reply(request, NULL);
+	return brine_request_reply_as(request, &everything_methods[3], NULL);
 }
 
 int everything_chat_open(struct brine_client *client, struct brine_call *call)
@@ -772,32 +772,32 @@ int everything_chat_open(struct brine_client *client, struct brine_call *call)
 
 int everything_chat_send(struct brine_call *call, const struct everything_scalars *item)
 {
-	return brine_call_send(call, item);
+	return brine_call_send_as(call, &everything_methods[4], item);
 }
 
 int everything_chat_next(struct brine_call *call, struct everything_scalars *item)
 {
-	return brine_call_next(call, item);
+	return brine_call_next_as(call, &everything_methods[4], item);
 }
 
 int everything_chat_close(struct brine_call *call)
 {
-	return brine_call_finish(call, NULL);
+	return brine_call_finish_as(call, &everything_methods[4], NULL);
 }
 
 int everything_chat_request_next(struct brine_request *request, struct everything_scalars *item)
 {
-	return brine_request_next(request, item);
+	return brine_request_next_as(request, &everything_methods[4], item);
 }
 
 int everything_chat_request_send(struct brine_request *request, const struct everything_scalars *item)
 {
-	return brine_request_send(request, item);
+	return brine_request_send_as(request, &everything_methods[4], item);
 }
 
 int everything_chat_reply(struct brine_request *request)
 {
-	return brine_request_reply(request, NULL);
+	return brine_request_reply_as(request, &everything_methods[4], NULL);
 }
 
 int everything_serve(struct brine_server *server, const struct everything_handlers *handlers, void *user,
@@ -810,14 +810,14 @@ static int invoke_everything_second_eval(const void *handlers, struct brine_requ
 	void *response, void *user)
 {
 	const struct everything_second_handlers *table = handlers;
-	return table->eval ? table->eval(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->eval ? table->eval(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_everything_second_letters(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct everything_second_handlers *table = handlers;
-	return table->letters ? table->letters(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->letters ? table->letters(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method everything_second_methods[] = {
@@ -842,12 +842,12 @@ int everything_second_eval_begin(struct brine_client *client, struct brine_call 
 
 int everything_second_eval_finish(struct brine_call *call, struct everything_bare_value *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &everything_second_methods[0], response);
 }
 
 int everything_second_eval_reply(struct brine_request *request, const struct everything_bare_value *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &everything_second_methods[0], response);
 }
 
 int everything_second_letters(struct brine_client *client, struct brine_call *call,
@@ -864,12 +864,12 @@ int everything_second_letters_begin(struct brine_client *client, struct brine_ca
 
 int everything_second_letters_finish(struct brine_call *call, struct parts_v1_part *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &everything_second_methods[1], response);
 }
 
 int everything_second_letters_reply(struct brine_request *request, const struct parts_v1_part *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &everything_second_methods[1], response);
 }
 
 int everything_second_serve(struct brine_server *server, const struct everything_second_handlers *handlers, void *user,
@@ -889,7 +889,7 @@ static int invoke_everything_only_streams_watch(const void *handlers, struct bri
 {
 	const struct everything_only_streams_handlers *table = handlers;
 	(void)response;
-	return table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
+	return table && table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method everything_only_streams_methods[] = {
@@ -906,22 +906,22 @@ int everything_only_streams_watch_open(struct brine_client *client, struct brine
 
 int everything_only_streams_watch_next(struct brine_call *call, struct everything_empty *item)
 {
-	return brine_call_next(call, item);
+	return brine_call_next_as(call, &everything_only_streams_methods[0], item);
 }
 
 int everything_only_streams_watch_close(struct brine_call *call)
 {
-	return brine_call_finish(call, NULL);
+	return brine_call_finish_as(call, &everything_only_streams_methods[0], NULL);
 }
 
 int everything_only_streams_watch_request_send(struct brine_request *request, const struct everything_empty *item)
 {
-	return brine_request_send(request, item);
+	return brine_request_send_as(request, &everything_only_streams_methods[0], item);
 }
 
 int everything_only_streams_watch_reply(struct brine_request *request)
 {
-	return brine_request_reply(request, NULL);
+	return brine_request_reply_as(request, &everything_only_streams_methods[0], NULL);
 }
 
 int everything_only_streams_serve(struct brine_server *server, const struct everything_only_streams_handlers *handlers, void *user,

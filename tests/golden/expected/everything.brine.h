@@ -509,7 +509,7 @@ static inline int everything_maps_loads(struct everything_maps *ret_message,
 static inline const struct everything_maps_text_to_text_entry *
 everything_maps_text_to_text_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->text_to_text.count; i > 0; i--)
+	for (size_t i = message ? message->text_to_text.count : 0; i > 0; i--)
 		if (brine_str_equal(message->text_to_text.items[i - 1].key, key))
 			return &message->text_to_text.items[i - 1];
 	return NULL;
@@ -519,7 +519,7 @@ everything_maps_text_to_text_find(const struct everything_maps *message, struct 
 static inline const struct everything_maps_i32_entry *
 everything_maps_i32_find(const struct everything_maps *message, int32_t key)
 {
-	for (size_t i = message->i32.count; i > 0; i--)
+	for (size_t i = message ? message->i32.count : 0; i > 0; i--)
 		if (message->i32.items[i - 1].key == key)
 			return &message->i32.items[i - 1];
 	return NULL;
@@ -529,7 +529,7 @@ everything_maps_i32_find(const struct everything_maps *message, int32_t key)
 static inline const struct everything_maps_u64_entry *
 everything_maps_u64_find(const struct everything_maps *message, uint64_t key)
 {
-	for (size_t i = message->u64.count; i > 0; i--)
+	for (size_t i = message ? message->u64.count : 0; i > 0; i--)
 		if (message->u64.items[i - 1].key == key)
 			return &message->u64.items[i - 1];
 	return NULL;
@@ -539,7 +539,7 @@ everything_maps_u64_find(const struct everything_maps *message, uint64_t key)
 static inline const struct everything_maps_flag_entry *
 everything_maps_flag_find(const struct everything_maps *message, bool key)
 {
-	for (size_t i = message->flag.count; i > 0; i--)
+	for (size_t i = message ? message->flag.count : 0; i > 0; i--)
 		if (message->flag.items[i - 1].key == key)
 			return &message->flag.items[i - 1];
 	return NULL;
@@ -549,7 +549,7 @@ everything_maps_flag_find(const struct everything_maps *message, bool key)
 static inline const struct everything_maps_s64_entry *
 everything_maps_s64_find(const struct everything_maps *message, int64_t key)
 {
-	for (size_t i = message->s64.count; i > 0; i--)
+	for (size_t i = message ? message->s64.count : 0; i > 0; i--)
 		if (message->s64.items[i - 1].key == key)
 			return &message->s64.items[i - 1];
 	return NULL;
@@ -559,7 +559,7 @@ everything_maps_s64_find(const struct everything_maps *message, int64_t key)
 static inline const struct everything_maps_colour_entry *
 everything_maps_colour_find(const struct everything_maps *message, uint32_t key)
 {
-	for (size_t i = message->colour.count; i > 0; i--)
+	for (size_t i = message ? message->colour.count : 0; i > 0; i--)
 		if (message->colour.items[i - 1].key == key)
 			return &message->colour.items[i - 1];
 	return NULL;
@@ -569,7 +569,7 @@ everything_maps_colour_find(const struct everything_maps *message, uint32_t key)
 static inline const struct everything_maps_scalars_entry *
 everything_maps_scalars_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->scalars.count; i > 0; i--)
+	for (size_t i = message ? message->scalars.count : 0; i > 0; i--)
 		if (brine_str_equal(message->scalars.items[i - 1].key, key))
 			return &message->scalars.items[i - 1];
 	return NULL;
@@ -579,7 +579,7 @@ everything_maps_scalars_find(const struct everything_maps *message, struct brine
 static inline const struct everything_maps_inside_entry *
 everything_maps_inside_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->inside.count; i > 0; i--)
+	for (size_t i = message ? message->inside.count : 0; i > 0; i--)
 		if (brine_str_equal(message->inside.items[i - 1].key, key))
 			return &message->inside.items[i - 1];
 	return NULL;
@@ -589,7 +589,7 @@ everything_maps_inside_find(const struct everything_maps *message, struct brine_
 static inline const struct everything_maps_at_entry *
 everything_maps_at_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->at.count; i > 0; i--)
+	for (size_t i = message ? message->at.count : 0; i > 0; i--)
 		if (brine_str_equal(message->at.items[i - 1].key, key))
 			return &message->at.items[i - 1];
 	return NULL;
@@ -599,7 +599,7 @@ everything_maps_at_find(const struct everything_maps *message, struct brine_str 
 static inline const struct everything_maps_value_entry *
 everything_maps_value_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->value.count; i > 0; i--)
+	for (size_t i = message ? message->value.count : 0; i > 0; i--)
 		if (brine_str_equal(message->value.items[i - 1].key, key))
 			return &message->value.items[i - 1];
 	return NULL;
@@ -609,7 +609,7 @@ everything_maps_value_find(const struct everything_maps *message, struct brine_s
 static inline const struct everything_maps_part_entry *
 everything_maps_part_find(const struct everything_maps *message, struct brine_str key)
 {
-	for (size_t i = message->part.count; i > 0; i--)
+	for (size_t i = message ? message->part.count : 0; i > 0; i--)
 		if (brine_str_equal(message->part.items[i - 1].key, key))
 			return &message->part.items[i - 1];
 	return NULL;
@@ -723,7 +723,7 @@ static inline int everything_bare_map_loads(struct everything_bare_map *ret_mess
 static inline const struct everything_bare_map_items_entry *
 everything_bare_map_items_find(const struct everything_bare_map *message, struct brine_str key)
 {
-	for (size_t i = message->items.count; i > 0; i--)
+	for (size_t i = message ? message->items.count : 0; i > 0; i--)
 		if (brine_str_equal(message->items.items[i - 1].key, key))
 			return &message->items.items[i - 1];
 	return NULL;
@@ -772,7 +772,7 @@ static inline int everything_limits_loads(struct everything_limits *ret_message,
 static inline const struct everything_limits_tabs_entry *
 everything_limits_tabs_find(const struct everything_limits *message, struct brine_str key)
 {
-	for (size_t i = message->tabs.count; i > 0; i--)
+	for (size_t i = message ? message->tabs.count : 0; i > 0; i--)
 		if (brine_str_equal(message->tabs.items[i - 1].key, key))
 			return &message->tabs.items[i - 1];
 	return NULL;
@@ -782,7 +782,7 @@ everything_limits_tabs_find(const struct everything_limits *message, struct brin
 static inline const struct everything_limits_colours_entry *
 everything_limits_colours_find(const struct everything_limits *message, struct brine_str key)
 {
-	for (size_t i = message->colours.count; i > 0; i--)
+	for (size_t i = message ? message->colours.count : 0; i > 0; i--)
 		if (brine_str_equal(message->colours.items[i - 1].key, key))
 			return &message->colours.items[i - 1];
 	return NULL;
@@ -805,7 +805,7 @@ static inline int everything_lines_loads(struct everything_lines *ret_message,
 static inline const struct everything_lines_marks_entry *
 everything_lines_marks_find(const struct everything_lines *message, struct brine_str key)
 {
-	for (size_t i = message->marks.count; i > 0; i--)
+	for (size_t i = message ? message->marks.count : 0; i > 0; i--)
 		if (brine_str_equal(message->marks.items[i - 1].key, key))
 			return &message->marks.items[i - 1];
 	return NULL;

@@ -240,42 +240,42 @@ static int invoke_exchange_place(const void *handlers, struct brine_request *req
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->place ? table->place(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->place ? table->place(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_place_confirmed(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->place_confirmed ? table->place_confirmed(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->place_confirmed ? table->place_confirmed(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_quote(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->quote ? table->quote(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->quote ? table->quote(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_cancel(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->cancel ? table->cancel(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->cancel ? table->cancel(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_note(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->note ? table->note(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->note ? table->note(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_settle(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct exchange_handlers *table = handlers;
-	return table->settle ? table->settle(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->settle ? table->settle(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_exchange_watch(const void *handlers, struct brine_request *request, const void *message,
@@ -283,7 +283,7 @@ static int invoke_exchange_watch(const void *handlers, struct brine_request *req
 {
 	const struct exchange_handlers *table = handlers;
 	(void)response;
-	return table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
+	return table && table->watch ? table->watch(request, message, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method exchange_methods[] = {
@@ -318,12 +318,12 @@ int exchange_place_begin(struct brine_client *client, struct brine_call *call,
 
 int exchange_place_finish(struct brine_call *call, struct exchange_receipt *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[0], response);
 }
 
 int exchange_place_reply(struct brine_request *request, const struct exchange_receipt *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[0], response);
 }
 
 int exchange_place_confirmed(struct brine_client *client, struct brine_call *call,
@@ -340,12 +340,12 @@ int exchange_place_confirmed_begin(struct brine_client *client, struct brine_cal
 
 int exchange_place_confirmed_finish(struct brine_call *call, struct exchange_receipt *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[1], response);
 }
 
 int exchange_place_confirmed_reply(struct brine_request *request, const struct exchange_receipt *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[1], response);
 }
 
 int exchange_quote(struct brine_client *client, struct brine_call *call,
@@ -362,12 +362,12 @@ int exchange_quote_begin(struct brine_client *client, struct brine_call *call,
 
 int exchange_quote_finish(struct brine_call *call, struct exchange_quote_reply *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[2], response);
 }
 
 int exchange_quote_reply(struct brine_request *request, const struct exchange_quote_reply *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[2], response);
 }
 
 int exchange_cancel(struct brine_client *client, struct brine_call *call,
@@ -384,12 +384,12 @@ int exchange_cancel_begin(struct brine_client *client, struct brine_call *call,
 
 int exchange_cancel_finish(struct brine_call *call, struct exchange_cancel_reply *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[3], response);
 }
 
 int exchange_cancel_reply(struct brine_request *request, const struct exchange_cancel_reply *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[3], response);
 }
 
 int exchange_note(struct brine_client *client, struct brine_call *call,
@@ -406,7 +406,7 @@ int exchange_note_begin(struct brine_client *client, struct brine_call *call,
 
 int exchange_note_finish(struct brine_call *call, struct exchange_note_reply *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[4], response);
 }
 
 int exchange_note_notify(struct brine_client *client, struct brine_call *call,
@@ -417,7 +417,7 @@ int exchange_note_notify(struct brine_client *client, struct brine_call *call,
 
 int exchange_note_reply(struct brine_request *request, const struct exchange_note_reply *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[4], response);
 }
 
 int exchange_settle(struct brine_client *client, struct brine_call *call,
@@ -434,12 +434,12 @@ int exchange_settle_begin(struct brine_client *client, struct brine_call *call,
 
 int exchange_settle_finish(struct brine_call *call, struct exchange_settle_reply *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_methods[5], response);
 }
 
 int exchange_settle_reply(struct brine_request *request, const struct exchange_settle_reply *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_methods[5], response);
 }
 
 int exchange_watch_open(struct brine_client *client, struct brine_call *call,
@@ -450,22 +450,22 @@ int exchange_watch_open(struct brine_client *client, struct brine_call *call,
 
 int exchange_watch_next(struct brine_call *call, struct exchange_trade *item)
 {
-	return brine_call_next(call, item);
+	return brine_call_next_as(call, &exchange_methods[6], item);
 }
 
 int exchange_watch_close(struct brine_call *call)
 {
-	return brine_call_finish(call, NULL);
+	return brine_call_finish_as(call, &exchange_methods[6], NULL);
 }
 
 int exchange_watch_request_send(struct brine_request *request, const struct exchange_trade *item)
 {
-	return brine_request_send(request, item);
+	return brine_request_send_as(request, &exchange_methods[6], item);
 }
 
 int exchange_watch_reply(struct brine_request *request)
 {
-	return brine_request_reply(request, NULL);
+	return brine_request_reply_as(request, &exchange_methods[6], NULL);
 }
 
 int exchange_serve(struct brine_server *server, const struct exchange_handlers *handlers, void *user,
@@ -478,7 +478,7 @@ static int invoke_exchange_trader_confirm(const void *handlers, struct brine_req
 	void *response, void *user)
 {
 	const struct exchange_trader_handlers *table = handlers;
-	return table->confirm ? table->confirm(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->confirm ? table->confirm(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method exchange_trader_methods[] = {
@@ -501,12 +501,12 @@ int exchange_trader_confirm_begin(struct brine_client *client, struct brine_call
 
 int exchange_trader_confirm_finish(struct brine_call *call, struct exchange_decision *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &exchange_trader_methods[0], response);
 }
 
 int exchange_trader_confirm_reply(struct brine_request *request, const struct exchange_decision *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &exchange_trader_methods[0], response);
 }
 
 int exchange_trader_serve(struct brine_server *server, const struct exchange_trader_handlers *handlers, void *user,

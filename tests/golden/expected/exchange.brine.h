@@ -191,7 +191,7 @@ static inline int exchange_order_loads(struct exchange_order *ret_message,
 static inline const struct exchange_order_tags_entry *
 exchange_order_tags_find(const struct exchange_order *message, struct brine_str key)
 {
-	for (size_t i = message->tags.count; i > 0; i--)
+	for (size_t i = message ? message->tags.count : 0; i > 0; i--)
 		if (brine_str_equal(message->tags.items[i - 1].key, key))
 			return &message->tags.items[i - 1];
 	return NULL;
@@ -266,7 +266,7 @@ static inline int exchange_quote_reply_loads(struct exchange_quote_reply *ret_me
 static inline const struct exchange_quote_reply_quotes_entry *
 exchange_quote_reply_quotes_find(const struct exchange_quote_reply *message, struct brine_str key)
 {
-	for (size_t i = message->quotes.count; i > 0; i--)
+	for (size_t i = message ? message->quotes.count : 0; i > 0; i--)
 		if (brine_str_equal(message->quotes.items[i - 1].key, key))
 			return &message->quotes.items[i - 1];
 	return NULL;

@@ -1438,98 +1438,98 @@ static int invoke_names_words_auto(const void *handlers, struct brine_request *r
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->auto_ ? table->auto_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->auto_ ? table->auto_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_delete(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->delete_ ? table->delete_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->delete_ ? table->delete_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_register(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->register_ ? table->register_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->register_ ? table->register_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_new(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->new_ ? table->new_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->new_ ? table->new_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_log(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->log ? table->log(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->log ? table->log(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_errno(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->errno_ ? table->errno_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->errno_ ? table->errno_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_major(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->major_ ? table->major_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->major_ ? table->major_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_eof(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->eof ? table->eof(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->eof ? table->eof(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_unix(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->unix_ ? table->unix_(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->unix_ ? table->unix_(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words__foo(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->x_foo ? table->x_foo(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->x_foo ? table->x_foo(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_fork(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->fork ? table->fork(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->fork ? table->fork(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_open(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->open ? table->open(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->open ? table->open(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_close(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->close ? table->close(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->close ? table->close(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_names_words_read(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct names_words_handlers *table = handlers;
-	return table->read ? table->read(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->read ? table->read(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method names_words_methods[] = {
@@ -1578,12 +1578,12 @@ int names_words_auto_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_auto_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[0], response);
 }
 
 int names_words_auto_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[0], response);
 }
 
 int names_words_delete(struct brine_client *client, struct brine_call *call,
@@ -1600,12 +1600,12 @@ int names_words_delete_begin(struct brine_client *client, struct brine_call *cal
 
 int names_words_delete_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[1], response);
 }
 
 int names_words_delete_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[1], response);
 }
 
 int names_words_register(struct brine_client *client, struct brine_call *call,
@@ -1622,12 +1622,12 @@ int names_words_register_begin(struct brine_client *client, struct brine_call *c
 
 int names_words_register_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[2], response);
 }
 
 int names_words_register_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[2], response);
 }
 
 int names_words_new(struct brine_client *client, struct brine_call *call,
@@ -1644,12 +1644,12 @@ int names_words_new_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_new_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[3], response);
 }
 
 int names_words_new_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[3], response);
 }
 
 int names_words_log(struct brine_client *client, struct brine_call *call,
@@ -1666,12 +1666,12 @@ int names_words_log_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_log_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[4], response);
 }
 
 int names_words_log_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[4], response);
 }
 
 int names_words_errno(struct brine_client *client, struct brine_call *call,
@@ -1688,12 +1688,12 @@ int names_words_errno_begin(struct brine_client *client, struct brine_call *call
 
 int names_words_errno_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[5], response);
 }
 
 int names_words_errno_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[5], response);
 }
 
 int names_words_major(struct brine_client *client, struct brine_call *call,
@@ -1710,12 +1710,12 @@ int names_words_major_begin(struct brine_client *client, struct brine_call *call
 
 int names_words_major_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[6], response);
 }
 
 int names_words_major_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[6], response);
 }
 
 int names_words_eof(struct brine_client *client, struct brine_call *call,
@@ -1732,12 +1732,12 @@ int names_words_eof_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_eof_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[7], response);
 }
 
 int names_words_eof_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[7], response);
 }
 
 int names_words_unix(struct brine_client *client, struct brine_call *call,
@@ -1754,12 +1754,12 @@ int names_words_unix_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_unix_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[8], response);
 }
 
 int names_words_unix_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[8], response);
 }
 
 int names_words__foo(struct brine_client *client, struct brine_call *call,
@@ -1776,12 +1776,12 @@ int names_words__foo_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words__foo_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[9], response);
 }
 
 int names_words__foo_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[9], response);
 }
 
 int names_words_fork(struct brine_client *client, struct brine_call *call,
@@ -1798,12 +1798,12 @@ int names_words_fork_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_fork_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[10], response);
 }
 
 int names_words_fork_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[10], response);
 }
 
 int names_words_open(struct brine_client *client, struct brine_call *call,
@@ -1820,12 +1820,12 @@ int names_words_open_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_open_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[11], response);
 }
 
 int names_words_open_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[11], response);
 }
 
 int names_words_close(struct brine_client *client, struct brine_call *call,
@@ -1842,12 +1842,12 @@ int names_words_close_begin(struct brine_client *client, struct brine_call *call
 
 int names_words_close_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[12], response);
 }
 
 int names_words_close_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[12], response);
 }
 
 int names_words_read(struct brine_client *client, struct brine_call *call,
@@ -1864,12 +1864,12 @@ int names_words_read_begin(struct brine_client *client, struct brine_call *call,
 
 int names_words_read_finish(struct brine_call *call, struct names_stat *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &names_words_methods[13], response);
 }
 
 int names_words_read_reply(struct brine_request *request, const struct names_stat *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &names_words_methods[13], response);
 }
 
 int names_words_serve(struct brine_server *server, const struct names_words_handlers *handlers, void *user,

@@ -1041,7 +1041,7 @@ static inline int names_mapped_loads(struct names_mapped *ret_message,
 static inline const struct names_mapped_alignas__entry *
 names_mapped_alignas__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->alignas_.count; i > 0; i--)
+	for (size_t i = message ? message->alignas_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->alignas_.items[i - 1].key, key))
 			return &message->alignas_.items[i - 1];
 	return NULL;
@@ -1051,7 +1051,7 @@ names_mapped_alignas__find(const struct names_mapped *message, struct brine_str 
 static inline const struct names_mapped_and__entry *
 names_mapped_and__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->and_.count; i > 0; i--)
+	for (size_t i = message ? message->and_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->and_.items[i - 1].key, key))
 			return &message->and_.items[i - 1];
 	return NULL;
@@ -1061,7 +1061,7 @@ names_mapped_and__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_auto__entry *
 names_mapped_auto__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->auto_.count; i > 0; i--)
+	for (size_t i = message ? message->auto_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->auto_.items[i - 1].key, key))
 			return &message->auto_.items[i - 1];
 	return NULL;
@@ -1071,7 +1071,7 @@ names_mapped_auto__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_asm__entry *
 names_mapped_asm__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->asm_.count; i > 0; i--)
+	for (size_t i = message ? message->asm_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->asm_.items[i - 1].key, key))
 			return &message->asm_.items[i - 1];
 	return NULL;
@@ -1081,7 +1081,7 @@ names_mapped_asm__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_bool__entry *
 names_mapped_bool__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->bool_.count; i > 0; i--)
+	for (size_t i = message ? message->bool_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->bool_.items[i - 1].key, key))
 			return &message->bool_.items[i - 1];
 	return NULL;
@@ -1091,7 +1091,7 @@ names_mapped_bool__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_break__entry *
 names_mapped_break__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->break_.count; i > 0; i--)
+	for (size_t i = message ? message->break_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->break_.items[i - 1].key, key))
 			return &message->break_.items[i - 1];
 	return NULL;
@@ -1101,7 +1101,7 @@ names_mapped_break__find(const struct names_mapped *message, struct brine_str ke
 static inline const struct names_mapped_case__entry *
 names_mapped_case__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->case_.count; i > 0; i--)
+	for (size_t i = message ? message->case_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->case_.items[i - 1].key, key))
 			return &message->case_.items[i - 1];
 	return NULL;
@@ -1111,7 +1111,7 @@ names_mapped_case__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_char__entry *
 names_mapped_char__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->char_.count; i > 0; i--)
+	for (size_t i = message ? message->char_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->char_.items[i - 1].key, key))
 			return &message->char_.items[i - 1];
 	return NULL;
@@ -1121,7 +1121,7 @@ names_mapped_char__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_class__entry *
 names_mapped_class__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->class_.count; i > 0; i--)
+	for (size_t i = message ? message->class_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->class_.items[i - 1].key, key))
 			return &message->class_.items[i - 1];
 	return NULL;
@@ -1131,7 +1131,7 @@ names_mapped_class__find(const struct names_mapped *message, struct brine_str ke
 static inline const struct names_mapped_co_await__entry *
 names_mapped_co_await__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->co_await_.count; i > 0; i--)
+	for (size_t i = message ? message->co_await_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->co_await_.items[i - 1].key, key))
 			return &message->co_await_.items[i - 1];
 	return NULL;
@@ -1141,7 +1141,7 @@ names_mapped_co_await__find(const struct names_mapped *message, struct brine_str
 static inline const struct names_mapped_concept__entry *
 names_mapped_concept__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->concept_.count; i > 0; i--)
+	for (size_t i = message ? message->concept_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->concept_.items[i - 1].key, key))
 			return &message->concept_.items[i - 1];
 	return NULL;
@@ -1151,7 +1151,7 @@ names_mapped_concept__find(const struct names_mapped *message, struct brine_str 
 static inline const struct names_mapped_const__entry *
 names_mapped_const__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->const_.count; i > 0; i--)
+	for (size_t i = message ? message->const_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->const_.items[i - 1].key, key))
 			return &message->const_.items[i - 1];
 	return NULL;
@@ -1161,7 +1161,7 @@ names_mapped_const__find(const struct names_mapped *message, struct brine_str ke
 static inline const struct names_mapped_constexpr__entry *
 names_mapped_constexpr__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->constexpr_.count; i > 0; i--)
+	for (size_t i = message ? message->constexpr_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->constexpr_.items[i - 1].key, key))
 			return &message->constexpr_.items[i - 1];
 	return NULL;
@@ -1171,7 +1171,7 @@ names_mapped_constexpr__find(const struct names_mapped *message, struct brine_st
 static inline const struct names_mapped_continue__entry *
 names_mapped_continue__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->continue_.count; i > 0; i--)
+	for (size_t i = message ? message->continue_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->continue_.items[i - 1].key, key))
 			return &message->continue_.items[i - 1];
 	return NULL;
@@ -1181,7 +1181,7 @@ names_mapped_continue__find(const struct names_mapped *message, struct brine_str
 static inline const struct names_mapped_decltype__entry *
 names_mapped_decltype__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->decltype_.count; i > 0; i--)
+	for (size_t i = message ? message->decltype_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->decltype_.items[i - 1].key, key))
 			return &message->decltype_.items[i - 1];
 	return NULL;
@@ -1191,7 +1191,7 @@ names_mapped_decltype__find(const struct names_mapped *message, struct brine_str
 static inline const struct names_mapped_default__entry *
 names_mapped_default__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->default_.count; i > 0; i--)
+	for (size_t i = message ? message->default_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->default_.items[i - 1].key, key))
 			return &message->default_.items[i - 1];
 	return NULL;
@@ -1201,7 +1201,7 @@ names_mapped_default__find(const struct names_mapped *message, struct brine_str 
 static inline const struct names_mapped_delete__entry *
 names_mapped_delete__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->delete_.count; i > 0; i--)
+	for (size_t i = message ? message->delete_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->delete_.items[i - 1].key, key))
 			return &message->delete_.items[i - 1];
 	return NULL;
@@ -1211,7 +1211,7 @@ names_mapped_delete__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_do__entry *
 names_mapped_do__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->do_.count; i > 0; i--)
+	for (size_t i = message ? message->do_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->do_.items[i - 1].key, key))
 			return &message->do_.items[i - 1];
 	return NULL;
@@ -1221,7 +1221,7 @@ names_mapped_do__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_double__entry *
 names_mapped_double__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->double_.count; i > 0; i--)
+	for (size_t i = message ? message->double_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->double_.items[i - 1].key, key))
 			return &message->double_.items[i - 1];
 	return NULL;
@@ -1231,7 +1231,7 @@ names_mapped_double__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_dynamic_cast__entry *
 names_mapped_dynamic_cast__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->dynamic_cast_.count; i > 0; i--)
+	for (size_t i = message ? message->dynamic_cast_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->dynamic_cast_.items[i - 1].key, key))
 			return &message->dynamic_cast_.items[i - 1];
 	return NULL;
@@ -1241,7 +1241,7 @@ names_mapped_dynamic_cast__find(const struct names_mapped *message, struct brine
 static inline const struct names_mapped_else__entry *
 names_mapped_else__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->else_.count; i > 0; i--)
+	for (size_t i = message ? message->else_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->else_.items[i - 1].key, key))
 			return &message->else_.items[i - 1];
 	return NULL;
@@ -1251,7 +1251,7 @@ names_mapped_else__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_enum__entry *
 names_mapped_enum__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->enum_.count; i > 0; i--)
+	for (size_t i = message ? message->enum_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->enum_.items[i - 1].key, key))
 			return &message->enum_.items[i - 1];
 	return NULL;
@@ -1261,7 +1261,7 @@ names_mapped_enum__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_explicit__entry *
 names_mapped_explicit__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->explicit_.count; i > 0; i--)
+	for (size_t i = message ? message->explicit_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->explicit_.items[i - 1].key, key))
 			return &message->explicit_.items[i - 1];
 	return NULL;
@@ -1271,7 +1271,7 @@ names_mapped_explicit__find(const struct names_mapped *message, struct brine_str
 static inline const struct names_mapped_export__entry *
 names_mapped_export__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->export_.count; i > 0; i--)
+	for (size_t i = message ? message->export_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->export_.items[i - 1].key, key))
 			return &message->export_.items[i - 1];
 	return NULL;
@@ -1281,7 +1281,7 @@ names_mapped_export__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_extern__entry *
 names_mapped_extern__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->extern_.count; i > 0; i--)
+	for (size_t i = message ? message->extern_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->extern_.items[i - 1].key, key))
 			return &message->extern_.items[i - 1];
 	return NULL;
@@ -1291,7 +1291,7 @@ names_mapped_extern__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_false__entry *
 names_mapped_false__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->false_.count; i > 0; i--)
+	for (size_t i = message ? message->false_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->false_.items[i - 1].key, key))
 			return &message->false_.items[i - 1];
 	return NULL;
@@ -1301,7 +1301,7 @@ names_mapped_false__find(const struct names_mapped *message, struct brine_str ke
 static inline const struct names_mapped_float__entry *
 names_mapped_float__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->float_.count; i > 0; i--)
+	for (size_t i = message ? message->float_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->float_.items[i - 1].key, key))
 			return &message->float_.items[i - 1];
 	return NULL;
@@ -1311,7 +1311,7 @@ names_mapped_float__find(const struct names_mapped *message, struct brine_str ke
 static inline const struct names_mapped_for__entry *
 names_mapped_for__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->for_.count; i > 0; i--)
+	for (size_t i = message ? message->for_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->for_.items[i - 1].key, key))
 			return &message->for_.items[i - 1];
 	return NULL;
@@ -1321,7 +1321,7 @@ names_mapped_for__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_friend__entry *
 names_mapped_friend__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->friend_.count; i > 0; i--)
+	for (size_t i = message ? message->friend_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->friend_.items[i - 1].key, key))
 			return &message->friend_.items[i - 1];
 	return NULL;
@@ -1331,7 +1331,7 @@ names_mapped_friend__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_goto__entry *
 names_mapped_goto__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->goto_.count; i > 0; i--)
+	for (size_t i = message ? message->goto_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->goto_.items[i - 1].key, key))
 			return &message->goto_.items[i - 1];
 	return NULL;
@@ -1341,7 +1341,7 @@ names_mapped_goto__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_if__entry *
 names_mapped_if__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->if_.count; i > 0; i--)
+	for (size_t i = message ? message->if_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->if_.items[i - 1].key, key))
 			return &message->if_.items[i - 1];
 	return NULL;
@@ -1351,7 +1351,7 @@ names_mapped_if__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_inline__entry *
 names_mapped_inline__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->inline_.count; i > 0; i--)
+	for (size_t i = message ? message->inline_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->inline_.items[i - 1].key, key))
 			return &message->inline_.items[i - 1];
 	return NULL;
@@ -1361,7 +1361,7 @@ names_mapped_inline__find(const struct names_mapped *message, struct brine_str k
 static inline const struct names_mapped_int__entry *
 names_mapped_int__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->int_.count; i > 0; i--)
+	for (size_t i = message ? message->int_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->int_.items[i - 1].key, key))
 			return &message->int_.items[i - 1];
 	return NULL;
@@ -1371,7 +1371,7 @@ names_mapped_int__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_long__entry *
 names_mapped_long__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->long_.count; i > 0; i--)
+	for (size_t i = message ? message->long_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->long_.items[i - 1].key, key))
 			return &message->long_.items[i - 1];
 	return NULL;
@@ -1381,7 +1381,7 @@ names_mapped_long__find(const struct names_mapped *message, struct brine_str key
 static inline const struct names_mapped_mutable__entry *
 names_mapped_mutable__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->mutable_.count; i > 0; i--)
+	for (size_t i = message ? message->mutable_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->mutable_.items[i - 1].key, key))
 			return &message->mutable_.items[i - 1];
 	return NULL;
@@ -1391,7 +1391,7 @@ names_mapped_mutable__find(const struct names_mapped *message, struct brine_str 
 static inline const struct names_mapped_namespace__entry *
 names_mapped_namespace__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->namespace_.count; i > 0; i--)
+	for (size_t i = message ? message->namespace_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->namespace_.items[i - 1].key, key))
 			return &message->namespace_.items[i - 1];
 	return NULL;
@@ -1401,7 +1401,7 @@ names_mapped_namespace__find(const struct names_mapped *message, struct brine_st
 static inline const struct names_mapped_new__entry *
 names_mapped_new__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->new_.count; i > 0; i--)
+	for (size_t i = message ? message->new_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->new_.items[i - 1].key, key))
 			return &message->new_.items[i - 1];
 	return NULL;
@@ -1411,7 +1411,7 @@ names_mapped_new__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_noexcept__entry *
 names_mapped_noexcept__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->noexcept_.count; i > 0; i--)
+	for (size_t i = message ? message->noexcept_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->noexcept_.items[i - 1].key, key))
 			return &message->noexcept_.items[i - 1];
 	return NULL;
@@ -1421,7 +1421,7 @@ names_mapped_noexcept__find(const struct names_mapped *message, struct brine_str
 static inline const struct names_mapped_not__entry *
 names_mapped_not__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->not_.count; i > 0; i--)
+	for (size_t i = message ? message->not_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->not_.items[i - 1].key, key))
 			return &message->not_.items[i - 1];
 	return NULL;
@@ -1431,7 +1431,7 @@ names_mapped_not__find(const struct names_mapped *message, struct brine_str key)
 static inline const struct names_mapped_nullptr__entry *
 names_mapped_nullptr__find(const struct names_mapped *message, struct brine_str key)
 {
-	for (size_t i = message->nullptr_.count; i > 0; i--)
+	for (size_t i = message ? message->nullptr_.count : 0; i > 0; i--)
 		if (brine_str_equal(message->nullptr_.items[i - 1].key, key))
 			return &message->nullptr_.items[i - 1];
 	return NULL;

@@ -13,14 +13,14 @@ static int invoke_pthread_create_(const void *handlers, struct brine_request *re
 	void *response, void *user)
 {
 	const struct pthread_handlers *table = handlers;
-	return table->create ? table->create(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->create ? table->create(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static int invoke_pthread_mutex_lock_(const void *handlers, struct brine_request *request, const void *message,
 	void *response, void *user)
 {
 	const struct pthread_handlers *table = handlers;
-	return table->mutex_lock ? table->mutex_lock(request, message, response, user) : BRINE_ERR_NO_METHOD;
+	return table && table->mutex_lock ? table->mutex_lock(request, message, response, user) : BRINE_ERR_NO_METHOD;
 }
 
 static const struct brine_method pthread_methods[] = {
@@ -45,12 +45,12 @@ int pthread_create__begin(struct brine_client *client, struct brine_call *call,
 
 int pthread_create__finish(struct brine_call *call, struct pthread_attr_t_ *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &pthread_methods[0], response);
 }
 
 int pthread_create__reply(struct brine_request *request, const struct pthread_attr_t_ *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &pthread_methods[0], response);
 }
 
 int pthread_mutex_lock_(struct brine_client *client, struct brine_call *call,
@@ -67,12 +67,12 @@ int pthread_mutex_lock__begin(struct brine_client *client, struct brine_call *ca
 
 int pthread_mutex_lock__finish(struct brine_call *call, struct pthread_attr_t_ *response)
 {
-	return brine_call_finish(call, response);
+	return brine_call_finish_as(call, &pthread_methods[1], response);
 }
 
 int pthread_mutex_lock__reply(struct brine_request *request, const struct pthread_attr_t_ *response)
 {
-	return brine_request_reply(request, response);
+	return brine_request_reply_as(request, &pthread_methods[1], response);
 }
 
 int pthread_serve(struct brine_server *server, const struct pthread_handlers *handlers, void *user,
