@@ -129,33 +129,6 @@ static const struct schema_field *value_field(const struct schema_field *field)
 	return field->shape == BRINE_SHAPE_MAP && field->type->field_count == 2 ? &field->type->fields[1] : field;
 }
 
-static size_t index_of(const struct schema_message *message)
-{
-	const struct schema_file *file = message->decl.file;
-	size_t i = 0;
-	while (i < file->message_count && file->messages[i] != message)
-		i++;
-	return i;
-}
-
-/* An embedded struct must be complete where it stands in another, which also rules out cycles. */
-static void check_embed(struct schema *schema, const struct schema_field *field)
-{
-	const char *name = schema_quote(schema, field->decl.name);
-	if (field->kind != BRINE_KIND_MESSAGE || field->shape != BRINE_SHAPE_SINGLE || field->proto3_optional)
-		schema_fault(
-		        schema, &field->decl, SCHEMA_WHOLE,
-		        "(brine.field).embed is for a message, not optional, repeated, a map or in a oneof: \"%s\" "
-		        "is none",
-		        name);
-	else if (field->type->decl.file == field->message->decl.file &&
-	         index_of(field->type) >= index_of(field->message))
-		schema_fault(schema, &field->decl, SCHEMA_FIELD_TYPE,
-		             "\"%s\" embeds message \"%s\", which must stand before this one (it is at %s)", name,
-		             schema_quote(schema, field->type->decl.name),
-		             schema_place(schema, &field->type->decl, SCHEMA_NAME));
-}
-
 static void check_field_options(struct schema *schema, const struct schema_field *field)
 {
 	enum brine_kind kind = value_field(field)->kind;
@@ -183,8 +156,6 @@ static void check_field_options(struct schema *schema, const struct schema_field
 	if (field->any_bytes && kind != BRINE_KIND_STRING)
 		schema_fault(schema, decl, SCHEMA_WHOLE, "(brine.field).any_bytes is for string, and \"%s\" is none",
 		             name);
-	if (field->embed)
-		check_embed(schema, field);
 }
 
 /* What protoc makes of map<K, V>; only a request of somebody else's can break it. */
@@ -383,4 +354,6 @@ void check_rules(struct schema *schema)
 			check_enum(schema, file->enums[j]);
 		check_methods(schema, file);
 	}
+	if (schema->status == 0)
+		check_embeds(schema);
 }

@@ -295,8 +295,8 @@ int compiler_compare(struct brine_buf *out, struct brine_bytes older, struct bri
                      const struct brine_allocator *allocator, struct brine_error *error)
 {
 	struct schema schemas[2];
-	schema_init(&schemas[0], older.size, allocator);
-	schema_init(&schemas[1], newer.size, allocator);
+	schema_init(&schemas[0], COMPILER_NAME, older.size, allocator);
+	schema_init(&schemas[1], COMPILER_NAME, newer.size, allocator);
 	schemas[1].reports_all = true;
 	int status = compare(&schemas[0], &schemas[1], older, newer, out);
 	if (status < 0)
