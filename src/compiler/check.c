@@ -71,7 +71,6 @@ static void check_file(struct schema *schema, const struct schema_file *file)
 		schema_fault(schema, &file->decl, SCHEMA_SYNTAX,
 		             "syntax \"%s\" is not supported: write syntax = \"proto3\";",
 		             schema_quote(schema, file->syntax[0] ? file->syntax : "proto2"));
-	check_package(schema, file);
 }
 
 static int compare_numbers(const void *left, const void *right)
@@ -181,7 +180,7 @@ static void check_bare(struct schema *schema, const struct schema_message *messa
 		schema_fault(schema, &message->decl, SCHEMA_NAME,
 		             "message \"%s\" has layout BARE and %zu fields, not one", name, message->field_count);
 	else if (field->shape == BRINE_SHAPE_OPTIONAL || field->shape == BRINE_SHAPE_ONEOF ||
-	         field->shape == BRINE_SHAPE_POINTER)
+	         field->shape == BRINE_SHAPE_POINTER || schema_embeds(field))
 		schema_fault(
 		        schema, &field->decl, SCHEMA_WHOLE,
 		        "the field of the BARE message \"%s\" can be absent: it must be a scalar, string, bytes, enum, "
@@ -344,6 +343,7 @@ void check_rules(struct schema *schema)
 		struct schema_file *file = &schema->files[i];
 		if (file->generate)
 			check_file(schema, file);
+		check_package(schema, file);
 		if (!file->usable)
 			continue;
 		for (size_t j = 0; j < file->message_count; j++) {
