@@ -240,16 +240,16 @@ static int compare_values(const void *left, const void *right)
 static void check_enum(struct schema *schema, struct schema_enum *enumeration)
 {
 	size_t count = enumeration->value_count;
+	struct schema_enum_value **values = schema_alloc(schema, count, sizeof *values);
+	enumeration->by_number = values;
 	if (count == 0)
 		schema_fault(schema, &enumeration->decl, SCHEMA_NAME, "enum \"%s\" has no values",
 		             schema_quote(schema, enumeration->decl.name));
-	struct schema_enum_value **values = schema_alloc(schema, count, sizeof *values);
-	if (!values || enumeration->allow_alias)
-		return;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; values && i < count; i++)
 		values[i] = &enumeration->values[i];
-	qsort(values, count, sizeof *values, compare_values);
-	for (size_t i = 1; i < count; i++)
+	if (values)
+		qsort(values, count, sizeof *values, compare_values);
+	for (size_t i = 1; values && !enumeration->allow_alias && i < count; i++)
 		if (values[i]->number == values[i - 1]->number)
 			schema_fault(schema, &values[i]->decl, SCHEMA_VALUE_NUMBER, "number %d is taken by \"%s\" (%s)",
 			             values[i]->number, schema_quote(schema, values[i - 1]->decl.name),

@@ -54,6 +54,7 @@ struct schema_enum {
 	struct schema_message *outer; /* NULL: top level */
 	struct schema_enum_value *values;
 	size_t value_count;
+	struct schema_enum_value **by_number; /* the same, ordered; set by check */
 	bool allow_alias;
 };
 
@@ -102,8 +103,9 @@ struct schema_message {
 	enum schema_mark embed_mark;   /* of the walk along embedded messages */
 	unsigned embed_depth;          /* levels of its struct: 1 where it embeds none */
 	size_t embed_fields;           /* its fields and those of the messages that it embeds */
-	struct schema_message *newer;  /* what it is compared with; see compare.c */
-	struct schema_message *next;   /* to be compared */
+	struct schema_field **by_name; /* set by compare, for layout MAP */
+	bool is_led_to;                /* by a field; set by compare */
+	bool is_compared;              /* with a newer one; set by compare */
 };
 
 struct schema_method {
