@@ -71,7 +71,6 @@ static void check_file(struct schema *schema, const struct schema_file *file)
 		schema_fault(schema, &file->decl, SCHEMA_SYNTAX,
 		             "syntax \"%s\" is not supported: write syntax = \"proto3\";",
 		             schema_quote(schema, file->syntax[0] ? file->syntax : "proto2"));
-	check_package(schema, file);
 }
 
 static int compare_numbers(const void *left, const void *right)
@@ -129,33 +128,6 @@ static const struct schema_field *value_field(const struct schema_field *field)
 	return field->shape == BRINE_SHAPE_MAP && field->type->field_count == 2 ? &field->type->fields[1] : field;
 }
 
-static size_t index_of(const struct schema_message *message)
-{
-	const struct schema_file *file = message->decl.file;
-	size_t i = 0;
-	while (i < file->message_count && file->messages[i] != message)
-		i++;
-	return i;
-}
-
-/* An embedded struct must be complete where it stands in another, which also rules out cycles. */
-static void check_embed(struct schema *schema, const struct schema_field *field)
-{
-	const char *name = schema_quote(schema, field->decl.name);
-	if (field->kind != BRINE_KIND_MESSAGE || field->shape != BRINE_SHAPE_SINGLE || field->proto3_optional)
-		schema_fault(
-		        schema, &field->decl, SCHEMA_WHOLE,
-		        "(brine.field).embed is for a message, not optional, repeated, a map or in a oneof: \"%s\" "
-		        "is none",
-		        name);
-	else if (field->type->decl.file == field->message->decl.file &&
-	         index_of(field->type) >= index_of(field->message))
-		schema_fault(schema, &field->decl, SCHEMA_FIELD_TYPE,
-		             "\"%s\" embeds message \"%s\", which must stand before this one (it is at %s)", name,
-		             schema_quote(schema, field->type->decl.name),
-		             schema_place(schema, &field->type->decl, SCHEMA_NAME));
-}
-
 static void check_field_options(struct schema *schema, const struct schema_field *field)
 {
 	enum brine_kind kind = value_field(field)->kind;
@@ -183,8 +155,6 @@ static void check_field_options(struct schema *schema, const struct schema_field
 	if (field->any_bytes && kind != BRINE_KIND_STRING)
 		schema_fault(schema, decl, SCHEMA_WHOLE, "(brine.field).any_bytes is for string, and \"%s\" is none",
 		             name);
-	if (field->embed)
-		check_embed(schema, field);
 }
 
 /* What protoc makes of map<K, V>; only a request of somebody else's can break it. */
@@ -210,7 +180,7 @@ static void check_bare(struct schema *schema, const struct schema_message *messa
 		schema_fault(schema, &message->decl, SCHEMA_NAME,
 		             "message \"%s\" has layout BARE and %zu fields, not one", name, message->field_count);
 	else if (field->shape == BRINE_SHAPE_OPTIONAL || field->shape == BRINE_SHAPE_ONEOF ||
-	         field->shape == BRINE_SHAPE_POINTER)
+	         field->shape == BRINE_SHAPE_POINTER || schema_embeds(field))
 		schema_fault(
 		        schema, &field->decl, SCHEMA_WHOLE,
 		        "the field of the BARE message \"%s\" can be absent: it must be a scalar, string, bytes, enum, "
@@ -270,16 +240,16 @@ static int compare_values(const void *left, const void *right)
 static void check_enum(struct schema *schema, struct schema_enum *enumeration)
 {
 	size_t count = enumeration->value_count;
+	struct schema_enum_value **values = schema_alloc(schema, count, sizeof *values);
+	enumeration->by_number = values;
 	if (count == 0)
 		schema_fault(schema, &enumeration->decl, SCHEMA_NAME, "enum \"%s\" has no values",
 		             schema_quote(schema, enumeration->decl.name));
-	struct schema_enum_value **values = schema_alloc(schema, count, sizeof *values);
-	if (!values || enumeration->allow_alias)
-		return;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; values && i < count; i++)
 		values[i] = &enumeration->values[i];
-	qsort(values, count, sizeof *values, compare_values);
-	for (size_t i = 1; i < count; i++)
+	if (values)
+		qsort(values, count, sizeof *values, compare_values);
+	for (size_t i = 1; values && !enumeration->allow_alias && i < count; i++)
 		if (values[i]->number == values[i - 1]->number)
 			schema_fault(schema, &values[i]->decl, SCHEMA_VALUE_NUMBER, "number %d is taken by \"%s\" (%s)",
 			             values[i]->number, schema_quote(schema, values[i - 1]->decl.name),
@@ -373,6 +343,7 @@ void check_rules(struct schema *schema)
 		struct schema_file *file = &schema->files[i];
 		if (file->generate)
 			check_file(schema, file);
+		check_package(schema, file);
 		if (!file->usable)
 			continue;
 		for (size_t j = 0; j < file->message_count; j++) {
@@ -383,4 +354,6 @@ void check_rules(struct schema *schema)
 			check_enum(schema, file->enums[j]);
 		check_methods(schema, file);
 	}
+	if (schema->status == 0)
+		check_embeds(schema);
 }

@@ -85,7 +85,7 @@ int compiler_run(struct brine_buf *out, struct brine_bytes request, const struct
 {
 	struct schema schema;
 	size_t end = out->end - out->start;
-	schema_init(&schema, request.size, allocator);
+	schema_init(&schema, COMPILER_NAME, request.size, allocator);
 	int status = compile(&schema, request, out);
 	if (status < 0) {
 		out->end = out->start + end;

@@ -1,12 +1,16 @@
 /* compiler/compiler.h - turns the schemas of a protoc request into C.
- * The passes, each a file or two: parse (protobuf bytes -> schema.h), resolve (type names -> pointers), check (the
- * rules of WIRE.md section 7), names (C names and their clashes), emit_header and emit_source. Nothing is emitted once
- * any pass has found a fault, and a pass goes on after a fault, so that one run reports several. */
+ * The passes, each a file or two: files (an order of their own), parse (protobuf bytes -> schema.h), resolve (type
+ * names -> pointers), check (the rules of WIRE.md section 7), names (C names and their clashes), emit_header and
+ * emit_source. Nothing is emitted once any pass has found a fault, and a pass goes on after a fault, so that one run
+ * reports several. */
 #ifndef BRINE_COMPILER_COMPILER_H
 #define BRINE_COMPILER_COMPILER_H
 
 #include <brine/buf.h>
 #include <brine/error.h>
+
+/* Where faults of a whole request stand. */
+#define COMPILER_NAME "protoc-gen-brine"
 
 /* Appends the CodeGeneratorResponse to one CodeGeneratorRequest to out. Faults in the schemas are answers as well:
  * lines of FILE:LINE:COLUMN: text in the response, 0 returned. The bytes may be hostile. Errors: BRINE_ERR_MALFORMED

@@ -1,20 +1,10 @@
 /* Descriptors to schema.h. The numbers are those of google/protobuf/descriptor.proto and compiler/plugin.proto. */
+#include "compiler/files.h"
 #include "compiler/names.h"
 #include "compiler/options.h"
 #include "compiler/schema.h"
 #include "compiler/source_info.h"
 #include "compiler/wire.h"
-
-enum { FILES_MAX = 4096 };
-
-/* Text of a descriptor; with a NUL in it the request is malformed, for protoc sends none. */
-static const char *read_text(struct schema *schema, struct brine_bytes bytes)
-{
-	const char *text = schema_copy(schema, bytes);
-	if (strlen(text) != bytes.size && schema->status == 0)
-		schema->status = BRINE_ERR_MALFORMED;
-	return text;
-}
 
 /* Looks once at all fields of a message, so that its readers need not ask for faults again. */
 static void check_sound(struct schema *schema, struct brine_bytes bytes)
@@ -23,25 +13,15 @@ static void check_sound(struct schema *schema, struct brine_bytes bytes)
 	struct wire_field field;
 	while (wire_next(&reader, &field))
 		continue;
-	if (reader.bad && schema->status == 0)
+	if (reader.bad && schema->status == 0) {
 		schema->status = BRINE_ERR_MALFORMED;
-}
-
-/* The last field of this number, or nothing. */
-static struct brine_bytes find_bytes(struct brine_bytes message, uint32_t number)
-{
-	struct brine_bytes found = {NULL, 0};
-	struct wire_reader reader = wire_open(message);
-	struct wire_field field;
-	while (wire_next(&reader, &field))
-		if (field.number == number && field.type == WIRE_BYTES)
-			found = field.bytes;
-	return found;
+		schema->reading = reader.at;
+	}
 }
 
 static void read_name(struct schema *schema, struct schema_decl *decl, const char *scope, struct brine_bytes name)
 {
-	decl->name = read_text(schema, name);
+	decl->name = schema_text(schema, name);
 	decl->full_name = scope[0] ? schema_printf(schema, "%s.%s", scope, decl->name) : decl->name;
 	if (name.size > SCHEMA_NAME_SIZE_MAX)
 		schema_fault(schema, decl, SCHEMA_NAME,
@@ -69,7 +49,7 @@ static void begin_decl(struct schema *schema, struct schema_decl *decl, const ch
 	decl->kind = kind;
 	decl->path = path;
 	decl->path_count = outer->path_count + 2;
-	read_name(schema, decl, outer->full_name, find_bytes(bytes, 1));
+	read_name(schema, decl, outer->full_name, wire_find(bytes, 1));
 }
 
 static void parse_field(struct schema *schema, struct schema_message *message, struct schema_field *field, size_t index,
@@ -86,7 +66,7 @@ static void parse_field(struct schema *schema, struct schema_message *message, s
 		case 3: field->number = (int64_t)part.value; break;
 		case 4: field->proto_label = part.value; break;
 		case 5: field->proto_type = part.value; break;
-		case 6: field->type_name = is_bytes ? read_text(schema, part.bytes) : NULL; break;
+		case 6: field->type_name = is_bytes ? schema_text(schema, part.bytes) : NULL; break;
 		case 7: field->has_default = true; break;
 		case 8:
 			if (is_bytes)
@@ -103,7 +83,7 @@ static void parse_oneof(struct schema *schema, struct schema_message *message, s
                         struct brine_bytes bytes)
 {
 	begin_decl(schema, &oneof->decl, "oneof", &message->decl, 8, index, bytes);
-	options_oneof(schema, oneof, find_bytes(bytes, 2));
+	options_oneof(schema, oneof, wire_find(bytes, 2));
 }
 
 static void parse_enum_value(struct schema *schema, struct schema_enum *enumeration, struct schema_enum_value *value,
@@ -158,7 +138,7 @@ static void parse_enum(struct schema *schema, const struct schema_decl *outer, s
 		return;
 	enumeration->outer = message;
 	begin_decl(schema, &enumeration->decl, "enum", outer, number, index, bytes);
-	options_enum(schema, enumeration, find_bytes(bytes, 3));
+	options_enum(schema, enumeration, wire_find(bytes, 3));
 	enumeration->values =
 	        make_room(schema, &enumeration->decl, "values", wire_count(bytes, 2), sizeof enumeration->values[0]);
 	struct wire_reader reader = wire_open(bytes);
@@ -184,8 +164,8 @@ static void check_reserved(struct schema *schema, const struct schema_decl *decl
 			bounds[part.number - 1] = (int32_t)(uint32_t)part.value;
 	if (bounds[0] < 1 || bounds[0] >= bounds[1])
 		schema_fault(schema, decl, SCHEMA_WHOLE,
-		             "reserved range %d to %d of message \"%s\" is empty or reversed", bounds[0], bounds[1] - 1,
-		             schema_quote(schema, decl->name));
+		             "reserved range %d to %lld of message \"%s\" is empty or reversed", bounds[0],
+		             (long long)bounds[1] - 1, schema_quote(schema, decl->name));
 }
 
 static void parse_message(struct schema *schema, const struct schema_decl *outer, struct schema_message *in,
@@ -231,12 +211,13 @@ static void parse_message(struct schema *schema, const struct schema_decl *outer
 		schema_fault(schema, &message->decl, SCHEMA_NAME, "messages nest deeper than %d", SCHEMA_DEPTH_MAX);
 		return;
 	}
-	options_message(schema, message, find_bytes(bytes, 7));
+	options_message(schema, message, wire_find(bytes, 7));
 	message->fields = make_room(schema, &message->decl, "fields", wire_count(bytes, 2), sizeof message->fields[0]);
 	message->oneofs = make_room(schema, &message->decl, "oneofs", wire_count(bytes, 8), sizeof message->oneofs[0]);
 	if (!message->fields || !message->oneofs)
 		return;
 	struct schema_file *file = outer->file;
+	message->index = file->message_count;
 	append(schema, &file->messages, &file->message_count, &file->message_room, message);
 	parse_parts(schema, message, bytes);
 }
@@ -251,9 +232,9 @@ static void parse_method(struct schema *schema, struct schema_service *service, 
 	while (schema->status == 0 && wire_next(&reader, &part)) {
 		bool is_bytes = part.type == WIRE_BYTES;
 		if (part.number == 2 && is_bytes)
-			method->input_name = read_text(schema, part.bytes);
+			method->input_name = schema_text(schema, part.bytes);
 		else if (part.number == 3 && is_bytes)
-			method->output_name = read_text(schema, part.bytes);
+			method->output_name = schema_text(schema, part.bytes);
 		else if (part.number == 4 && is_bytes)
 			options_method(schema, method, part.bytes);
 		else if (part.number == 5 && part.value)
@@ -273,7 +254,7 @@ static void parse_service(struct schema *schema, const struct schema_decl *outer
                           size_t index, struct brine_bytes bytes)
 {
 	begin_decl(schema, &service->decl, "service", outer, 6, index, bytes);
-	options_service(schema, service, find_bytes(bytes, 3));
+	options_service(schema, service, wire_find(bytes, 3));
 	service->methods =
 	        make_room(schema, &service->decl, "methods", wire_count(bytes, 2), sizeof service->methods[0]);
 	struct wire_reader reader = wire_open(bytes);
@@ -287,24 +268,41 @@ static void parse_service(struct schema *schema, const struct schema_decl *outer
 }
 
 /* What the other passes need first: names, syntax, places. */
-static void parse_file_head(struct schema *schema, struct schema_file *file, struct brine_bytes bytes)
+static void parse_file_head(struct schema *schema, struct schema_file *file, const struct file_input *input)
 {
+	struct brine_bytes bytes = input->bytes;
 	check_sound(schema, bytes);
-	file->decl = (struct schema_decl){.file = file, .kind = "file"};
-	file->decl.name = read_text(schema, find_bytes(bytes, 1));
-	file->decl.full_name = read_text(schema, find_bytes(bytes, 2));
-	file->syntax = read_text(schema, find_bytes(bytes, 12));
-	file->info = source_parse(schema, find_bytes(bytes, 9));
+	file->decl = (struct schema_decl){.file = file, .kind = "file", .name = input->name};
+	file->decl.full_name = schema_text(schema, wire_find(bytes, 2));
+	file->syntax = schema_text(schema, wire_find(bytes, 12));
+	file->info = source_parse(schema, wire_find(bytes, 9));
 	file->usable = strcmp(file->syntax, "proto3") == 0;
+	file->missing = input->missing;
+	if (file->missing && !schema->incomplete)
+		schema->incomplete = file;
 }
 
-static void parse_file(struct schema *schema, struct schema_file *file, struct brine_bytes bytes)
+/* Files that import each other in a circle have no order. */
+static void check_circle(struct schema *schema, struct schema_file *file, const struct file_input *input)
+{
+	if (input->circle == input->import_count)
+		return;
+	const int32_t path[] = {3, (int32_t)input->circle};
+	struct schema_decl import = {.file = file, .kind = "import", .path = path, .path_count = 2};
+	schema_fault(schema, &import, SCHEMA_WHOLE,
+	             "\"%s\" cannot be imported here, for it imports this file, itself or by way of others",
+	             schema_quote(schema, input->imports[input->circle]->name));
+}
+
+static void parse_file(struct schema *schema, struct schema_file *file, const struct file_input *input)
 {
 	size_t messages = 0, enums = 0;
-	parse_file_head(schema, file, bytes);
-	options_file(schema, file, find_bytes(bytes, 8));
-	file->services = schema_alloc(schema, wire_count(bytes, 6), sizeof file->services[0]);
-	struct wire_reader reader = wire_open(bytes);
+	schema->reading = input->bytes.data;
+	parse_file_head(schema, file, input);
+	check_circle(schema, file, input);
+	options_file(schema, file, wire_find(input->bytes, 8));
+	file->services = schema_alloc(schema, wire_count(input->bytes, 6), sizeof file->services[0]);
+	struct wire_reader reader = wire_open(input->bytes);
 	struct wire_field part;
 	while (schema->status == 0 && wire_next(&reader, &part)) {
 		if (part.type != WIRE_BYTES)
@@ -322,52 +320,47 @@ static void parse_file(struct schema *schema, struct schema_file *file, struct b
 	}
 }
 
-/* Marks a file as one to generate; one that is not there makes the request malformed. */
-static void mark_generated(struct schema *schema, struct brine_bytes name)
-{
-	const char *text = read_text(schema, name);
-	for (size_t i = 0; i < schema->file_count; i++) {
-		if (strcmp(schema->files[i].decl.name, text) == 0) {
-			schema->files[i].generate = true;
-			return;
-		}
-	}
-	if (schema->status == 0)
-		schema->status = BRINE_ERR_MALFORMED;
-}
-
-/* The files among the fields of a message. */
-static void parse_files(struct schema *schema, struct brine_bytes bytes, uint32_t number)
+/* The files among the fields of a message, in the order of files_read(). */
+static void parse_files(struct schema *schema, struct file_inputs *ret_inputs, struct brine_bytes bytes,
+                        uint32_t number)
 {
 	check_sound(schema, bytes);
-	size_t count = wire_count(bytes, number);
-	if (count > FILES_MAX) {
-		schema_fault(schema, NULL, SCHEMA_WHOLE, "%zu files, at most %d are allowed", count, FILES_MAX);
-		return;
+	files_read(schema, ret_inputs, bytes, number);
+	schema->files = schema_alloc(schema, ret_inputs->count, sizeof schema->files[0]);
+	for (size_t i = 0; schema->status == 0 && i < ret_inputs->count; i++) {
+		struct file_input *input = ret_inputs->ordered[i];
+		input->file = &schema->files[schema->file_count++];
+		parse_file(schema, input->file, input);
 	}
-	schema->files = schema_alloc(schema, count, sizeof schema->files[0]);
-	struct wire_reader reader = wire_open(bytes);
-	struct wire_field part;
-	while (schema->status == 0 && wire_next(&reader, &part))
-		if (part.number == number && part.type == WIRE_BYTES)
-			parse_file(schema, &schema->files[schema->file_count++], part.bytes);
+}
+
+static void mark_generated(struct schema *schema, const struct file_inputs *inputs, struct brine_bytes name)
+{
+	struct file_input *input = files_find(inputs, name);
+	if (input)
+		input->file->generate = true;
+	else
+		schema_fault(schema, NULL, SCHEMA_WHOLE, "file \"%s\" is to be generated and is not there",
+		             schema_quote(schema, schema_copy(schema, name)));
 }
 
 void parse_request(struct schema *schema, struct brine_bytes request)
 {
-	parse_files(schema, request, 15);
+	struct file_inputs inputs;
+	parse_files(schema, &inputs, request, 15);
 	struct wire_reader reader = wire_open(request);
 	struct wire_field part;
 	while (schema->status == 0 && wire_next(&reader, &part)) {
 		if (part.number == 1 && part.type == WIRE_BYTES)
-			mark_generated(schema, part.bytes);
+			mark_generated(schema, &inputs, part.bytes);
 		else if (part.number == 2 && part.type == WIRE_BYTES && part.bytes.size)
 			schema_fault(schema, NULL, SCHEMA_WHOLE, "the parameter \"%s\" is unknown: there are none",
-			             schema_quote(schema, read_text(schema, part.bytes)));
+			             schema_quote(schema, schema_text(schema, part.bytes)));
 	}
 }
 
 void parse_set(struct schema *schema, struct brine_bytes set)
 {
-	parse_files(schema, set, 1);
+	struct file_inputs inputs;
+	parse_files(schema, &inputs, set, 1);
 }

@@ -3,9 +3,10 @@
 
 #include <stdlib.h>
 
-/* A type by its full name. */
+/* What has a full name: a type, or a service, which shares its names with types. */
 struct named_type {
 	const char *name;
+	const struct schema_decl *decl;
 	struct schema_message *message;
 	struct schema_enum *enumeration;
 	size_t order; /* makes the sorted order one and only */
@@ -18,26 +19,29 @@ static int compare_types(const void *left, const void *right)
 	return order ? order : a->order < b->order ? -1 : a->order > b->order;
 }
 
-static const struct schema_decl *type_decl(const struct named_type *type)
+static void index_type(struct schema *schema, const struct schema_decl *decl, struct schema_message *message,
+                       struct schema_enum *enumeration)
 {
-	return type->message ? &type->message->decl : &type->enumeration->decl;
+	schema->types[schema->type_count] =
+	        (struct named_type){decl->full_name, decl, message, enumeration, schema->type_count};
+	schema->type_count++;
 }
 
 static void add_types(struct schema *schema, struct schema_file *file)
 {
-	for (size_t i = 0; i < file->message_count; i++, schema->type_count++)
-		schema->types[schema->type_count] = (struct named_type){file->messages[i]->decl.full_name,
-		                                                        file->messages[i], NULL, schema->type_count};
-	for (size_t i = 0; i < file->enum_count; i++, schema->type_count++)
-		schema->types[schema->type_count] =
-		        (struct named_type){file->enums[i]->decl.full_name, NULL, file->enums[i], schema->type_count};
+	for (size_t i = 0; i < file->message_count; i++)
+		index_type(schema, &file->messages[i]->decl, file->messages[i], NULL);
+	for (size_t i = 0; i < file->enum_count; i++)
+		index_type(schema, &file->enums[i]->decl, NULL, file->enums[i]);
+	for (size_t i = 0; i < file->service_count; i++)
+		index_type(schema, &file->services[i].decl, NULL, NULL);
 }
 
 static void build_index(struct schema *schema)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < schema->file_count; i++)
-		count += schema->files[i].message_count + schema->files[i].enum_count;
+		count += schema->files[i].message_count + schema->files[i].enum_count + schema->files[i].service_count;
 	schema->types = schema_alloc(schema, count, sizeof schema->types[0]);
 	if (!schema->types)
 		return;
@@ -45,8 +49,7 @@ static void build_index(struct schema *schema)
 		add_types(schema, &schema->files[i]);
 	qsort(schema->types, count, sizeof schema->types[0], compare_types);
 	for (size_t i = 1; i < count; i++) {
-		const struct schema_decl *first = type_decl(&schema->types[i - 1]),
-		                         *second = type_decl(&schema->types[i]);
+		const struct schema_decl *first = schema->types[i - 1].decl, *second = schema->types[i].decl;
 		if (strcmp(first->full_name, second->full_name) == 0)
 			schema_fault(schema, second, SCHEMA_NAME, "\"%s\" is defined already (%s)",
 			             schema_quote(schema, second->full_name), schema_place(schema, first, SCHEMA_NAME));
@@ -73,17 +76,31 @@ struct schema_message *schema_find_message(const struct schema *schema, const ch
 	return type ? type->message : NULL;
 }
 
+/* What could explain that a type is unknown to a file: ": FILE is not there", or "". */
+static const char *missing_import(struct schema *schema, const struct schema_file *file)
+{
+	const struct schema_file *importer = file->missing ? file : schema->incomplete;
+	if (!importer)
+		return "";
+	return schema_printf(schema, ": \"%s\", which %s imports, is not there (protoc --include_imports adds it)",
+	                     schema_quote(schema, importer->missing), schema_quote(schema, importer->decl.name));
+}
+
 /* name: with the leading dot that protoc gives every resolved name. */
 static const struct named_type *need_type(struct schema *schema, const struct schema_decl *decl, int32_t which,
                                           const char *name)
 {
 	const struct named_type *type = name && name[0] == '.' ? find_type(schema, name + 1) : NULL;
 	if (!type)
-		schema_fault(schema, decl, which, "type \"%s\" of %s \"%s\" is unknown",
-		             schema_quote(schema, name ? name : ""), decl->kind, schema_quote(schema, decl->name));
-	else if (!type_decl(type)->file->usable)
+		schema_fault(schema, decl, which, "type \"%s\" of %s \"%s\" is unknown%s",
+		             schema_quote(schema, name ? name : ""), decl->kind, schema_quote(schema, decl->name),
+		             missing_import(schema, decl->file));
+	else if (!type->message && !type->enumeration)
+		schema_fault(schema, decl, which, "\"%s\" is a %s, not a type", schema_quote(schema, name + 1),
+		             type->decl->kind);
+	else if (!type->decl->file->usable)
 		schema_fault(schema, decl, which, "type \"%s\" comes from %s, which is not proto3",
-		             schema_quote(schema, name + 1), schema_quote(schema, type_decl(type)->file->decl.name));
+		             schema_quote(schema, name + 1), schema_quote(schema, type->decl->file->decl.name));
 	else
 		return type;
 	return NULL;

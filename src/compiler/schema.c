@@ -10,12 +10,12 @@ enum {
 	ARENA_LEAST = 1 << 20,
 };
 
-void schema_init(struct schema *schema, size_t request_size, const struct brine_allocator *allocator)
+void schema_init(struct schema *schema, const char *name, size_t request_size, const struct brine_allocator *allocator)
 {
 	size_t budget = request_size > (SIZE_MAX - ARENA_LEAST) / ARENA_FACTOR
 	                        ? SIZE_MAX
 	                        : request_size * ARENA_FACTOR + ARENA_LEAST;
-	*schema = (struct schema){.files = NULL};
+	*schema = (struct schema){.name = name};
 	brine_arena_init(&schema->arena, allocator, budget);
 	brine_buf_init(&schema->errors, allocator);
 }
@@ -54,6 +54,14 @@ const char *schema_copy(struct schema *schema, struct brine_bytes text)
 	return copy ? copy : "";
 }
 
+const char *schema_text(struct schema *schema, struct brine_bytes bytes)
+{
+	const char *text = schema_copy(schema, bytes);
+	if (strlen(text) != bytes.size && schema->status == 0)
+		schema->status = BRINE_ERR_MALFORMED;
+	return text;
+}
+
 const char *schema_quote(struct schema *schema, const char *text)
 {
 	char out[61];
@@ -74,7 +82,7 @@ void schema_fault(struct schema *schema, const struct schema_decl *decl, int32_t
 {
 	if (++schema->error_count > SCHEMA_ERRORS_MAX && !schema->reports_all)
 		return;
-	const char *place = decl ? schema_place(schema, decl, which) : "protoc-gen-brine";
+	const char *place = decl ? schema_place(schema, decl, which) : schema->name;
 	va_list arguments;
 	va_start(arguments, format);
 	struct brine_str text = brine_arena_vprintf(&schema->arena, format, arguments);

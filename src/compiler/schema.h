@@ -16,12 +16,20 @@ enum schema_limits {
 	SCHEMA_PATH_SIZE_MAX = 512,      /* the name of a file, a package */
 	SCHEMA_FIELD_NUMBER_LEAST = 255, /* what field numbers are limited to where no option says else */
 	SCHEMA_FIELD_NUMBER_MAX = 4096,
-	SCHEMA_METHOD_SIZE_MAX = 255, /* a method's name on the wire */
+	SCHEMA_METHOD_SIZE_MAX = 255,    /* a method's name on the wire */
+	SCHEMA_EMBED_FIELDS_MAX = 65536, /* of one message and those that it embeds */
 	SCHEMA_ERRORS_MAX = 20,
 };
 
 struct schema_file;
 struct source_info;
+
+/* Where a walk stands that visits everything once. */
+enum schema_mark {
+	SCHEMA_MARK_NEW,
+	SCHEMA_MARK_OPEN, /* what it leads to is being visited */
+	SCHEMA_MARK_DONE,
+};
 
 /* What every declaration has. */
 struct schema_decl {
@@ -46,6 +54,7 @@ struct schema_enum {
 	struct schema_message *outer; /* NULL: top level */
 	struct schema_enum_value *values;
 	size_t value_count;
+	struct schema_enum_value **by_number; /* the same, ordered; set by check */
 	bool allow_alias;
 };
 
@@ -80,6 +89,7 @@ struct schema_oneof {
 struct schema_message {
 	struct schema_decl decl;
 	struct schema_message *outer; /* NULL: top level */
+	size_t index;                 /* among the messages of its file */
 	struct schema_field *fields;
 	size_t field_count;
 	struct schema_field **by_number; /* the same, ordered; set by check */
@@ -89,9 +99,13 @@ struct schema_message {
 	uint64_t field_number_max;
 	bool is_entry;                 /* of a map */
 	struct schema_field *entry_of; /* the map field; set by resolve */
-	int visit;                     /* of the search for cycles */
-	struct schema_message *newer;  /* what it is compared with; see compare.c */
-	struct schema_message *next;   /* to be compared */
+	int visit;                     /* of the search for cycles of BARE messages */
+	enum schema_mark embed_mark;   /* of the walk along embedded messages */
+	unsigned embed_depth;          /* levels of its struct: 1 where it embeds none */
+	size_t embed_fields;           /* its fields and those of the messages that it embeds */
+	struct schema_field **by_name; /* set by compare, for layout MAP */
+	bool is_led_to;                /* by a field; set by compare */
+	bool is_compared;              /* with a newer one; set by compare */
 };
 
 struct schema_method {
@@ -117,9 +131,10 @@ struct schema_file {
 	const char *syntax;
 	const char *prefix; /* of every C name; set by names */
 	const char *prefix_option;
-	const char *base; /* name without ".proto" */
-	bool generate;    /* named on the command line */
-	bool usable;      /* proto3: its types may be used */
+	const char *base;    /* name without ".proto" */
+	bool generate;       /* named on the command line */
+	bool usable;         /* proto3: its types may be used */
+	const char *missing; /* the first file that it imports and that is not there; NULL: none */
 	struct source_info *info;
 	/* In the order of the schema, an outer message before what it holds. */
 	struct schema_message **messages;
@@ -134,9 +149,12 @@ struct named_type;
 
 struct schema {
 	struct brine_arena arena;
-	struct schema_file *files;
+	const char *name;          /* of the whole: for faults that have no other place */
+	struct schema_file *files; /* what a file imports stands before it: compiler/files.h */
 	size_t file_count;
-	struct named_type *types; /* every message and enum, ordered by full name; set by resolve */
+	const struct schema_file *incomplete; /* the first one with a file missing, NULL: none */
+	const void *reading;                  /* with BRINE_ERR_MALFORMED: the fault, or the begin of its file */
+	struct named_type *types; /* every message, enum and service, ordered by full name; set by resolve */
 	size_t type_count;
 	struct brine_buf errors; /* the lines to report */
 	unsigned error_count;
@@ -149,6 +167,8 @@ void *schema_alloc(struct schema *schema, size_t count, size_t size);
 const char *schema_printf(struct schema *schema, const char *format, ...) BRINE_PRINTF(2, 3);
 /* A terminated copy; bytes behind a NUL are out of sight. */
 const char *schema_copy(struct schema *schema, struct brine_bytes text);
+/* Text of a descriptor; with a NUL in it the request is malformed, for protoc sends none. */
+const char *schema_text(struct schema *schema, struct brine_bytes bytes);
 
 /* Text of a request as it may stand in an error: escaped, cut to 60 columns. */
 const char *schema_quote(struct schema *schema, const char *text);
@@ -174,9 +194,12 @@ enum schema_part {
 	SCHEMA_PACKAGE = 2,
 };
 
-/* Makes an empty schema, whose memory is limited to a multiple of the request's size. */
-void schema_init(struct schema *schema, size_t request_size, const struct brine_allocator *allocator);
+/* Makes an empty schema, whose memory is limited to a multiple of the request's size. name: borrowed. */
+void schema_init(struct schema *schema, const char *name, size_t request_size, const struct brine_allocator *allocator);
 void schema_done(struct schema *schema);
+
+/* Whether the struct of the field's message stands in the struct of the field. After resolve_types(). */
+bool schema_embeds(const struct schema_field *field);
 
 /* The message of a full name, NULL without. After resolve_types(). */
 struct schema_message *schema_find_message(const struct schema *schema, const char *full_name);
@@ -187,6 +210,9 @@ void parse_request(struct schema *schema, struct brine_bytes request);
 void parse_set(struct schema *schema, struct brine_bytes set);
 void resolve_types(struct schema *schema);
 void check_rules(struct schema *schema);
+/* Part of check_rules(): the structs that messages embed. Without a fault every struct has an end, and following
+ * embedded messages no more than BRINE_MESSAGE_DEPTH_MAX levels. */
+void check_embeds(struct schema *schema);
 void names_assign(struct schema *schema);
 
 #endif

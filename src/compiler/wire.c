@@ -95,6 +95,17 @@ size_t wire_count(struct brine_bytes bytes, uint32_t number)
 	return count;
 }
 
+struct brine_bytes wire_find(struct brine_bytes bytes, uint32_t number)
+{
+	struct brine_bytes found = {NULL, 0};
+	struct wire_reader reader = wire_open(bytes);
+	struct wire_field field;
+	while (wire_next(&reader, &field))
+		if (field.number == number && field.type == WIRE_BYTES)
+			found = field.bytes;
+	return found;
+}
+
 static size_t encode_varint(uint8_t out[VARINT_SIZE_MAX], uint64_t value)
 {
 	size_t size = 0;

@@ -38,6 +38,9 @@ bool wire_varint(struct wire_reader *reader, uint64_t *ret_value);
  * will show it. */
 size_t wire_count(struct brine_bytes bytes, uint32_t number);
 
+/* The last length-delimited field of this number, or nothing. */
+struct brine_bytes wire_find(struct brine_bytes bytes, uint32_t number);
+
 /* Appends one field. 0 or BRINE_ERR_NOMEM. */
 int wire_put_varint(struct brine_buf *out, uint32_t number, uint64_t value);
 int wire_put_bytes(struct brine_buf *out, uint32_t number, struct brine_bytes bytes);

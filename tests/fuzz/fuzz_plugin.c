@@ -1,13 +1,15 @@
 /* Holds for any bytes as protoc's request: one of three answers (C, errors of the schema, an error of the request), the
- * same one each time; file names stay in their folder; errors hold no control characters; what is no comment and no
- * string in the C is plain ASCII, and each comment and string ends;
- * and --check finds nothing between a schema and itself. */
+ * same one each time and whatever the order of the files; file names stay in their folder; errors hold no control
+ * characters; what is no comment and no string in the C is plain ASCII, and each comment and string ends; and --check
+ * finds nothing between a schema and itself, its files reversed. */
 #include "support.h"
 
 #include "fuzz.h"
 
 #include "compiler/compiler.h"
 #include "compiler/wire.h"
+
+enum { REQUEST_FILE = 15, SET_FILE = 1 };
 
 static void check_name(struct brine_bytes name)
 {
@@ -79,19 +81,52 @@ static void check_response(struct brine_bytes response)
 	HOLDS(!reader.bad && files % 2 == 0 && errors <= 1 && (files == 0 || errors == 0));
 }
 
+/* Appends the files of a request as fields of another number, the last one first. */
+static void put_reversed(struct brine_buf *out, struct brine_bytes request, uint32_t number)
+{
+	for (size_t left = wire_count(request, REQUEST_FILE); left > 0; left--) {
+		struct wire_reader reader = wire_open(request);
+		struct wire_field part;
+		for (size_t i = 0; i < left && wire_next(&reader, &part);)
+			i += part.number == REQUEST_FILE && part.type == WIRE_BYTES;
+		HOLDS(wire_put_bytes(out, number, part.bytes) == 0);
+	}
+}
+
 /* No schema breaks itself. */
 static void check_comparison(struct brine_bytes request)
 {
-	struct brine_buf set = BRINE_BUF_INIT, report = BRINE_BUF_INIT;
+	struct brine_buf set = BRINE_BUF_INIT, reversed = BRINE_BUF_INIT, report = BRINE_BUF_INIT;
+	put_reversed(&set, request, SET_FILE);
 	struct wire_reader reader = wire_open(request);
 	struct wire_field part;
 	while (wire_next(&reader, &part))
-		if (part.number == 15)
-			HOLDS(wire_put_bytes(&set, 1, part.bytes) == 0);
-	int breaks = compiler_compare(&report, brine_buf_bytes(&set), brine_buf_bytes(&set), NULL, NULL);
+		if (part.number == REQUEST_FILE && part.type == WIRE_BYTES)
+			HOLDS(wire_put_bytes(&reversed, SET_FILE, part.bytes) == 0);
+	int breaks = compiler_compare(&report, brine_buf_bytes(&set), brine_buf_bytes(&reversed), NULL, NULL);
 	HOLDS(breaks == 0 || breaks == BRINE_ERR_SCHEMA || breaks == BRINE_ERR_MALFORMED || breaks == BRINE_ERR_NOMEM);
 	brine_buf_done(&set);
+	brine_buf_done(&reversed);
 	brine_buf_done(&report);
+}
+
+/* The order of the files changes nothing. */
+static void check_order(struct brine_bytes request, struct brine_bytes response)
+{
+	struct brine_buf reversed = BRINE_BUF_INIT, other = BRINE_BUF_INIT;
+	struct wire_reader reader = wire_open(request);
+	struct wire_field part;
+	while (wire_next(&reader, &part))
+		if (part.number != REQUEST_FILE && part.type == WIRE_BYTES)
+			HOLDS(wire_put_bytes(&reversed, part.number, part.bytes) == 0);
+	put_reversed(&reversed, request, REQUEST_FILE);
+	int status = compiler_run(&other, brine_buf_bytes(&reversed), NULL, NULL);
+	/* Without fields that say nothing the request is smaller, and so is the memory it may take. */
+	HOLDS(status == 0 || status == BRINE_ERR_NOMEM);
+	struct brine_bytes text = brine_buf_bytes(&other);
+	HOLDS(status < 0 || (text.size == response.size && memcmp(text.data, response.data, text.size) == 0));
+	brine_buf_done(&reversed);
+	brine_buf_done(&other);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -106,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (status == 0) {
 		HOLDS(memcmp(first.data, second.data, brine_buf_size(&first)) == 0);
 		check_response(brine_buf_bytes(&first));
+		check_order(request, brine_buf_bytes(&first));
 	} else {
 		HOLDS(error.code == status && error.text[0] && brine_buf_size(&first) == 0);
 	}

@@ -68,6 +68,17 @@ breaks 'a stream' 'method "A" streams in another way' \
 breaks 'a message behind a renamed one' 'field "a" was bool and is string' \
 	"message M { N n = 1; } message N { bool a = 1; } $service" \
 	'message Q { O n = 1; } message O { string a = 1; } service S { rpc A(Q) returns (Q); }'
+breaks 'one message that became two' 'field "x" was a signed integer of 32 bits and is string' \
+	'message T { int32 x = 1; } message M { T a = 1; T b = 2; }' \
+	'message T1 { int32 x = 1; } message T2 { string x = 1; } message M { T1 a = 1; T2 b = 2; }'
+breaks 'the same the other way round' 'field "x" was a signed integer of 32 bits and is string' \
+	'message T { int32 x = 1; } message M { T a = 1; T b = 2; }' \
+	'message T1 { int32 x = 1; } message T2 { string x = 1; } message M { T2 a = 1; T1 b = 2; }'
+breaks 'a circle without a method' 'field "x" was a signed integer of 32 bits and is string' \
+	'message A { B b = 1; int32 x = 2; } message B { A a = 1; }' \
+	'message A { B b = 1; string x = 2; } message B { A a = 1; }'
+passes 'another message in the place of one' "message N { int32 x = 1; } message M { N n = 1; }" \
+	"message N { string x = 1; } message O { int32 x = 1; } message M { O n = 1; }"
 passes 'the same' "message M { int32 a = 1; } $service" "message M { int32 a = 1; } $service"
 passes 'more of everything' "message M { int32 a = 1; } $service" \
 	"message M { int32 a = 1; string b = 2; } message N {} enum E { X = 0; } service S { rpc A(M) returns (M); rpc B(N) returns (N); }"

@@ -207,7 +207,7 @@ static void file_names_differ_in_more_than_case(void **state)
 	put_part(&request, REQUEST_FILE, &first);
 	put_part(&request, REQUEST_FILE, &second);
 	struct answer answer = compile(brine_buf_bytes(&request), NULL);
-	assert_error(&answer, "files \"a/x.proto\" and \"a/X.proto\" differ in case alone");
+	assert_error(&answer, "files \"a/X.proto\" and \"a/x.proto\" differ in case alone");
 	brine_buf_done(&request);
 }
 

@@ -3,17 +3,13 @@
 #include "base/alloc.h"
 #include "codec/desc.h"
 #include "compiler/schema.h"
-#include "compiler/wire.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-	ARENA_FACTOR = 64, /* memory for a schema, in sizes of its descriptors */
-	ARENA_LEAST = 1 << 20,
 	UNION_SIZE = 16, /* room for any member of a oneof: a view, a time, a pointer */
 	UNION_ALIGNMENT = 8,
-	SET_FILE = 1,      /* FileDescriptorSet.file */
-	REQUEST_FILE = 15, /* CodeGeneratorRequest.proto_file */
 };
 
 /* The table made of a message or an enum of the model. */
@@ -25,6 +21,7 @@ struct made {
 /* What came out of one descriptor set. */
 struct set {
 	struct set *next;
+	char name[128];      /* of the set, escaped */
 	struct schema model; /* names in the tables live here */
 	struct brine_arena tables;
 	struct made *made; /* ordered by address of from */
@@ -53,8 +50,7 @@ struct inspect_schema *inspect_schema_new(const struct brine_allocator *allocato
 static void set_free(struct set *set, const struct brine_allocator *allocator)
 {
 	brine_arena_done(&set->tables);
-	brine_arena_done(&set->model.arena);
-	brine_buf_done(&set->model.errors);
+	schema_done(&set->model);
 	brine_release(allocator, set, sizeof *set);
 }
 
@@ -140,6 +136,7 @@ static uint32_t place(struct layout *layout, size_t size, size_t alignment)
 static uint32_t place_value(struct layout *layout, const struct brine_field *field)
 {
 	const struct brine_kind_info *info = brine_kind_info(field->kind);
+	assert(field->kind != BRINE_KIND_MESSAGE || field->type->size > 0);
 	if (field->kind == BRINE_KIND_MESSAGE)
 		return place(layout, field->type->size, UNION_ALIGNMENT);
 	return place(layout, info->size, info->alignment);
@@ -195,15 +192,30 @@ static struct brine_field make_field(const struct set *set, const struct schema_
 	return field;
 }
 
+static void fill_type(struct set *set, const struct schema_message *from);
+
+/* The struct of a field in place needs a size before the one around it. check_embeds() has seen to it that there is an
+ * end; an entry, which nothing holds in place, comes on top. */
+static void fill_held_types(struct set *set, const struct schema_message *from)
+{
+	for (size_t i = 0; i < from->field_count && set->model.status == 0; i++) {
+		const struct schema_field *field = &from->fields[i];
+		if (field->kind == BRINE_KIND_MESSAGE && field->shape == BRINE_SHAPE_SINGLE)
+			fill_type(set, field->type);
+	}
+}
+
+/* Lays out a message, unless that was done on behalf of one that holds it. */
 static void fill_type(struct set *set, const struct schema_message *from)
 {
 	struct brine_type *table = table_of(set, from);
+	if (table->size > 0)
+		return;
+	fill_held_types(set, from);
 	struct brine_field *fields = table_alloc(set, from->field_count, sizeof *fields);
 	uint32_t *oneofs = table_alloc(set, from->oneof_count, sizeof *oneofs);
 	struct layout layout = {0, 1};
-	if (!fields || !oneofs)
-		return;
-	for (size_t i = 0; i < from->field_count; i++) {
+	for (size_t i = 0; i < from->field_count && set->model.status == 0; i++) {
 		const struct schema_field *field = from->by_number[i];
 		fields[i] = make_field(set, field);
 		place_field(&layout, &fields[i], field->oneof ? &oneofs[field->oneof - from->oneofs] : NULL);
@@ -213,33 +225,23 @@ static void fill_type(struct set *set, const struct schema_message *from)
 	                             fields,    (uint32_t)from->field_count};
 }
 
-/* Entries hold messages in place: those must have their size before. */
 static void fill_tables(struct set *set)
 {
 	for (size_t i = 0; i < set->model.file_count; i++) {
 		const struct schema_file *file = &set->model.files[i];
-		if (!file->usable)
-			continue;
-		for (size_t j = 0; j < file->enum_count && set->model.status == 0; j++)
+		for (size_t j = 0; file->usable && j < file->enum_count && set->model.status == 0; j++)
 			fill_enum(set, file->enums[j]);
-	}
-	for (int entries = 0; entries <= 1; entries++) {
-		for (size_t i = 0; i < set->model.file_count; i++) {
-			const struct schema_file *file = &set->model.files[i];
-			if (!file->usable)
-				continue;
-			for (size_t j = 0; j < file->message_count && set->model.status == 0; j++) {
-				if (file->messages[j]->is_entry == entries)
-					fill_type(set, file->messages[j]);
-			}
-		}
+		for (size_t j = 0; file->usable && j < file->message_count && set->model.status == 0; j++)
+			fill_type(set, file->messages[j]);
 	}
 }
 
+/* Of one wire name: as the files are ordered and the methods declared. */
 static int compare_methods(const void *left, const void *right)
 {
 	const struct inspect_method *a = left, *b = right;
-	return strcmp(a->method->name, b->method->name);
+	int order = strcmp(a->method->name, b->method->name);
+	return order ? order : a->method < b->method ? -1 : a->method > b->method;
 }
 
 static void make_methods(struct set *set)
@@ -279,41 +281,29 @@ static void list_types(struct set *set)
 	}
 }
 
-/* The same files as the schema compiler's passes want them. */
-static int to_request(struct brine_buf *out, struct brine_bytes descriptor_set, uint64_t *ret_offset)
+static int report(const struct set *set, int status, struct brine_bytes descriptor_set, struct brine_error *error)
 {
-	struct wire_reader reader = wire_open(descriptor_set);
-	struct wire_field field;
-	while (wire_next(&reader, &field)) {
-		if (field.number == SET_FILE && field.type == WIRE_BYTES &&
-		    wire_put_bytes(out, REQUEST_FILE, field.bytes) < 0)
-			return BRINE_ERR_NOMEM;
-	}
-	*ret_offset = (uint64_t)(reader.at - (const uint8_t *)descriptor_set.data);
-	return reader.bad ? BRINE_ERR_MALFORMED : 0;
-}
-
-static int report(struct set *set, int status, uint64_t offset, const char *name, struct brine_error *error)
-{
-	char shown[128];
-	brine_escape(shown, sizeof shown, name, strlen(name));
+	const struct schema *model = &set->model;
 	if (status == BRINE_ERR_NOMEM)
-		return brine_fail(error, status, 0, "%s: out of memory, or larger than any real schema", shown);
-	if (status < 0)
+		return brine_fail(error, status, 0, "%s: out of memory, or larger than any real schema", model->name);
+	if (status < 0) {
+		const char *from = descriptor_set.data, *at = model->reading;
+		uint64_t offset = from ? (uint64_t)(at - from) : 0;
 		return brine_fail(error, BRINE_ERR_SCHEMA, offset,
-		                  "%s is no descriptor set (fault at byte %llu): protoc --include_imports "
+		                  "%s is no descriptor set (fault at byte %llu or behind): protoc --include_imports "
 		                  "--descriptor_set_out makes one",
-		                  shown, (unsigned long long)offset);
-	struct brine_bytes lines = brine_buf_bytes(&set->model.errors);
+		                  model->name, (unsigned long long)offset);
+	}
+	struct brine_bytes lines = brine_buf_bytes(&model->errors);
 	const char *end = memchr(lines.data, '\n', lines.size);
 	int size = (int)(end ? (size_t)(end - (const char *)lines.data) : lines.size);
 	return brine_fail(error, BRINE_ERR_SCHEMA, 0, "%.*s", size, (const char *)lines.data);
 }
 
-static int fill_set(struct set *set, struct brine_bytes request)
+static int fill_set(struct set *set, struct brine_bytes descriptor_set)
 {
 	struct schema *model = &set->model;
-	parse_request(model, request);
+	parse_set(model, descriptor_set);
 	if (model->status == 0)
 		resolve_types(model);
 	if (model->status == 0)
@@ -333,22 +323,15 @@ static int fill_set(struct set *set, struct brine_bytes request)
 int inspect_schema_add(struct inspect_schema *schema, struct brine_bytes descriptor_set, const char *name,
                        struct brine_error *error)
 {
-	struct brine_buf request;
-	uint64_t offset = 0;
-	size_t budget = descriptor_set.size * ARENA_FACTOR + ARENA_LEAST;
 	struct set *set = brine_alloc_zero(schema->allocator, sizeof *set);
 	if (!set)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
-	brine_buf_init(&request, schema->allocator);
-	brine_buf_init(&set->model.errors, schema->allocator);
-	brine_arena_init(&set->model.arena, schema->allocator, budget);
-	brine_arena_init(&set->tables, schema->allocator, budget);
-	int status = to_request(&request, descriptor_set, &offset);
-	if (status == 0)
-		status = fill_set(set, brine_buf_bytes(&request));
-	brine_buf_done(&request);
+	brine_escape(set->name, sizeof set->name, name, strlen(name));
+	schema_init(&set->model, set->name, descriptor_set.size, schema->allocator);
+	brine_arena_init(&set->tables, schema->allocator, set->model.arena.budget);
+	int status = fill_set(set, descriptor_set);
 	if (status < 0 || set->model.error_count) {
-		status = report(set, status, offset, name, error);
+		status = report(set, status, descriptor_set, error);
 		set_free(set, schema->allocator);
 		return status;
 	}
@@ -371,15 +354,14 @@ const struct brine_method *inspect_schema_method(const struct inspect_schema *sc
 		size_t low = 0, high = set->method_count;
 		while (low < high) {
 			size_t middle = low + (high - low) / 2;
-			const struct brine_method *method = set->methods[middle].method;
-			int order = compare_name(name, method->name);
-			if (order == 0)
-				return method;
-			if (order < 0)
-				high = middle;
-			else
+			if (compare_name(name, set->methods[middle].method->name) > 0)
 				low = middle + 1;
+			else
+				high = middle;
 		}
+		const struct brine_method *method = low < set->method_count ? set->methods[low].method : NULL;
+		if (method && compare_name(name, method->name) == 0)
+			return method;
 	}
 	return NULL;
 }

@@ -2,18 +2,27 @@
 
 #include <brine/codec.h>
 
+/* A template in the making. Messages lead to others so often that each level may have many times the fields of the one
+ * above. */
+struct limits {
+	unsigned depth_most;
+	size_t fields_left;
+	bool exceeded; /* there are more fields: what was made is of no use */
+};
+
 /* The messages that are open, innermost first. */
 struct open {
 	const struct open *up;
 	const struct brine_type *type;
+	struct limits *limits;
 	unsigned depth;
 };
 
-static json_t *make_message(const struct open *up, const struct brine_type *type);
+static json_t *make_message(const struct open *up, const struct brine_type *type, struct limits *limits);
 
 static bool is_left_out(const struct open *open, const struct brine_type *type)
 {
-	if (open->depth >= INSPECT_TEMPLATE_DEPTH_MOST)
+	if (open->depth >= open->limits->depth_most)
 		return true;
 	for (; open; open = open->up) {
 		if (open->type == type)
@@ -32,7 +41,7 @@ static json_t *make_enum(const struct brine_enum *enumeration)
 static json_t *make_one(const struct open *open, const struct brine_field *field)
 {
 	switch (field->kind) {
-	case BRINE_KIND_MESSAGE: return make_message(open, field->type);
+	case BRINE_KIND_MESSAGE: return make_message(open, field->type, open->limits);
 	case BRINE_KIND_BOOL: return json_false();
 	case BRINE_KIND_INT64:
 	case BRINE_KIND_UINT64: return json_string("0");
@@ -79,9 +88,13 @@ static bool is_second_member(const struct brine_type *type, uint32_t index)
 	return false;
 }
 
-static json_t *make_message(const struct open *up, const struct brine_type *type)
+static json_t *make_message(const struct open *up, const struct brine_type *type, struct limits *limits)
 {
-	struct open open = {up, type, up ? up->depth + 1 : 0};
+	struct open open = {up, type, limits, up ? up->depth + 1 : 0};
+	limits->exceeded |= type->field_count > limits->fields_left;
+	if (limits->exceeded)
+		return NULL;
+	limits->fields_left -= type->field_count;
 	json_t *object = json_object();
 	for (uint32_t i = 0; object && i < type->field_count; i++) {
 		const struct brine_field *field = &type->fields[i];
@@ -100,5 +113,10 @@ static json_t *make_message(const struct open *up, const struct brine_type *type
 
 json_t *inspect_template(const struct brine_type *type)
 {
-	return make_message(NULL, type);
+	for (unsigned depth = INSPECT_TEMPLATE_DEPTH_MOST;; depth--) {
+		struct limits limits = {.depth_most = depth, .fields_left = INSPECT_TEMPLATE_FIELDS_MOST};
+		json_t *template = make_message(NULL, type, &limits);
+		if (!limits.exceeded || depth == 0)
+			return template;
+	}
 }
