@@ -185,6 +185,21 @@ class Orders(Case):
         said = {run(PLUGIN, '--check', older, self.write('new.desc', file_set(files)))[:2] for files in (changed, changed[::-1])}
         self.assertEqual(said, {(1, b'zones.proto:15:3: field "label" was string and is bytes (was zones.proto:15:3)\n')})
 
+    def test_structs_are_laid_out_behind_what_they_hold(self):
+        # Neither an import nor the place in the file says that B comes first: A embeds it, and holds it in a map.
+        entry = put(3, put(1, 'F3Entry') + put(2, put(1, 'key') + put(3, 1) + put(4, 1) + put(5, 9))
+                    + put(2, put(1, 'value') + put(3, 2) + put(4, 1) + put(5, 11) + put(6, '.a.C')) + put(7, put(7, 1)))
+        a = proto('a.x', put(4, put(1, 'A') + member(1, '.b.B') + text(2) + member(3, '.a.A.F3Entry', False, 3) + entry),
+                  message('C', *map(text, range(1, 6))), service('S', '.a.A'))
+        b = proto('b.x', message('B', *map(text, range(1, 9))))
+        words = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight']
+        recorded = self.write('c2s', frames([0, 1, 'a.S/M', [words, 'end', {'key': words[:5]}]]))
+        for files in ([a, b], [b, a]):
+            status, output, _ = run(BRINE, 'dump', '--schema', self.write('set.desc', file_set(files)), recorded)
+            self.assertEqual(status, 0)
+            fields = ['f%d="%s"' % (i + 1, word) for i, word in enumerate(words)]
+            self.assertIn('f1={%s}, f2="end", f3={"key": {%s}}' % (', '.join(fields), ', '.join(fields[:5])), output.decode())
+
     def test_a_file_that_comes_twice_is_one(self):
         wanted = self.say(self.files)
         # As cat(1) of two sets makes it.
