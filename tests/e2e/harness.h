@@ -111,6 +111,20 @@ static inline const char *address_over(void **state, enum over kind, char addres
 	return address;
 }
 
+/* The same for servers that come one after the other: their port is theirs until the descriptor is closed, which is
+ * returned; -1 for Unix sockets. */
+static inline int address_kept_over(void **state, enum over kind, char address[ADDRESS_SIZE])
+{
+	uint16_t port;
+	if (kind == OVER_UNIX) {
+		address_over(state, kind, address);
+		return -1;
+	}
+	int fd = e2e_keep_port(&port);
+	snprintf(address, ADDRESS_SIZE, "tcp://127.0.0.1:%u", port);
+	return fd;
+}
+
 /* Makes a server of the calc service, which listens at the address but does not run yet. options NULL: the defaults. */
 static inline void host_prepare_at(struct host *host, const char *address, const struct brine_server_options *options)
 {

@@ -60,14 +60,8 @@ static void *script_run(void *argument)
 
 static int listen_somewhere(uint16_t *ret_port, int backlog)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	int fd = e2e_keep_port(ret_port);
 	assert_int_equal(listen(fd, backlog), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	*ret_port = ntohs(at.sin_port);
 	return fd;
 }
 
@@ -162,7 +156,13 @@ static void retry_finds_nobody(void **state)
 	struct script script = {0};
 	(void)state;
 	method.flags = BRINE_METHOD_IDEMPOTENT;
-	script.listener = listen_somewhere(&script.port, 8);
+	int kept = e2e_keep_port(&script.port);
+	struct sockaddr_in at = {
+	        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(script.port)};
+	script.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(script.listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(bind(script.listener, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(script.listener, 8), 0);
 	char address[ADDRESS_SIZE];
 	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", script.port);
 	struct brine_client *client = client_of(address, NULL);
@@ -176,6 +176,7 @@ static void retry_finds_nobody(void **state)
 	assert_non_null(strstr(brine_call_error_text(&call), "may have run"));
 	brine_client_free(client);
 	brine_call_done(&call);
+	close(kept);
 }
 
 /* ---- addresses ---- */
@@ -188,7 +189,7 @@ static void addresses_in_turn_over(void **state, enum over kind)
 	char text[3 * ADDRESS_SIZE];
 	int64_t sum;
 	host_start(&host, state, kind, NULL);
-	close(listen_somewhere(&port, 8));
+	int kept = e2e_keep_port(&port);
 	snprintf(text, sizeof text, "tcp://127.0.0.1:%u,unix:///nowhere/,x,%s", port, host.address);
 	struct brine_client *client = client_of(text, NULL);
 	assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
@@ -198,6 +199,7 @@ static void addresses_in_turn_over(void **state, enum over kind)
 	assert_int_equal(brine_client_open(&client, "tcp://127.0.0.1:1,tcp://x", NULL, &error), BRINE_ERR_ADDRESS);
 	assert_true(error.offset >= strlen("tcp://127.0.0.1:1,"));
 	host_stop(&host);
+	close(kept);
 }
 DEFINE_BOTH(addresses_in_turn)
 
@@ -313,10 +315,7 @@ static void waits_for_a_server_over(void **state, enum over kind)
 		struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 		struct brine_call call = BRINE_CALL_INIT;
 		int64_t sum;
-		/* A free port, or a free path. */
-		host_start(&starter.host, state, kind, NULL);
-		snprintf(starter.address, sizeof starter.address, "%s", starter.host.address);
-		host_stop(&starter.host);
+		int kept = address_kept_over(state, kind, starter.address);
 		options.mode = mode;
 		options.backoff_first_ms = 5;
 		options.backoff_most_ms = 20;
@@ -331,6 +330,7 @@ static void waits_for_a_server_over(void **state, enum over kind)
 		brine_client_free(starter.client);
 		brine_call_done(&call);
 		host_stop(&starter.host);
+		brine_socket_close(kept);
 	}
 }
 DEFINE_BOTH(waits_for_a_server)
