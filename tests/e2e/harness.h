@@ -366,6 +366,18 @@ static inline void keep_most(atomic_int *most, int now)
 		;
 }
 
+/* The next limit of time for what was meant to get far within the last one, and did not on a busy machine. Only what
+ * never gets there fails:
+ *
+ *	for (uint64_t ms = 50; !got_far_in(ms); ms = twice_as_long(ms))
+ *		; */
+static inline uint64_t twice_as_long(uint64_t ms)
+{
+	if (ms >= PATIENCE_MS)
+		fail_msg("it did not get far enough in %llu ms either", (unsigned long long)ms);
+	return 2 * ms;
+}
+
 /* Waits until the other thread has counted that far. */
 static inline void wait_for_count(atomic_int *counter, int least)
 {
