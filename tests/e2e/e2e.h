@@ -74,7 +74,7 @@ static inline int e2e_teardown(void **state)
 	struct e2e *e2e = *state;
 	/* A resolver's thread may close its descriptor a moment after its client is gone. */
 	size_t left = e2e_descriptors();
-	for (int i = 0; left > e2e->descriptors && i < 200; i++) {
+	for (int i = 0; left > e2e->descriptors && i < 2000; i++) {
 		poll(NULL, 0, 10);
 		left = e2e_descriptors();
 	}
