@@ -152,6 +152,11 @@ BRINE_API int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, 
 /* Says that the peer sends no more (read returned 0). */
 BRINE_API void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms);
 
+/* Says that the peer takes no more (a write failed): nothing is queued from then on, requests of the peer are dropped.
+ * What had arrived is still fed, a piece whenever brine_conn_wants_read() says that the last one was handled: the
+ * reason may stand in it, and answers. brine_conn_lost() follows. */
+BRINE_API void brine_conn_mute(struct brine_conn *conn, uint64_t now_ms);
+
 /* Says that the transport is gone (a read or write failed); status: the code that CLOSED reports. Call it only after
  * what had arrived was fed. */
 BRINE_API void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms);
@@ -177,7 +182,8 @@ BRINE_API uint64_t brine_conn_deadline(const struct brine_conn *conn);
 /* Fires what is due: deadlines, progress and stuck-output limits, idle, linger. */
 BRINE_API void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms);
 
-/* False while the output is over its mark (accepting side) or the connection is closed: do not read. */
+/* False while the output is over its mark (accepting side), while what was fed last to a mute connection is not handled
+ * yet, or when the connection is closed: do not read. */
 BRINE_API bool brine_conn_wants_read(const struct brine_conn *conn);
 
 /* Bytes that were fed and are not handled yet: whole messages that wait for next, and one that has not come whole. */

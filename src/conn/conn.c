@@ -195,6 +195,12 @@ void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 	conn_settle(conn);
 }
 
+void brine_conn_mute(struct brine_conn *conn, uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	conn->mute = true;
+}
+
 void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 {
 	if (!conn)
@@ -202,7 +208,7 @@ void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 	conn_clock(conn, now_ms);
 	if (conn->lost)
 		return;
-	conn->lost = true;
+	conn->lost = conn->mute = true;
 	conn->lost_status = status;
 	conn_settle(conn);
 }
@@ -310,7 +316,8 @@ bool brine_conn_wants_read(const struct brine_conn *conn)
 		return false;
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return conn->state == BRINE_CONN_CLOSING && !conn->eof;
-	return !conn->eof && !conn->lost && !conn->has_more && !conn_is_paused(conn);
+	bool is_behind = conn->has_more || (conn->mute && !conn->input_idle);
+	return !conn->eof && !conn->lost && !is_behind && !conn_is_paused(conn);
 }
 
 enum brine_conn_state brine_conn_state(const struct brine_conn *conn)

@@ -34,6 +34,7 @@ struct brine_conn {
 	bool input_idle;        /* next found nothing more that is whole */
 	bool has_more;          /* next stopped only to give output its turn */
 	bool eof, lost;         /* the peer sends no more; the transport is gone */
+	bool mute;              /* nothing can be written any more, as always when it is lost */
 	bool eof_done;          /* the end of the peer's side was acted on */
 	uint64_t credit_due;    /* the call of theirs whose upload has no credit yet; 0: none */
 	bool uploads_cut;       /* it may have left uploads open whose handlers are not told yet */
@@ -85,7 +86,7 @@ static inline bool conn_is_over_mark(const struct brine_conn *conn)
  * on, so that two full pipes cannot block each other. */
 static inline bool conn_is_paused(const struct brine_conn *conn)
 {
-	return conn->options.role == BRINE_ACCEPTING && !conn->lost && conn_is_over_mark(conn);
+	return conn->options.role == BRINE_ACCEPTING && !conn->mute && conn_is_over_mark(conn);
 }
 
 /* conn.c */

@@ -279,9 +279,15 @@ static void tick_progress(struct brine_conn *conn)
 	conn->progress_at_ms = brine_later(conn->now_ms, limits->progress_interval_ms);
 }
 
+/* Output that the peer could take. */
+static bool output_waits(const struct brine_conn *conn)
+{
+	return brine_buf_size(&conn->output) && !conn->mute;
+}
+
 static uint64_t pace_at(const struct brine_conn *conn)
 {
-	return brine_buf_size(&conn->output) ? conn->pace_at_ms : BRINE_FOREVER;
+	return output_waits(conn) ? conn->pace_at_ms : BRINE_FOREVER;
 }
 
 void conn_watch_pace(struct brine_conn *conn)
@@ -317,8 +323,7 @@ static uint64_t head_at(const struct brine_conn *conn)
 
 static uint64_t stuck_at(const struct brine_conn *conn)
 {
-	return brine_buf_size(&conn->output) ? after(conn->took_ms, conn->options.limits.stuck_output_ms)
-	                                     : BRINE_FOREVER;
+	return output_waits(conn) ? after(conn->took_ms, conn->options.limits.stuck_output_ms) : BRINE_FOREVER;
 }
 
 static uint64_t idle_at(const struct brine_conn *conn)

@@ -33,7 +33,7 @@ static void show(struct brine_conn *conn, size_t size)
 
 int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
 {
-	if (conn->lost || conn->state == BRINE_CONN_CLOSED)
+	if (conn->mute || conn->state == BRINE_CONN_CLOSED)
 		return 0;
 	size_t before = brine_buf_size(&conn->output);
 	int rc = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));

@@ -23,7 +23,7 @@ static enum conn_step glitch(struct brine_conn *conn)
 /* Answers a request that no handler will see. */
 static enum conn_step refuse(struct brine_conn *conn, const struct brine_frame *frame, int64_t code, const char *text)
 {
-	if (conn->lost)
+	if (conn->mute)
 		return CONN_HANDLED;
 	struct brine_frame answer = conn_error_frame(conn, frame->id_bytes, code, brine_str_from(text));
 	conn->counters.calls_refused += code == BRINE_CODE_OVERLOADED || code == BRINE_CODE_GOING_AWAY;
@@ -65,7 +65,7 @@ static struct call *accept_call(struct brine_conn *conn, const struct brine_fram
 
 static enum conn_step on_request(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event)
 {
-	if (is_id_in_use(conn, frame) || conn->lost)
+	if (is_id_in_use(conn, frame) || conn->mute)
 		return CONN_HANDLED;
 	if (conn->drain_sent)
 		return refuse(conn, frame, BRINE_CODE_GOING_AWAY, "going away, not started");

@@ -33,7 +33,7 @@ static int check_invocation(const struct brine_conn *conn, struct brine_str meth
 
 static int check_may_send(const struct brine_conn *conn, struct brine_error *error)
 {
-	if (conn->state >= BRINE_CONN_CLOSING || conn->lost || conn->eof || conn->fault_due)
+	if (conn->state >= BRINE_CONN_CLOSING || conn->mute || conn->eof || conn->fault_due)
 		return brine_fail(error, BRINE_ERR_LOST, 0, "the connection is closed");
 	if (!may_ask(conn))
 		return brine_fail(error, BRINE_ERR_STATE, 0, "the peer said no hello: it may only be answered");
@@ -270,7 +270,7 @@ int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
 		return BRINE_ERR_BUSY;
 	if (conn->wire != BRINE_WIRE_FRAMED || !may_ask(conn))
 		return BRINE_ERR_STATE;
-	if (conn->state >= BRINE_CONN_CLOSING || conn->lost || conn->eof)
+	if (conn->state >= BRINE_CONN_CLOSING || conn->mute || conn->eof)
 		return BRINE_ERR_LOST;
 	struct brine_frame frame = {.type = BRINE_FRAME_PING, .number = conn->ping_token + 1};
 	if (conn_queue(conn, &frame) < 0)

@@ -29,8 +29,8 @@ void brine_link_fail(struct brine_link *link, int system_errno, uint64_t now_ms)
 {
 	if (!link->dead)
 		link->system_errno = system_errno;
-	link->ended = true;
-	link->dead = true;
+	link->ended = link->dead = true;
+	link->reads_left = 0;
 	brine_conn_lost(link->conn, BRINE_ERR_LOST, now_ms);
 }
 
@@ -51,22 +51,34 @@ static bool take_input(struct brine_link *link, void *input, uint64_t now_ms)
 		return true;
 	}
 	link->ended = true;
-	brine_conn_eof(link->conn, now_ms);
+	/* Where a write failed it is no end in order. */
+	if (!link->dead)
+		brine_conn_eof(link->conn, now_ms);
 	return true;
 }
 
 bool brine_link_read(struct brine_link *link, void *input, uint64_t now_ms)
 {
-	return !link->ended && brine_conn_wants_read(link->conn) && take_input(link, input, now_ms);
+	return !link->ended && !link->dead && brine_conn_wants_read(link->conn) && take_input(link, input, now_ms);
 }
 
-/* The peer takes no more. The reason may stand in what it had sent: read that first. */
-static void write_failed(struct brine_link *link, void *input, uint64_t now_ms)
+static void write_failed(struct brine_link *link, uint64_t now_ms)
 {
-	int reason = link->stream->system_errno;
-	for (int reads = 0; reads < LAST_READS_MAX && !link->ended && take_input(link, input, now_ms); reads++)
-		;
-	brine_link_fail(link, reason, now_ms);
+	link->system_errno = link->stream->system_errno;
+	link->dead = true;
+	link->reads_left = LAST_READS_MAX;
+	brine_conn_mute(link->conn, now_ms);
+}
+
+/* The peer takes no more. The reason may stand in what it had sent: that is read first. A piece at a time, each handled
+ * before the next: the kernel may hold megabytes that were left there while the peer took no answers. */
+static void read_rest(struct brine_link *link, void *input, uint64_t now_ms)
+{
+	if (!link->ended && !brine_conn_wants_read(link->conn))
+		return;
+	bool came = !link->ended && take_input(link, input, now_ms);
+	if (!came || link->ended || --link->reads_left == 0)
+		brine_link_fail(link, 0, now_ms);
 }
 
 void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms)
@@ -77,10 +89,12 @@ void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms)
 		if (size == BRINE_STREAM_AGAIN)
 			return;
 		if (size < 0)
-			write_failed(link, input, now_ms);
+			write_failed(link, now_ms);
 		else
 			brine_conn_sent(link->conn, (size_t)size, now_ms);
 	}
+	if (link->reads_left)
+		read_rest(link, input, now_ms);
 	if (!link->dead && !link->shut && brine_conn_state(link->conn) == BRINE_CONN_CLOSING)
 		link->shut = brine_stream_shutdown(link->stream) != BRINE_STREAM_AGAIN;
 }

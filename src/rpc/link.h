@@ -16,11 +16,12 @@ enum {
 struct brine_link {
 	struct brine_conn *conn;
 	struct brine_stream *stream;
-	bool ended;       /* the peer sends no more, or the stream died */
-	bool dead;        /* the stream failed: nothing can be written */
-	bool shut;        /* we said that we send no more */
-	bool is_short;    /* memory is: reads less */
-	int system_errno; /* why it died; 0 where the peer only closed */
+	bool ended;          /* the peer sends no more, or the stream died */
+	bool dead;           /* the stream failed: nothing can be written */
+	bool shut;           /* we said that we send no more */
+	bool is_short;       /* memory is: reads less */
+	unsigned reads_left; /* dead since a write failed: what had arrived is read at most so many times more */
+	int system_errno;    /* why it died; 0 where the peer only closed */
 };
 
 /* Whether connections can be made with these options: 0, or what brine_conn_new() says. */
@@ -29,8 +30,9 @@ int brine_link_check(const struct brine_conn_options *options, struct brine_erro
 /* Lets the kernel find a TCP peer that vanished. Where it cannot, the connection does without. */
 void brine_link_keepalive(int fd, const struct brine_limits *limits);
 
-/* Writes what is pending as far as the stream takes it, and says when nothing more will come. A failed write ends the
- * link only after everything that had arrived was read. input: BRINE_LINK_INPUT_SIZE bytes of scratch. */
+/* Writes what is pending as far as the stream takes it, and says when nothing more will come. After a failed write the
+ * link is dead and each call, once the events of the last one were pulled, reads a piece of what had arrived: the
+ * connection ends behind that. input: BRINE_LINK_INPUT_SIZE bytes of scratch. */
 void brine_link_write(struct brine_link *link, void *input, uint64_t now_ms);
 
 /* Reads once into input (BRINE_LINK_INPUT_SIZE bytes) and feeds it, where the connection wants to read. True when

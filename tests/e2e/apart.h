@@ -4,10 +4,13 @@
 
 #include "harness.h"
 
+#include <time.h>
+
 /* What the server's process tells of itself. */
 struct apart_report {
 	size_t held, held_most; /* by its allocator */
 	size_t resident;        /* bytes of the process */
+	uint64_t cpu_us;        /* processor time that it has used */
 	struct brine_server_counters counters;
 };
 
@@ -27,9 +30,16 @@ static inline size_t apart_resident(void)
 	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static inline uint64_t apart_cpu_us(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
 static inline void apart_tell(int control, struct brine_server_counters counters, struct shared_allocator *allocator)
 {
-	struct apart_report report = {.resident = apart_resident(), .counters = counters};
+	struct apart_report report = {.resident = apart_resident(), .cpu_us = apart_cpu_us(), .counters = counters};
 	pthread_mutex_lock(&allocator->lock);
 	report.held = allocator->fail.held;
 	report.held_most = allocator->fail.held_most;

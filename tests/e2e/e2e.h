@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct e2e {
@@ -72,7 +74,7 @@ static inline int e2e_teardown(void **state)
 	struct e2e *e2e = *state;
 	/* A resolver's thread may close its descriptor a moment after its client is gone. */
 	size_t left = e2e_descriptors();
-	for (int i = 0; left > e2e->descriptors && i < 200; i++) {
+	for (int i = 0; left > e2e->descriptors && i < 2000; i++) {
 		poll(NULL, 0, 10);
 		left = e2e_descriptors();
 	}
@@ -92,6 +94,21 @@ static inline int e2e_teardown(void **state)
 		print_error("%zu descriptors were open before the test, %zu are after it\n", e2e->descriptors, left);
 	free(e2e);
 	return leaked ? -1 : 0;
+}
+
+/* A port of 127.0.0.1 at which nobody listens, and that the system gives to nobody as long as the descriptor is open,
+ * which is returned. Whoever asks for just this port may listen there if it sets SO_REUSEADDR, as servers do. */
+static inline int e2e_keep_port(uint16_t *ret_port)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof name;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	*ret_port = ntohs(name.sin_port);
+	return fd;
 }
 
 /* Ends the test, visibly, on a machine where localhost has no address (a bare container without /etc/hosts). */

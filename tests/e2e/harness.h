@@ -111,6 +111,20 @@ static inline const char *address_over(void **state, enum over kind, char addres
 	return address;
 }
 
+/* The same for servers that come one after the other: their port is theirs until the descriptor is closed, which is
+ * returned; -1 for Unix sockets. */
+static inline int address_kept_over(void **state, enum over kind, char address[ADDRESS_SIZE])
+{
+	uint16_t port;
+	if (kind == OVER_UNIX) {
+		address_over(state, kind, address);
+		return -1;
+	}
+	int fd = e2e_keep_port(&port);
+	snprintf(address, ADDRESS_SIZE, "tcp://127.0.0.1:%u", port);
+	return fd;
+}
+
 /* Makes a server of the calc service, which listens at the address but does not run yet. options NULL: the defaults. */
 static inline void host_prepare_at(struct host *host, const char *address, const struct brine_server_options *options)
 {
@@ -180,6 +194,15 @@ static inline struct brine_server_counters host_counters(const struct host *host
 	struct brine_server_counters counters;
 	brine_server_counters(host->server, &counters);
 	return counters;
+}
+
+/* The log says that a peer which took nothing was cut off: by our patience or, over TCP, by that of the kernel, which
+ * is twice as long and may end first where the machine is busy. */
+static inline void expect_cut_off(const struct host *host, enum over kind)
+{
+	bool by_kernel = kind == OVER_TCP && strstr(host->log, "the peer has vanished");
+	if (!by_kernel)
+		expect_in(host->log, "took no output");
 }
 
 static inline void host_stop(struct host *host)
@@ -350,6 +373,18 @@ static inline void keep_most(atomic_int *most, int now)
 	int before = atomic_load(most);
 	while (now > before && !atomic_compare_exchange_weak(most, &before, now))
 		;
+}
+
+/* The next limit of time for what was meant to get far within the last one, and did not on a busy machine. Only what
+ * never gets there fails:
+ *
+ *	for (uint64_t ms = 50; !got_far_in(ms); ms = twice_as_long(ms))
+ *		; */
+static inline uint64_t twice_as_long(uint64_t ms)
+{
+	if (ms >= PATIENCE_MS)
+		fail_msg("it did not get far enough in %llu ms either", (unsigned long long)ms);
+	return 2 * ms;
 }
 
 /* Waits until the other thread has counted that far. */

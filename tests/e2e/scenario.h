@@ -7,8 +7,8 @@
 
 enum {
 	SCENARIO_STEPS_MAX = 32,
-	SCENARIO_TIMEOUT_MS = 5000, /* reaching it is a hang */
-	SCENARIO_LINGER_MS = 50,    /* a broken connection may use it up */
+	SCENARIO_TIMEOUT_MS = PATIENCE_MS, /* reaching it is a hang */
+	SCENARIO_LINGER_MS = 50,           /* a broken connection may use it up */
 };
 
 struct scenario {

@@ -262,7 +262,7 @@ static inline struct brine_bytes number_encoded(int64_t number, uint8_t room[9])
 	return BRINE_BYTES(room, size);
 }
 
-/* Starts a call, whose argument is a number for methods without an upload. */
+/* Starts a call, whose argument is a number for methods without an upload. 0: its deadline has passed. */
 static inline uint64_t peer_call(struct peer *peer, uint32_t flags, const char *method, int64_t number,
                                  uint64_t deadline_ms)
 {
@@ -275,7 +275,10 @@ static inline uint64_t peer_call(struct peer *peer, uint32_t flags, const char *
 	uint64_t serial;
 	if (!(flags & BRINE_METHOD_UPLOAD))
 		call.params = BRINE_BYTES(params, 1 + number_encoded(number, params + 1).size);
-	if (brine_conn_call(peer->conn, &call, brine_clock_ms(), &serial, &error) < 0)
+	int status = brine_conn_call(peer->conn, &call, brine_clock_ms(), &serial, &error);
+	if (status == BRINE_ERR_DEADLINE)
+		return 0;
+	if (status < 0)
 		fail_msg("%s", error.text);
 	peer_write(peer);
 	return serial;

@@ -20,6 +20,8 @@ enum action {
 
 enum place { HANDLER, ON_READY, PLACES };
 
+enum asked { UNASKED, ASKED, IN_VAIN };
+
 /* A call and how often its end was told. */
 struct told {
 	struct brine_call call;
@@ -33,6 +35,7 @@ struct cell {
 	int mode;
 	struct brine_client *client;
 	struct told outer, held, quick, begun;
+	atomic_int asked; /* UNASKED until its handler is called or nobody asks any more */
 	atomic_int acted;
 	int inner; /* what the action returned */
 	pthread_t answering;
@@ -99,6 +102,8 @@ static int act_in_handler(struct brine_request *request, struct brine_bytes para
 {
 	struct cell *cell = user;
 	(void)params;
+	if (!atomic_compare_exchange_strong(&cell->asked, &(int){UNASKED}, ASKED))
+		return nest_reply(request, 5);
 	if (cell->place == ON_READY) {
 		brine_request_on_ready(request, act_when_ready, cell);
 		return BRINE_PENDING;
@@ -112,12 +117,15 @@ static int act_in_handler(struct brine_request *request, struct brine_bytes para
 
 /* ---- the server ---- */
 
+/* How long it asks in vain. */
+static atomic_uint_fast64_t vain_ms;
+
 static int ask(struct brine_request *request, struct brine_bytes params, void *user)
 {
 	struct brine_call call = BRINE_CALL_INIT;
 	bool gives_up = *(const bool *)user;
 	(void)params;
-	call.timeout_ms = gives_up ? 10 : PATIENCE_MS;
+	call.timeout_ms = gives_up ? atomic_load(&vain_ms) : PATIENCE_MS;
 	int status = brine_client_call_raw(brine_request_client(request), &call, "act", BRINE_BYTES("\x90", 1));
 	if (gives_up && status == BRINE_ERR_DEADLINE)
 		status = nest_reply(request, 5);
@@ -151,12 +159,20 @@ static void serve(struct host *host)
 
 /* ---- cells ---- */
 
+/* The server gave up before the client was asked. What comes now is too late. */
+static bool is_in_vain(struct cell *cell)
+{
+	if (cell->place == ON_READY && atomic_load(&cell->outer.count))
+		atomic_compare_exchange_strong(&cell->asked, &(int){UNASKED}, IN_VAIN);
+	return atomic_load(&cell->asked) == IN_VAIN;
+}
+
 /* Lets the client move until both have been told. */
 static void drive(struct cell *cell)
 {
 	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
 	bool is_freed = cell->action == FREE && atomic_load(&cell->acted);
-	while (!is_freed && (!atomic_load(&cell->outer.count) || !atomic_load(&cell->acted))) {
+	while (!is_freed && !is_in_vain(cell) && (!atomic_load(&cell->outer.count) || !atomic_load(&cell->acted))) {
 		if (brine_clock_ms() > deadline_ms)
 			fail_msg("mode %d, place %d, action %d: nothing happens", cell->mode, cell->place,
 			         cell->action);
@@ -203,7 +219,8 @@ static void check(const struct cell *cell)
 		assert_int_equal(cell->held.status, BRINE_ERR_CANCELLED);
 }
 
-static void run_cell(struct host *host, enum place place, enum action action, int mode)
+/* False: the server did not ask for long enough. */
+static bool run_cell(struct host *host, enum place place, enum action action, int mode)
 {
 	struct shared_allocator allocator;
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
@@ -218,11 +235,13 @@ static void run_cell(struct host *host, enum place place, enum action action, in
 	assert_int_equal(told_begin(&cell.quick, cell.client, "quick"), 0);
 	assert_int_equal(told_begin(&cell.outer, cell.client, place == HANDLER ? "ask" : "ask in vain"), 0);
 	drive(&cell);
+	bool is_over = !is_in_vain(&cell);
 	if (cell.answers)
 		pthread_join(cell.answering, NULL);
-	if (action != FREE)
+	if (action != FREE || !is_over)
 		brine_client_free(cell.client);
-	check(&cell);
+	if (is_over)
+		check(&cell);
 	struct told *all[] = {&cell.outer, &cell.held, &cell.quick, &cell.begun};
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		brine_call_done(&all[i]->call);
@@ -236,6 +255,7 @@ static void run_cell(struct host *host, enum place place, enum action action, in
 	} while (held && brine_clock_ms() < deadline_ms);
 	if (held)
 		fail_msg("mode %d, place %d, action %d: %zu bytes are left", mode, place, action, held);
+	return is_over;
 }
 
 static void handler_matrix_over(void **state, enum over kind)
@@ -246,8 +266,12 @@ static void handler_matrix_over(void **state, enum over kind)
 	host_launch(&host);
 	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_LOOP; mode++)
 		for (enum place place = HANDLER; place < PLACES; place++)
-			for (enum action action = NOTHING; action < ACTIONS; action++)
-				run_cell(&host, place, action, mode);
+			for (enum action action = NOTHING; action < ACTIONS; action++) {
+				uint64_t ms = 10;
+				for (atomic_store(&vain_ms, ms); !run_cell(&host, place, action, mode);
+				     atomic_store(&vain_ms, ms))
+					ms = twice_as_long(ms);
+			}
 	host_stop(&host);
 }
 DEFINE_BOTH(handler_matrix)

@@ -32,51 +32,73 @@ static int wait_by_poll(struct brine_request *request, struct brine_bytes params
 	return brine_request_reply_raw(request, BRINE_BYTES("\x07", 1));
 }
 
-static void let_it_end(struct waits *waits, struct brine_client *client, enum end end)
+/* False: the call ended before its handler was called. */
+static bool begins_to_wait(struct waits *waits, struct brine_client *client, struct brine_call *call)
 {
-	struct brine_call call = BRINE_CALL_INIT;
-	if (end == END_DEADLINE)
-		call.timeout_ms = 50;
-	assert_int_equal(brine_client_begin_raw(client, &call, "wait", BRINE_BYTES("\x90", 1)), 0);
-	wait_for_count(&waits->waiting, 1);
+	int status = brine_client_begin_raw(client, call, "wait", BRINE_BYTES("\x90", 1));
+	assert_true(status == 0 || (status == BRINE_ERR_DEADLINE && waits->end == END_DEADLINE));
+	while (!atomic_load(&waits->waiting) && brine_call_wait(call, 1) == BRINE_ERR_DEADLINE)
+		;
+	return atomic_load(&waits->waiting);
+}
+
+/* Ends the call, in which a handler waits. */
+static void let_it_end(struct waits *waits, struct brine_client **client, struct brine_call *call)
+{
+	enum end end = waits->end;
 	if (end == END_CANCEL || end == END_EARLY)
-		brine_call_cancel(&call);
-	if (end == END_LOST)
-		brine_client_free(client);
+		brine_call_cancel(call);
+	if (end == END_LOST) {
+		brine_client_free(*client);
+		*client = NULL;
+	}
 	if (end == END_STOP) {
 		brine_server_stop(waits->host.server);
 		brine_server_stop(waits->host.server);
 	}
 	wait_for_count(&waits->ended, 1);
-	int status = brine_call_finish(&call, NULL);
+	int status = brine_call_finish(call, NULL);
 	assert_int_equal(status < 0, end != END_ANSWERED);
+}
+
+/* False: a deadline that passed before the handler was called. */
+static bool is_told(void **state, enum over kind, enum end end, uint64_t deadline_ms)
+{
+	static struct waits waits;
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	options.mode = BRINE_CLIENT_BACKGROUND;
+	waits = (struct waits){.end = end};
+	host_prepare(&waits.host, state, kind, NULL);
+	assert_int_equal(
+	        brine_server_serve_raw_as(waits.host.server, "wait", BRINE_METHOD_BLOCKING, wait_by_poll, &waits, NULL),
+	        0);
+	host_launch(&waits.host);
+	struct brine_client *client = client_of(waits.host.address, &options);
+	call.timeout_ms = end == END_DEADLINE ? deadline_ms : 0;
+	bool waited = begins_to_wait(&waits, client, &call);
+	if (waited)
+		let_it_end(&waits, &client, &call);
 	brine_call_done(&call);
-	if (end != END_LOST)
-		brine_client_free(client);
+	brine_client_free(client);
+	if (end == END_STOP)
+		host_join(&waits.host);
+	else
+		host_end(&waits.host);
+	host_free(&waits.host);
+	assert_true(waited || end == END_DEADLINE);
+	if (waited) {
+		assert_int_equal(waits.found, end == END_ANSWERED ? 0 : 1);
+		assert_int_equal(waits.was_cancelled, end != END_ANSWERED);
+	}
+	return waited;
 }
 
 static void waiting_handlers_are_told_over(void **state, enum over kind)
 {
-	static struct waits waits;
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	for (enum end end = 0; end < ENDS; end++) {
-		waits = (struct waits){.end = end};
-		host_prepare(&waits.host, state, kind, NULL);
-		assert_int_equal(brine_server_serve_raw_as(waits.host.server, "wait", BRINE_METHOD_BLOCKING,
-		                                           wait_by_poll, &waits, NULL),
-		                 0);
-		host_launch(&waits.host);
-		let_it_end(&waits, client_of(waits.host.address, &options), end);
-		if (end == END_STOP) {
-			host_join(&waits.host);
-			host_free(&waits.host);
-		} else {
-			host_stop(&waits.host);
-		}
-		assert_int_equal(waits.found, end == END_ANSWERED ? 0 : 1);
-		assert_int_equal(waits.was_cancelled, end != END_ANSWERED);
-	}
+	for (enum end end = 0; end < ENDS; end++)
+		for (uint64_t ms = 50; !is_told(state, kind, end, ms); ms = twice_as_long(ms))
+			;
 }
 DEFINE_BOTH(waiting_handlers_are_told)
 

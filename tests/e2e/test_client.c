@@ -647,8 +647,8 @@ static void loop_over(void **state, enum over kind)
 	static struct brine_call calls[MANY];
 	atomic_int total = 0;
 	char address[ADDRESS_SIZE];
-	host_start(&host, state, kind, NULL);
-	snprintf(address, sizeof address, "%s", host.address);
+	int kept = address_kept_over(state, kind, address);
+	host_start_at(&host, address, NULL);
 	struct brine_client *client = client_in_mode(host.address, BRINE_CLIENT_LOOP);
 	int fd = brine_client_get_fd(client);
 	for (int round = 1; round <= 3; round++) {
@@ -679,6 +679,7 @@ static void loop_over(void **state, enum over kind)
 	assert_int_equal(brine_call_finish(&call, NULL), BRINE_ERR_CANCELLED);
 	brine_call_done(&call);
 	host_stop(&host);
+	brine_socket_close(kept);
 }
 DEFINE_BOTH(loop)
 

@@ -60,14 +60,8 @@ static void *script_run(void *argument)
 
 static int listen_somewhere(uint16_t *ret_port, int backlog)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	int fd = e2e_keep_port(ret_port);
 	assert_int_equal(listen(fd, backlog), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	*ret_port = ntohs(at.sin_port);
 	return fd;
 }
 
@@ -144,7 +138,7 @@ static void retries_refused(void **state)
 	options.limits.linger_ms = 50;
 	method.flags = BRINE_METHOD_IDEMPOTENT;
 	struct brine_client *client = client_of_script(&script, acts, 1, &options);
-	call.timeout_ms = 500;
+	call.timeout_ms = PATIENCE_MS;
 	int status = brine_client_call(client, &call, &method, &(struct calc_pair){2, 3}, NULL);
 	brine_client_free(client);
 	script_finish(&script);
@@ -162,7 +156,13 @@ static void retry_finds_nobody(void **state)
 	struct script script = {0};
 	(void)state;
 	method.flags = BRINE_METHOD_IDEMPOTENT;
-	script.listener = listen_somewhere(&script.port, 8);
+	int kept = e2e_keep_port(&script.port);
+	struct sockaddr_in at = {
+	        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(script.port)};
+	script.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(script.listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+	assert_int_equal(bind(script.listener, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(script.listener, 8), 0);
 	char address[ADDRESS_SIZE];
 	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", script.port);
 	struct brine_client *client = client_of(address, NULL);
@@ -176,6 +176,7 @@ static void retry_finds_nobody(void **state)
 	assert_non_null(strstr(brine_call_error_text(&call), "may have run"));
 	brine_client_free(client);
 	brine_call_done(&call);
+	close(kept);
 }
 
 /* ---- addresses ---- */
@@ -188,7 +189,7 @@ static void addresses_in_turn_over(void **state, enum over kind)
 	char text[3 * ADDRESS_SIZE];
 	int64_t sum;
 	host_start(&host, state, kind, NULL);
-	close(listen_somewhere(&port, 8));
+	int kept = e2e_keep_port(&port);
 	snprintf(text, sizeof text, "tcp://127.0.0.1:%u,unix:///nowhere/,x,%s", port, host.address);
 	struct brine_client *client = client_of(text, NULL);
 	assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
@@ -198,6 +199,7 @@ static void addresses_in_turn_over(void **state, enum over kind)
 	assert_int_equal(brine_client_open(&client, "tcp://127.0.0.1:1,tcp://x", NULL, &error), BRINE_ERR_ADDRESS);
 	assert_true(error.offset >= strlen("tcp://127.0.0.1:1,"));
 	host_stop(&host);
+	close(kept);
 }
 DEFINE_BOTH(addresses_in_turn)
 
@@ -313,10 +315,7 @@ static void waits_for_a_server_over(void **state, enum over kind)
 		struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 		struct brine_call call = BRINE_CALL_INIT;
 		int64_t sum;
-		/* A free port, or a free path. */
-		host_start(&starter.host, state, kind, NULL);
-		snprintf(starter.address, sizeof starter.address, "%s", starter.host.address);
-		host_stop(&starter.host);
+		int kept = address_kept_over(state, kind, starter.address);
 		options.mode = mode;
 		options.backoff_first_ms = 5;
 		options.backoff_most_ms = 20;
@@ -331,6 +330,7 @@ static void waits_for_a_server_over(void **state, enum over kind)
 		brine_client_free(starter.client);
 		brine_call_done(&call);
 		host_stop(&starter.host);
+		brine_socket_close(kept);
 	}
 }
 DEFINE_BOTH(waits_for_a_server)
@@ -368,28 +368,36 @@ static void *flood_run(void *argument)
 	return NULL;
 }
 
+/* Calls one that says nothing, or nothing but what it is asked for by a ping. False: the peer was so slow that it was
+ * given up all the same. */
+static bool keep_alive(int mode, enum act act, uint64_t keepalive_ms)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	struct script script;
+	int64_t sum = 0;
+	options.mode = mode;
+	options.keepalive_ms = keepalive_ms;
+	options.limits.linger_ms = 50;
+	struct brine_client *client = client_of_script(&script, &act, 1, &options);
+	int status = calc_call_add(client, &call, 2, 3, &sum);
+	if (status != BRINE_ERR_LOST && (act == IGNORE || status != 0))
+		fail_msg("mode %d: %d: %s", mode, status, brine_call_error_text(&call));
+	assert_int_equal(sum, status == 0 ? 5 : 0);
+	brine_client_free(client);
+	brine_call_done(&call);
+	script_finish(&script);
+	assert_int_equal(atomic_load(&script.pings), 1);
+	return act == IGNORE || status == 0;
+}
+
 static void keepalive(void **state)
 {
-	static const enum act silent[] = {IGNORE}, alive[] = {ANSWER_AFTER_PING};
-	static const int modes[] = {BRINE_CLIENT_BLOCKING, BRINE_CLIENT_BACKGROUND};
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-		struct brine_call call = BRINE_CALL_INIT;
-		struct script script;
-		int64_t sum = 0;
-		options.mode = modes[i % 2];
-		options.keepalive_ms = i < 2 ? 20 : 200;
-		options.limits.linger_ms = 50;
-		struct brine_client *client = client_of_script(&script, i < 2 ? silent : alive, 1, &options);
-		int status = calc_call_add(client, &call, 2, 3, &sum);
-		if (status != (i < 2 ? BRINE_ERR_LOST : 0))
-			fail_msg("%d: %d: %s", i, status, brine_call_error_text(&call));
-		assert_int_equal(sum, i < 2 ? 0 : 5);
-		brine_client_free(client);
-		brine_call_done(&call);
-		script_finish(&script);
-		assert_int_equal(atomic_load(&script.pings), 1);
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++) {
+		assert_true(keep_alive(mode, IGNORE, 20));
+		for (uint64_t ms = 100; !keep_alive(mode, ANSWER_AFTER_PING, ms); ms = twice_as_long(ms))
+			;
 	}
 }
 

@@ -163,28 +163,28 @@ enum {
 	DRIPPERS = 5000,
 	DRIP_INTERVAL_MS = 1000,
 	DRIP_PRICE = 4096, /* beside the bytes received */
+	DRIPPING_MS = 3 * PATIENCE_MS,
+	COST_MOST = 3, /* times that of a call alone */
 };
 
-/* Median time of a call, in microseconds. */
-static uint64_t median_call_us(struct brine_client *client)
+/* Processor time that the server spends on so many calls, in microseconds: neither what else the machine does nor how
+ * soon a thread gets its turn has a part in it. The least of several tries, as what came before may still be worked
+ * off in the first. */
+static uint64_t cost_of_calls(struct brine_client *client, struct apart *apart)
 {
-	enum { CALLS = 101 };
-	uint64_t times[CALLS];
-	for (int i = 0; i < CALLS; i++) {
-		struct timespec begin, end;
-		int64_t sum;
-		clock_gettime(CLOCK_MONOTONIC, &begin);
-		assert_int_equal(calc_call_add(client, NULL, i, 1, &sum), 0);
-		clock_gettime(CLOCK_MONOTONIC, &end);
-		assert_int_equal(sum, i + 1);
-		uint64_t took =
-		        (uint64_t)((end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000);
-		int at = i;
-		for (; at > 0 && times[at - 1] > took; at--)
-			times[at] = times[at - 1];
-		times[at] = took;
+	enum { TRIES = 5, CALLS = 200 };
+	uint64_t least_us = UINT64_MAX;
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t before_us = apart_ask(apart, 'r').cpu_us;
+		for (int n = 0; n < CALLS; n++) {
+			int64_t sum;
+			assert_int_equal(calc_call_add(client, NULL, n, 1, &sum), 0);
+			assert_int_equal(sum, n + 1);
+		}
+		uint64_t cost_us = apart_ask(apart, 'r').cpu_us - before_us;
+		least_us = cost_us < least_us ? cost_us : least_us;
 	}
-	return times[CALLS / 2];
+	return least_us;
 }
 
 /* Sends one byte more; where the server has had enough, reads its goaway and closes. True: closed now. */
@@ -204,39 +204,55 @@ static bool drip(int *fd)
 	return true;
 }
 
-static void E02_thousands_drip_over(void **state, enum over kind)
+/* Drips until the server has cut everybody, while somebody else is served. */
+static void drip_to_the_end(int fds[DRIPPERS], struct brine_client *client)
+{
+	uint64_t deadline_ms = brine_clock_ms() + DRIPPING_MS;
+	for (int left = DRIPPERS; left > 0;) {
+		assert_true(brine_clock_ms() < deadline_ms);
+		for (int i = 0; i < DRIPPERS; i++)
+			left -= fds[i] >= 0 && drip(&fds[i]);
+		probe(client);
+	}
+}
+
+/* Thousands that are to bring something in each interval. False: the first were cut before the last had come. */
+static bool thousands_drip(void **state, enum over kind, uint64_t interval_ms)
 {
 	static int fds[DRIPPERS];
 	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
 	struct apart apart;
-	int left = DRIPPERS;
-	need_descriptors(DRIPPERS + 100);
-	options.limits.progress_interval_ms = DRIP_INTERVAL_MS;
+	options.limits.progress_interval_ms = interval_ms;
 	options.limits.head_timeout_ms = 60000;
 	apart_start(&apart, state, kind, &options);
 	struct brine_client *client = client_of(apart.address, NULL);
-	uint64_t alone_us = median_call_us(client);
+	uint64_t alone_us = cost_of_calls(client, &apart);
 	size_t base = apart_ask(&apart, 'r').held;
 	for (int i = 0; i < DRIPPERS; i++)
 		fds[i] = raw_connect(apart.address);
 	for (int i = 0; i < DRIPPERS; i++)
 		raw_send(fds[i], "\xce\x00\xff\xff\xff\x94", 6);
-	uint64_t beside_us = median_call_us(client);
+	uint64_t beside_us = cost_of_calls(client, &apart);
 	struct apart_report report = apart_ask(&apart, 'r');
-	assert_int_equal(report.counters.connections_open, DRIPPERS + 1);
-	assert_in_range((report.held - base) / DRIPPERS, 256, DRIP_PRICE);
-	for (uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS; left > 0;) {
-		assert_true(brine_clock_ms() < deadline_ms);
-		for (int i = 0; i < DRIPPERS; i++)
-			left -= fds[i] >= 0 && drip(&fds[i]);
-		uint64_t now_us = median_call_us(client);
-		beside_us = now_us < beside_us ? now_us : beside_us;
+	bool all = report.counters.connections_open == DRIPPERS + 1;
+	if (all) {
+		print_message("calls beside %d that drip: %.2f of what they cost alone\n", DRIPPERS,
+		              (double)beside_us / (double)alone_us);
+		assert_in_range(beside_us, 0, COST_MOST * alone_us);
+		assert_in_range((report.held - base) / DRIPPERS, 256, DRIP_PRICE);
 	}
-	/* By the round in which the machine had least else to do. */
-	assert_in_range(beside_us, 0, 10 * alone_us);
+	drip_to_the_end(fds, client);
 	brine_client_free(client);
 	report = apart_stop(&apart);
 	assert_in_range(report.held_most - base, 1, (size_t)DRIPPERS * (DRIP_PRICE + 64));
+	return all;
+}
+
+static void E02_thousands_drip_over(void **state, enum over kind)
+{
+	need_descriptors(DRIPPERS + 100);
+	for (uint64_t ms = DRIP_INTERVAL_MS; !thousands_drip(state, kind, ms); ms = twice_as_long(ms))
+		;
 }
 DEFINE_BOTH(E02_thousands_drip)
 

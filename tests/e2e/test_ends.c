@@ -141,7 +141,8 @@ static void waits_end_in_time(void **state)
 		raw_send_hex(fd, "05 93 02 a1 6e 90");
 	assert_int_equal(brine_client_begin_raw(client, &call, "x", NO_PARAMS), 0);
 	assert_int_equal(brine_call_wait(&call, WAIT_MS), BRINE_ERR_DEADLINE);
-	assert_int_equal(atomic_load(&notes), 1);
+	/* None where the thread did not run before its time was over. */
+	assert_in_range(atomic_load(&notes), 0, 1);
 	/* The next one that waits calls the others. */
 	raw_send_hex(fd, "05 94 01 01 c0 c0");
 	assert_int_equal(brine_call_finish(&call, NULL), 0);

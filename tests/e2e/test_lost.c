@@ -175,24 +175,11 @@ static void calls_of_the_peer_are_refused(void **state)
 	brine_client_free(client);
 }
 
-static int listen_somewhere(uint16_t *ret_port)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	*ret_port = ntohs(at.sin_port);
-	return fd;
-}
-
 static void refused(void **state)
 {
 	uint16_t port;
 	char address[ADDRESS_SIZE];
-	close(listen_somewhere(&port));
+	int kept = e2e_keep_port(&port);
 	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
 	struct brine_client *client = client_of(address, NULL);
 	struct brine_call call = BRINE_CALL_INIT;
@@ -204,6 +191,7 @@ static void refused(void **state)
 	assert_int_equal(brine_client_connect(client, 1000, &error), BRINE_ERR_CONNECT);
 	assert_int_equal(error.system_errno, ECONNREFUSED);
 	brine_client_free(client);
+	close(kept);
 
 	snprintf(address, sizeof address, "unix://%s", e2e_path(state, "nobody"));
 	client = client_of(address, NULL);
@@ -220,8 +208,9 @@ static void silence(void **state)
 {
 	uint16_t port;
 	char address[ADDRESS_SIZE];
-	int listener = listen_somewhere(&port);
+	int listener = e2e_keep_port(&port);
 	(void)state;
+	assert_int_equal(listen(listener, 8), 0);
 	snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
 	struct brine_client *client = client_of(address, NULL);
 	struct brine_call call = BRINE_CALL_INIT;
@@ -266,9 +255,9 @@ static void reconnects_over(void **state, enum over kind)
 	struct host host;
 	struct calc_number number = {1};
 	int64_t sum;
-	host_start(&host, state, kind, NULL);
 	char address[ADDRESS_SIZE];
-	snprintf(address, sizeof address, "%s", host.address);
+	int kept = address_kept_over(state, kind, address);
+	host_start_at(&host, address, NULL);
 	struct brine_client *client = client_of(address, NULL);
 	assert_int_equal(calc_call_add(client, NULL, 2, 3, &sum), 0);
 	host_stop(&host);
@@ -280,6 +269,7 @@ static void reconnects_over(void **state, enum over kind)
 	assert_int_equal(brine_client_call(client, NULL, &calc_methods[CALC_RELEASE], &number, NULL), BRINE_ERR_REMOTE);
 	brine_client_free(client);
 	host_stop(&host);
+	brine_socket_close(kept);
 }
 DEFINE_BOTH(reconnects)
 
@@ -287,18 +277,20 @@ DEFINE_BOTH(reconnects)
 static void killed_over(void **state, enum over kind)
 {
 	int started[2];
-	char address[ADDRESS_SIZE] = "";
+	char address[ADDRESS_SIZE];
+	int kept = address_kept_over(state, kind, address);
 	assert_int_equal(pipe(started), 0);
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		struct host host;
-		host_start(&host, state, kind, NULL);
-		if (write(started[1], host.address, sizeof address) == (ssize_t)sizeof address)
+		host_start_at(&host, address, NULL);
+		if (write(started[1], "s", 1) == 1)
 			wait_for_count(&host.calc.held_count, 1);
 		raise(SIGKILL);
 	}
-	assert_int_equal(read(started[0], address, sizeof address), sizeof address);
+	char byte;
+	assert_int_equal(read(started[0], &byte, 1), 1);
 	struct brine_client *client = client_of(address, NULL);
 	struct brine_call call = BRINE_CALL_INIT;
 	assert_int_equal(brine_client_call(client, &call, &calc_methods[CALC_HOLD], &(struct calc_nothing){0}, NULL),
@@ -310,6 +302,7 @@ static void killed_over(void **state, enum over kind)
 	brine_client_free(client);
 	close(started[0]);
 	close(started[1]);
+	brine_socket_close(kept);
 }
 DEFINE_BOTH(killed)
 

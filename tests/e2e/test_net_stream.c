@@ -232,14 +232,16 @@ static void G10_signals_do_not_change_a_wait(void **state)
 	struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
 	assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-	uint64_t start_ms = brine_clock_ms();
-	assert_int_equal(brine_stream_wait(pair.stream, BRINE_READABLE, start_ms + 200), BRINE_ERR_DEADLINE);
-	uint64_t waited_ms = brine_clock_ms() - start_ms;
+	/* On a busy machine few of them come in one wait. */
+	for (int waits = 0; waits == 0 || signals <= 10; waits++) {
+		assert_in_range(waits, 0, 100);
+		uint64_t start_ms = brine_clock_ms();
+		assert_int_equal(brine_stream_wait(pair.stream, BRINE_READABLE, start_ms + 200), BRINE_ERR_DEADLINE);
+		/* If each signal had started the wait anew it would never have ended. */
+		assert_true(brine_clock_ms() - start_ms >= 200);
+	}
 	setitimer(ITIMER_REAL, &never, NULL);
 	sigaction(SIGALRM, &old, NULL);
-	assert_true(signals > 10);
-	/* If each signal had started the wait anew it would never have ended. */
-	assert_true(waited_ms >= 200);
 	pair_close(&pair);
 }
 

@@ -243,18 +243,24 @@ static void middle_start(struct middle *middle, void **state, enum over kind, in
 	host_launch(&middle->host);
 }
 
+/* Lets a client in mode LOOP move, for 10 ms at most: what is waited for may change without it. */
+static void move_next(struct middle *middle)
+{
+	struct pollfd poller = {.fd = brine_client_get_fd(middle->next), .events = POLLIN};
+	if (poller.fd < 0)
+		return;
+	int wait_ms = brine_client_get_timeout_ms(middle->next);
+	poll(&poller, 1, wait_ms < 0 || wait_ms > 10 ? 10 : wait_ms);
+	brine_client_process(middle->next);
+}
+
 /* Lets a client in mode LOOP move until the counter is there, waits else. */
 static void await(struct middle *middle, atomic_int *counter, int least)
 {
-	int fd = brine_client_get_fd(middle->next);
 	uint64_t deadline_ms = brine_clock_ms() + PATIENCE_MS;
-	while (fd >= 0 && atomic_load(counter) < least && brine_clock_ms() < deadline_ms) {
-		int wait_ms = brine_client_get_timeout_ms(middle->next);
-		struct pollfd poller = {.fd = fd, .events = POLLIN};
-		/* The counter may change without the client: looks again. */
-		poll(&poller, 1, wait_ms < 0 || wait_ms > 10 ? 10 : wait_ms);
-		brine_client_process(middle->next);
-	}
+	bool moves = brine_client_get_fd(middle->next) >= 0;
+	while (moves && atomic_load(counter) < least && brine_clock_ms() < deadline_ms)
+		move_next(middle);
 	wait_for_count(counter, least);
 }
 
@@ -286,7 +292,9 @@ struct first {
 	int fd;
 };
 
-static void first_begin(struct first *first, const struct host *host, const char *method, enum ending ending)
+/* timeout_ms: how long it waits that ends by its deadline. */
+static void first_begin_for(struct first *first, const struct host *host, const char *method, enum ending ending,
+                            uint64_t timeout_ms)
 {
 	*first = (struct first){.call = BRINE_CALL_INIT, .fd = -1};
 	if (ending == ENDING_LOSS) {
@@ -297,8 +305,29 @@ static void first_begin(struct first *first, const struct host *host, const char
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 	options.mode = BRINE_CLIENT_BACKGROUND;
 	first->client = client_of(host->address, &options);
-	first->call.timeout_ms = ending == ENDING_DEADLINE ? 200 : OWN_MS;
-	assert_int_equal(brine_client_begin_raw(first->client, &first->call, method, NO_PARAMS), 0);
+	first->call.timeout_ms = ending == ENDING_DEADLINE ? timeout_ms : OWN_MS;
+	int status = brine_client_begin_raw(first->client, &first->call, method, NO_PARAMS);
+	assert_true(status == 0 || (status == BRINE_ERR_DEADLINE && ending == ENDING_DEADLINE));
+}
+
+static void first_begin(struct first *first, const struct host *host, const char *method, enum ending ending)
+{
+	assert_int_not_equal(ending, ENDING_DEADLINE);
+	first_begin_for(first, host, method, ending, 0);
+}
+
+/* Whether the chain gets so far that the counter is there, which only its deadline could prevent. */
+static bool first_gets_to(struct first *first, struct middle *middle, enum ending ending, atomic_int *counter,
+                          int least)
+{
+	bool runs = ending == ENDING_DEADLINE;
+	while (runs && atomic_load(counter) < least) {
+		move_next(middle);
+		runs = brine_call_wait(&first->call, 1) == BRINE_ERR_DEADLINE;
+	}
+	if (ending != ENDING_DEADLINE)
+		await(middle, counter, least);
+	return atomic_load(counter) >= least;
 }
 
 static void first_give_up(struct first *first, enum ending ending)
@@ -375,20 +404,47 @@ static void end_chain(struct middle *middle, const char *method, enum ending end
 	first_end(&first);
 }
 
+/* The same for one whose time is over. False: that was before it got to its end. */
+static bool run_out_of_time(void **state, enum over kind, int mode, const char *method, uint64_t timeout_ms)
+{
+	static struct middle middle;
+	struct first first;
+	middle_start(&middle, state, kind, mode);
+	first_begin_for(&first, &middle.host, method, ENDING_DEADLINE, timeout_ms);
+	bool held = first_gets_to(&first, &middle, ENDING_DEADLINE, &middle.last.calc.held_count, 1);
+	if (held) {
+		first_give_up_and_see(&first, &middle, ENDING_DEADLINE, 1);
+		wait_until_cancelled(middle.last.calc.held[0]);
+	}
+	first_end(&first);
+	middle_stop(&middle);
+	return held;
+}
+
+/* Nobody waits in a client of mode BLOCKING after "later": see unattended_over(). */
+static bool has_mover(int mode, const char *method)
+{
+	bool waits = strcmp(method, "forward") == 0;
+	return mode != (waits ? BRINE_CLIENT_LOOP : BRINE_CLIENT_BLOCKING);
+}
+
 static void ends_travel_over(void **state, enum over kind)
 {
+	static const char *const methods[] = {"forward", "later"};
 	static struct middle middle;
 	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_LOOP; mode++) {
 		int round = 0;
 		middle_start(&middle, state, kind, mode);
-		for (enum ending ending = 0; ending < ENDINGS; ending++) {
-			if (mode != BRINE_CLIENT_LOOP)
-				end_chain(&middle, "forward", ending, ++round);
-			/* Nobody waits in a client of mode BLOCKING then: see unattended_over(). */
-			if (mode != BRINE_CLIENT_BLOCKING)
-				end_chain(&middle, "later", ending, ++round);
-		}
+		for (enum ending ending = 0; ending < ENDING_DEADLINE; ending++)
+			for (int i = 0; i < 2; i++)
+				if (has_mover(mode, methods[i]))
+					end_chain(&middle, methods[i], ending, ++round);
 		middle_stop(&middle);
+		for (int i = 0; i < 2; i++)
+			for (uint64_t ms = 100;
+			     has_mover(mode, methods[i]) && !run_out_of_time(state, kind, mode, methods[i], ms);
+			     ms = twice_as_long(ms))
+				;
 	}
 }
 DEFINE_BOTH(ends_travel)
@@ -448,96 +504,147 @@ static void calls_back_over(void **state, enum over kind)
 }
 DEFINE_BOTH(calls_back)
 
-/* The call goes to another peer of the server, over that one's connection. */
+/* A server whose handlers call another peer of it, over that one's connection. */
+struct apart {
+	struct middle middle;
+	struct calc calc; /* of the other peer */
+	struct brine_client *next, *peer;
+};
+
+static void apart_start(struct apart *apart, void **state, enum over kind)
+{
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	apart->calc = (struct calc){0};
+	middle_start(&apart->middle, state, kind, BRINE_CLIENT_BACKGROUND);
+	apart->next = apart->middle.next;
+	options.mode = BRINE_CLIENT_BACKGROUND;
+	apart->peer = client_of(apart->middle.host.address, &options);
+	assert_int_equal(brine_client_serve(apart->peer, &unary, NULL, &apart->calc, NULL), 0);
+	assert_int_equal(brine_client_call_raw(apart->peer, NULL, "be next", NO_PARAMS), 0);
+}
+
+static void apart_stop(struct apart *apart)
+{
+	calc_let_go(&apart->calc);
+	brine_client_free(apart->middle.next);
+	apart->middle.next = apart->next;
+	brine_client_free(apart->peer);
+	middle_stop(&apart->middle);
+}
+
+/* The round-th chain over it. False: its time was over before it got to its end. */
+static bool apart_ends(struct apart *apart, const char *method, enum ending ending, int round, uint64_t timeout_ms)
+{
+	struct first first;
+	first_begin_for(&first, &apart->middle.host, method, ending, timeout_ms);
+	bool held = first_gets_to(&first, &apart->middle, ending, &apart->calc.held_count, round);
+	if (held) {
+		first_give_up_and_see(&first, &apart->middle, ending, round);
+		wait_until_cancelled(apart->calc.held[round - 1]);
+	}
+	first_end(&first);
+	return held;
+}
+
 static void calls_another_peer_over(void **state, enum over kind)
 {
 	static const char *const methods[] = {"forward", "later"};
-	struct middle middle;
-	struct calc calc = {0};
-	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-	middle_start(&middle, state, kind, BRINE_CLIENT_BACKGROUND);
-	struct brine_client *next = middle.next;
-	options.mode = BRINE_CLIENT_BACKGROUND;
-	struct brine_client *peer = client_of(middle.host.address, &options);
-	assert_int_equal(brine_client_serve(peer, &unary, NULL, &calc, NULL), 0);
-	assert_int_equal(brine_client_call_raw(peer, NULL, "be next", NO_PARAMS), 0);
-	for (int round = 0; round < 2 * ENDINGS; round++) {
-		struct first first;
-		enum ending ending = (enum ending)(round % ENDINGS);
-		first_begin(&first, &middle.host, methods[round / ENDINGS], ending);
-		wait_for_count(&calc.held_count, round + 1);
-		first_give_up_and_see(&first, &middle, ending, round + 1);
-		wait_until_cancelled(calc.held[round]);
-		first_end(&first);
+	static struct apart apart;
+	int round = 0;
+	apart_start(&apart, state, kind);
+	for (int i = 0; i < 2; i++)
+		for (enum ending ending = 0; ending < ENDING_DEADLINE; ending++)
+			assert_true(apart_ends(&apart, methods[i], ending, ++round, 0));
+	apart_stop(&apart);
+	for (int i = 0; i < 2; i++) {
+		uint64_t ms = 100;
+		bool held = false;
+		for (; !held; ms = held ? ms : twice_as_long(ms)) {
+			apart_start(&apart, state, kind);
+			held = apart_ends(&apart, methods[i], ENDING_DEADLINE, 1, ms);
+			apart_stop(&apart);
+		}
 	}
-	calc_let_go(&calc);
-	brine_client_free(middle.next);
-	middle.next = next;
-	brine_client_free(peer);
-	middle_stop(&middle);
 }
 DEFINE_BOTH(calls_another_peer)
+
+/* False: the deadline passed before the chain got to its end. */
+static bool ends_in_a_client(void **state, enum over kind, int mode, uint64_t timeout_ms)
+{
+	struct middle asker, middle;
+	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_call call = BRINE_CALL_INIT;
+	bool blocks = mode == BRINE_CLIENT_BLOCKING, held = true;
+	middle_start(&asker, state, kind, BRINE_CLIENT_BLOCKING);
+	middle_start(&middle, state, OVER_TCP, BRINE_CLIENT_BACKGROUND);
+	asker.calls_back = true;
+	options.mode = mode;
+	struct brine_client *client = client_of(asker.host.address, &options);
+	assert_int_equal(brine_client_serve_raw(client, calc_methods[CALC_HOLD].name, blocks ? forward : forward_later,
+	                                        &middle, NULL),
+	                 0);
+	/* In mode BLOCKING the handler has this thread, which nothing but the deadline gives back. */
+	call.timeout_ms = blocks ? timeout_ms : OWN_MS;
+	if (blocks) {
+		assert_int_equal(brine_client_call_raw(client, &call, "forward", NO_PARAMS), BRINE_ERR_DEADLINE);
+		held = atomic_load(&middle.last.calc.held_count) > 0;
+	} else {
+		assert_int_equal(brine_client_begin_raw(client, &call, "forward", NO_PARAMS), 0);
+		wait_for_count(&middle.last.calc.held_count, 1);
+		brine_call_cancel(&call);
+	}
+	if (held) {
+		wait_for_count(&middle.ended, 1);
+		expect_end(&middle, blocks ? ENDING_DEADLINE : ENDING_CANCEL);
+		assert_in_range(middle.last.calc.remaining_ms, 0, call.timeout_ms);
+		wait_until_cancelled(middle.last.calc.held[0]);
+		wait_for_count(&asker.ended, 1);
+		expect_end(&asker, blocks ? ENDING_DEADLINE : ENDING_CANCEL);
+	}
+	brine_call_done(&call);
+	brine_client_free(client);
+	middle_stop(&asker);
+	middle_stop(&middle);
+	return held;
+}
 
 /* The parent is at home in a client: a server asks it, and gives up. */
 static void home_in_a_client_over(void **state, enum over kind)
 {
-	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++) {
-		struct middle asker, middle;
-		struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
-		struct brine_call call = BRINE_CALL_INIT;
-		bool blocks = mode == BRINE_CLIENT_BLOCKING;
-		middle_start(&asker, state, kind, BRINE_CLIENT_BLOCKING);
-		middle_start(&middle, state, OVER_TCP, BRINE_CLIENT_BACKGROUND);
-		asker.calls_back = true;
-		options.mode = mode;
-		struct brine_client *client = client_of(asker.host.address, &options);
-		assert_int_equal(brine_client_serve_raw(client, calc_methods[CALC_HOLD].name,
-		                                        blocks ? forward : forward_later, &middle, NULL),
-		                 0);
-		/* In mode BLOCKING the handler has this thread, which nothing but the deadline gives back. */
-		call.timeout_ms = blocks ? 500 : OWN_MS;
-		if (blocks) {
-			assert_int_equal(brine_client_call_raw(client, &call, "forward", NO_PARAMS),
-			                 BRINE_ERR_DEADLINE);
-		} else {
-			assert_int_equal(brine_client_begin_raw(client, &call, "forward", NO_PARAMS), 0);
-			wait_for_count(&middle.last.calc.held_count, 1);
-			brine_call_cancel(&call);
-		}
-		wait_for_count(&middle.ended, 1);
-		expect_end(&middle, blocks ? ENDING_DEADLINE : ENDING_CANCEL);
-		assert_in_range(middle.last.calc.remaining_ms, 1, call.timeout_ms);
-		wait_until_cancelled(middle.last.calc.held[0]);
-		wait_for_count(&asker.ended, 1);
-		expect_end(&asker, blocks ? ENDING_DEADLINE : ENDING_CANCEL);
-		brine_call_done(&call);
-		brine_client_free(client);
-		middle_stop(&asker);
-		middle_stop(&middle);
-	}
+	for (int mode = BRINE_CLIENT_BLOCKING; mode <= BRINE_CLIENT_BACKGROUND; mode++)
+		for (uint64_t ms = 200; !ends_in_a_client(state, kind, mode, ms); ms = twice_as_long(ms))
+			;
 }
 DEFINE_BOTH(home_in_a_client)
 
-/* Nothing is sent for a parent that has ended. */
-static void begins_too_late_over(void **state, enum over kind)
+/* Nothing is sent for a parent that has ended. False: its time was over before its handler was called. */
+static bool begin_too_late(void **state, enum over kind, enum ending ending, uint64_t timeout_ms)
 {
 	struct middle middle;
+	struct first first;
+	int64_t sum;
 	middle_start(&middle, state, kind, BRINE_CLIENT_BLOCKING);
-	for (enum ending ending = 0; ending < ENDINGS; ending++) {
-		struct first first;
-		first_begin(&first, &middle.host, "too late", ending);
-		wait_for_count(&middle.begun, (int)ending + 1);
-		first_give_up_and_see(&first, &middle, ending, (int)ending + 1);
+	first_begin_for(&first, &middle.host, "too late", ending, timeout_ms);
+	bool begun = first_gets_to(&first, &middle, ending, &middle.begun, 1);
+	if (begun) {
+		first_give_up_and_see(&first, &middle, ending, 1);
 		expect_in(middle.text, "not sent");
 		assert_true(middle.forgot);
-		first_end(&first);
 	}
+	first_end(&first);
 	/* A call behind them would come after them. */
-	int64_t sum;
 	assert_int_equal(calc_call_add(middle.next, NULL, 1, 2, &sum), 0);
 	assert_int_equal(atomic_load(&middle.last.calc.held_count), 0);
 	assert_int_equal(atomic_load(&middle.last.calc.notes), 0);
 	middle_stop(&middle);
+	return begun;
+}
+
+static void begins_too_late_over(void **state, enum over kind)
+{
+	for (enum ending ending = 0; ending < ENDINGS; ending++)
+		for (uint64_t ms = 100; !begin_too_late(state, kind, ending, ms); ms = twice_as_long(ms))
+			;
 }
 DEFINE_BOTH(begins_too_late)
 

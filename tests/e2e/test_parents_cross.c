@@ -110,6 +110,17 @@ static void *crossing_run(void *argument)
 	return NULL;
 }
 
+/* Lets the threads cross for a while, and until chains have ended in each way. */
+static void let_them_cross(void)
+{
+	uint64_t now_ms = brine_clock_ms(), until_ms = now_ms + CROSSING_MS, last_ms = until_ms + PATIENCE_MS;
+	for (bool all = false; now_ms < (all ? until_ms : last_ms); now_ms = brine_clock_ms()) {
+		usleep(10000);
+		all = crossing.leaves > 0 && crossing.cut > 0 && crossing.answered > 0;
+	}
+	atomic_store(&crossing.over, true);
+}
+
 static void parents_cross_over(void **state, enum over kind)
 {
 	static const unsigned numbers[CROSSING_THREADS] = {0, 1, 2, 3};
@@ -132,8 +143,7 @@ static void parents_cross_over(void **state, enum over kind)
 	alarm(120);
 	for (int i = 0; i < CROSSING_THREADS; i++)
 		pthread_create(&threads[i], NULL, cross, (void *)(uintptr_t)&numbers[i]);
-	usleep(CROSSING_MS * 1000);
-	atomic_store(&crossing.over, true);
+	let_them_cross();
 	for (int i = 0; i < CROSSING_THREADS; i++)
 		pthread_join(threads[i], NULL);
 	/* Every chain was given up, and every handler of it has heard. */

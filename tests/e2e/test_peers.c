@@ -17,7 +17,10 @@ static void watched_start(struct watched *watched, void **state, enum over kind,
 	options->allocator = &watched->allocator.base;
 	host_start(&watched->host, state, kind, options);
 	watched->client = client_of(watched->host.address, NULL);
-	assert_int_equal(brine_client_connect(watched->client, 0, NULL), 0);
+	/* Where peers have little time for their first frame it may come too late, once. */
+	uint64_t until_ms = brine_clock_ms() + PATIENCE_MS;
+	for (int64_t sum; calc_call_add(watched->client, NULL, 1, 1, &sum) < 0;)
+		assert_true(brine_clock_ms() < until_ms);
 }
 
 static void watched_probe(struct watched *watched)
@@ -88,7 +91,7 @@ static void never_reads_over(void **state, enum over kind)
 	close(fd);
 	/* One answer may pass the mark, and is in the making while it is copied; a hundred would be 50 MiB. */
 	watched_stop(&watched, (size_t)8 * MIB);
-	assert_non_null(strstr(watched.host.log, "took no output"));
+	expect_cut_off(&watched.host, kind);
 }
 DEFINE_BOTH(never_reads)
 

@@ -14,7 +14,7 @@ die() { echo "$*"; exit 1; }
 
 "$1/exchange_server" "unix://$work/exchange.sock" tcp://127.0.0.1:0 >"$work/out" &
 server=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	[ "$(grep -c '^listening on' "$work/out")" = 2 ] && break
 	sleep 0.05
 done

@@ -18,7 +18,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=1" MALLOC_ARENA_MAX=2
 mkdir "$work/store"
 "$server_program" "$work/store" "unix://$work/socket" >"$work/server.out" 2>"$work/server.err" &
 server=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	! grep -q '^listening on' "$work/server.out" || break
 	kill -0 $server || die 'the server did not start'
 	sleep 0.05
@@ -31,33 +31,54 @@ modest() {
 	echo "$1: peak memory $2 KiB"
 	[ "$2" -le $peak_kib ] || die "$1 held $2 KiB, more than $peak_kib"
 }
-# pauses: stops and continues both sides in turn until the transfer has ended; counts.
+# pause_both: stops and continues both sides of a transfer that is under way; counts.
 paused=0
-pauses() {
+pause_both() {
 	local process
+	for process in $server $transfer; do
+		kill -STOP "$process" 2>/dev/null || return 0
+		sleep 0.05
+		kill -CONT "$process" 2>/dev/null || return 0
+		paused=$((paused + 1))
+	done
+}
+# pauses: does so until the transfer has ended.
+pauses() {
 	while kill -0 "$transfer" 2>/dev/null; do
-		for process in $server $transfer; do
-			kill -STOP "$process" 2>/dev/null || break
-			sleep 0.05
-			kill -CONT "$process" 2>/dev/null || break
-			paused=$((paused + 1))
-		done
+		pause_both
 		sleep 0.2
 	done
 }
 
+# Each transfer is stopped for the first time where it cannot end: half of the file is still to come through a pipe.
+half=$((mebibytes << 19))
+mkfifo "$work/pipe"
 head -c "${mebibytes}M" /dev/urandom >"$work/original"
-"$client" "unix://$work/socket" put file <"$work/original" 2>"$work/put.err" &
+"$client" "unix://$work/socket" put file <"$work/pipe" 2>"$work/put.err" &
 transfer=$!
+exec 4>"$work/pipe"
+head -c $half "$work/original" >&4
+pause_both
+tail -c +$((half + 1)) "$work/original" >&4 &
+feeder=$!
+exec 4>&-
 pauses
+wait $feeder
 wait $transfer || die 'put failed'
-"$client" "unix://$work/socket" get file >"$work/copy" 2>"$work/get.err" &
+"$client" "unix://$work/socket" get file >"$work/pipe" 2>"$work/get.err" &
 transfer=$!
+exec 4<"$work/pipe"
+head -c $half <&4 >"$work/copy"
+pause_both
+cat <&4 >>"$work/copy" &
+feeder=$!
+exec 4<&-
 pauses
+wait $feeder
 wait $transfer || die 'get failed'
 transfer=''
 cmp "$work/original" "$work/copy"
-[ $paused -ge 2 ] || die 'nothing was stopped: the test is broken'
+[ $paused -ge 4 ] || die 'not all were stopped: the test is broken'
 for direction in put get; do
 	grep -q "^$direction: $((mebibytes << 20)) bytes" "$work/$direction.err" || die "$direction: another size"
 	modest "the client that did $direction" "$(sed -n 's/.*peak memory \([0-9]*\) KiB/\1/p' "$work/$direction.err")"

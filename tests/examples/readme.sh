@@ -29,7 +29,7 @@ done
 
 "$work/server" "unix://$work/adder.sock" &
 server=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	[ -S "$work/adder.sock" ] && break
 	sleep 0.05
 done

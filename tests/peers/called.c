@@ -9,7 +9,6 @@
  * noted(), the last n. */
 #include "e2e/harness.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <sys/prctl.h>
 
@@ -193,17 +192,14 @@ static void by_address(const char *argument, const char *address)
 
 static void by_tcp(void **state)
 {
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof name;
-	char port[16], address[64];
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char argument[16], address[64];
+	uint16_t port;
+	int kept = e2e_keep_port(&port);
 	(void)state;
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-	close(fd);
-	snprintf(port, sizeof port, "%d", ntohs(name.sin_port));
-	snprintf(address, sizeof address, "msgpack-rpc://127.0.0.1:%s", port);
-	by_address(port, address);
+	snprintf(argument, sizeof argument, "%u", port);
+	snprintf(address, sizeof address, "msgpack-rpc://127.0.0.1:%u", port);
+	by_address(argument, address);
+	close(kept);
 }
 
 static void by_unix(void **state)

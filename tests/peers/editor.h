@@ -6,7 +6,6 @@
 
 #include "neovim.brine.h"
 
-#include <arpa/inet.h>
 #include <sys/prctl.h>
 
 enum { SKIPPED = 77 };
@@ -17,6 +16,7 @@ struct editor {
 	enum way way;
 	char address[ADDRESS_SIZE];  /* TCP and Unix */
 	char listen[ADDRESS_SIZE];   /* the same for --listen */
+	int kept;                    /* its port, for those that come one after the other */
 	pid_t pid;                   /* 0: it does not run, or the client started it */
 	struct brine_client *client; /* NULL: none */
 };
@@ -49,18 +49,6 @@ static inline bool editor_exists(void)
 	bool exists = brine_client_connect(client, PATIENCE_MS, NULL) == 0;
 	brine_client_free(client);
 	return exists;
-}
-
-/* A port that nobody had a moment ago. */
-static inline uint16_t free_port(void)
-{
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof name;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-	close(fd);
-	return ntohs(name.sin_port);
 }
 
 /* Starts the process that a client connects to; nothing to do for WAY_EMBED. */
@@ -106,9 +94,12 @@ static inline void editor_start(struct editor *editor, void **state, enum way wa
 		own = *options;
 	own.timeout_ms = PATIENCE_MS;
 	own.backoff_most_ms = 50;
-	*editor = (struct editor){.way = way};
+	*editor = (struct editor){.way = way, .kept = -1};
+	uint16_t port;
 	if (way == WAY_TCP)
-		snprintf(editor->listen, sizeof editor->listen, "127.0.0.1:%u", free_port());
+		editor->kept = e2e_keep_port(&port);
+	if (way == WAY_TCP)
+		snprintf(editor->listen, sizeof editor->listen, "127.0.0.1:%u", port);
 	else
 		snprintf(editor->listen, sizeof editor->listen, "%s", e2e_path(state, "nvim.sock"));
 	snprintf(editor->address, sizeof editor->address, "msgpack-rpc%s%.200s", way == WAY_TCP ? "://" : "+unix://",
@@ -142,6 +133,7 @@ static inline void editor_close(struct editor *editor)
 {
 	brine_client_free(editor->client);
 	editor_kill(editor);
+	brine_socket_close(editor->kept);
 	/* An embedded one went with its client. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

@@ -14,6 +14,7 @@ static const char *const injected_names[INJECTED_COUNT] = {
         "delays",
         "half-closes",
         "resets",
+        "pieces read behind a failed write",
         "drains",
         "closes",
         "cancels",
@@ -100,6 +101,22 @@ static void cut(struct pair *pair)
 	pair->sides[0].may_lose = pair->sides[1].may_lose = true;
 }
 
+/* A write of this side failed: it reads what had arrived, in pieces. */
+static void read_rest(struct pair *pair, unsigned which)
+{
+	struct brine_conn *conn = pair->sides[which].conn;
+	struct brine_buf *wire = &pair->sides[!which].wire;
+	brine_conn_mute(conn, now_ms);
+	pull(pair, which);
+	while (brine_buf_size(wire) && brine_conn_wants_read(conn)) {
+		size_t size = 1 + random_below(&random_state, brine_buf_size(wire));
+		REQUIRE(brine_conn_feed(conn, BRINE_BYTES(brine_buf_bytes(wire).data, size), now_ms) == 0);
+		brine_buf_take(wire, size);
+		pull(pair, which);
+		injected[INJECTED_REST]++;
+	}
+}
+
 static void reset_pair(struct pair *pair)
 {
 	cut(pair);
@@ -107,6 +124,8 @@ static void reset_pair(struct pair *pair)
 	injected[INJECTED_RESET]++;
 	for (unsigned i = 0; i < 2; i++) {
 		pull(pair, i);
+		if (chance(50))
+			read_rest(pair, i);
 		brine_conn_lost(pair->sides[i].conn, BRINE_ERR_SYSTEM, now_ms);
 		pull(pair, i);
 	}

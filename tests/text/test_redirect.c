@@ -167,12 +167,10 @@ static void is_left_alone(unsigned level)
 {
 	redirect_streams(BRINE_TEXT_STDOUT | level, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 0; i < 1000; i++) {
-		if (printf("spam\n") < 0 && errno == EPIPE)
-			_exit(6);
+	/* Until it is told, or killed by the alarm. */
+	while (printf("spam\n") >= 0 || errno != EPIPE)
 		usleep(5000);
-	}
-	_exit(0);
+	_exit(6);
 }
 
 /* They are closed again in the end. */
@@ -511,7 +509,8 @@ static void as_a_server_at(void **state, unsigned level)
 	snprintf(where, sizeof where, "unix://%s", e2e_path(state, "socket"));
 	pid_t process = start_program("serves_its_streams", level, where, NULL, go);
 	let_go(go);
-	for (int i = 0; i < 1000 && status < 0; i++) {
+	uint64_t until_ms = brine_clock_ms() + PATIENCE_MS;
+	while (status < 0 && brine_clock_ms() < until_ms) {
 		status = brine_text_connect(&peer, where, BRINE_TEXT_WRITE | BRINE_TEXT_READ, NULL, NULL);
 		if (status < 0)
 			usleep(10000);

@@ -215,6 +215,64 @@ static void times_at_their_most(void **state)
 	}
 }
 
+/* ---- a peer that takes nothing any more, and had sent something before ---- */
+
+/* What it had sent is handled, also where it would have to wait for room in the output; nothing is queued or timed. */
+static void mute_script(struct harness *h)
+{
+	struct brine_conn_call call = {.method = BRINE_STR("x"), .deadline_ms = BRINE_FOREVER};
+	uint64_t serial;
+	harness_feed(h, "03921080");
+	harness_forget(h);
+	h->no_writing = true;
+	harness_call(h, "one", BRINE_FOREVER);
+	size_t pending = brine_conn_pending(h->conn).size;
+	/* Over the mark: this waits. */
+	harness_feed(h, "059302a16e90");
+	harness_expect_log(h, "");
+	brine_conn_mute(h->conn, h->now_ms);
+	assert_false(brine_conn_wants_read(h->conn));
+	harness_pump(h);
+	harness_expect_log(h, "notification n []\n");
+	assert_true(brine_conn_wants_read(h->conn));
+	harness_feed(h, "06940001a17890 03921207 05940101c005");
+	harness_expect_log(h, "response 1 = 5\n");
+	assert_int_equal(brine_conn_call(h->conn, &call, h->now_ms, &serial, NULL), BRINE_ERR_LOST);
+	assert_int_equal(brine_conn_notify(h->conn, call.method, none, none, NULL), BRINE_ERR_LOST);
+	assert_int_equal(brine_conn_ping(h->conn, h->now_ms), BRINE_ERR_LOST);
+	harness_pass(h, HOUR_MS);
+	assert_int_equal(brine_conn_pending(h->conn).size, pending);
+	assert_int_equal(brine_conn_state(h->conn), BRINE_CONN_OPEN);
+	brine_conn_lost(h->conn, BRINE_ERR_LOST, h->now_ms);
+	harness_pump(h);
+	harness_expect_log(h, "closed BRINE_ERR_LOST: the transport was lost\n");
+}
+
+/* Requests are not begun; calls that were not sent can still say so. */
+static void mute_not_sent_script(struct harness *h)
+{
+	h->no_writing = true;
+	harness_call(h, "one", BRINE_FOREVER);
+	harness_call(h, "two", BRINE_FOREVER);
+	brine_conn_sent(h->conn, 1, h->now_ms);
+	brine_conn_mute(h->conn, h->now_ms);
+	harness_feed(h, "06940001a17890 0a 94 14 07 a5 746f6f2062 00");
+	harness_expect_log(h, "goaway 7 'too b'\nresponse 1 BRINE_ERR_LOST\nresponse 2 BRINE_ERR_NOT_SENT\n");
+	brine_conn_lost(h->conn, BRINE_ERR_LOST, h->now_ms);
+	harness_pump(h);
+	harness_expect_log(h, "closed BRINE_ERR_GOAWAY: the peer reported fault 7: too b\n");
+}
+
+static void E07_mute_but_not_deaf(void **state)
+{
+	(void)state;
+	struct brine_conn_options options = harness_accepting();
+	options.limits.output_mark = 1;
+	options.limits.output_progress_size = 1;
+	harness_run(&options, mute_script);
+	harness_connect(mute_not_sent_script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +281,7 @@ int main(void)
 	        cmocka_unit_test(E04_a_least_rate_can_be_asked_for),
 	        cmocka_unit_test(E14_idle_for_hours),
 	        cmocka_unit_test(times_at_their_most),
+	        cmocka_unit_test(E07_mute_but_not_deaf),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
