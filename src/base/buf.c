@@ -47,7 +47,7 @@ static int resize(struct brine_buf *buf, size_t capacity, size_t needed)
 	return 0;
 }
 
-static int grow(struct brine_buf *buf, size_t size)
+static int grow_buf(struct brine_buf *buf, size_t size)
 {
 	size_t held = buf->end - buf->start;
 	size_t needed;
@@ -70,7 +70,7 @@ void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 		ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	if (buf->data && size <= buf->capacity - buf->end)
 		return buf->data + buf->end;
-	return grow(buf, size) < 0 ? NULL : buf->data + buf->end;
+	return grow_buf(buf, size) < 0 ? NULL : buf->data + buf->end;
 }
 
 int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)

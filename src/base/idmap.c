@@ -34,7 +34,7 @@ static uint32_t search(const struct brine_idmap *map, uint64_t key)
 	return at;
 }
 
-static int grow(struct brine_idmap *map)
+static int grow_slots(struct brine_idmap *map)
 {
 	struct brine_idmap larger = *map;
 	larger.capacity = map->capacity ? map->capacity * 2 : CAPACITY_LEAST;
@@ -53,7 +53,7 @@ static int grow(struct brine_idmap *map)
 
 int brine_idmap_put(struct brine_idmap *map, uint64_t key, void *value)
 {
-	if (map->count >= map->capacity / 4 * 3 && grow(map) < 0)
+	if (map->count >= map->capacity / 4 * 3 && grow_slots(map) < 0)
 		return BRINE_ERR_NOMEM;
 	map->slots[search(map, key)] = (struct brine_idmap_slot){key, value};
 	map->count++;
