@@ -2,6 +2,7 @@
 #include <brine/pack.h>
 
 #include "codec/token.h"
+#include "codec/walk.h"
 
 enum { HEAD_SIZE = 3, MAP_16 = 0xde };
 

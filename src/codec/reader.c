@@ -1,7 +1,7 @@
-#include "codec/reader.h"
-
 #include "base/alloc.h"
 #include "codec/names.h"
+#include "codec/scalar.h"
+#include "codec/walk.h"
 
 static int read_message(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                         void *message);

@@ -1,7 +1,8 @@
-#include "codec/reader.h"
+#include "codec/scalar.h"
 
 #include "base/utf8.h"
 #include "codec/endian.h"
+#include "codec/walk.h"
 
 int brine_reader_fail_type(const struct brine_reader *reader, const struct brine_path *path, const char *expected,
                            const struct brine_token *token)

@@ -5,6 +5,7 @@
 #include "codec/desc.h"
 #include "codec/put.h"
 #include "codec/token.h"
+#include "codec/walk.h"
 
 /* Offsets in errors are where in the output the value would have begun. */
 struct writer {

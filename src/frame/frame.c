@@ -4,12 +4,10 @@
 #include "frame/messages.h"
 #include "frame/prefix.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 enum {
 	LENGTH_LEAST = 3, /* an array head, a type and one element */
 	PREFIX_SIZE_MAX = 5,
+	SCALARS_SIZE = 256, /* room for all heads, numbers and keys of any message */
 };
 
 int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits, struct brine_bytes *ret_message,
@@ -39,48 +37,6 @@ int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits
 	*ret_message = BRINE_BYTES(bytes + prefix.size, prefix.length);
 	*ret_prefix_size = prefix.size;
 	return 1;
-}
-
-int frame_judge(struct frame_parse *parse, int verdict, int wire_code, int code, const void *place, const char *format,
-                ...)
-{
-	/* A plain peer knows no goaway: what would be one closes without a word. */
-	if (parse->plain && verdict == BRINE_VERDICT_GOAWAY)
-		verdict = BRINE_VERDICT_SILENT;
-	*parse->judgement = (struct brine_judgement){verdict, wire_code};
-	char text[sizeof parse->error->text];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	return brine_fail(parse->error, code, (uint64_t)((const uint8_t *)place - parse->start), "%s", text);
-}
-
-struct brine_token frame_token(struct brine_bytes value)
-{
-	struct brine_token token = {.kind = BRINE_TOKEN_NIL};
-	brine_token_read(&token, value.data, value.size);
-	return token;
-}
-
-bool frame_text(struct brine_bytes value, struct brine_bytes *ret_text)
-{
-	struct brine_token token = frame_token(value);
-	if (token.kind != BRINE_TOKEN_STR && token.kind != BRINE_TOKEN_BIN)
-		return false;
-	*ret_text = token.content;
-	return true;
-}
-
-struct brine_bytes frame_element(struct frame_parse *parse)
-{
-	/* The last one ends where the message ends: big params and results are not walked through twice. */
-	size_t rest = (size_t)(parse->end - parse->at);
-	size_t size = parse->left == 1 ? rest : brine_value_size(parse->at, rest);
-	struct brine_bytes value = {parse->at, size};
-	parse->at += size;
-	parse->left--;
-	return value;
 }
 
 /* Checks the whole message as MessagePack and says what WIRE.md wants to be said. */
@@ -175,26 +131,13 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	return rc < 0 ? rc : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
 }
 
-void frame_put_raw(struct frame_write *write, const void *data, size_t size)
-{
-	if (size)
-		memcpy(write->at, data, size);
-	write->at += size;
-}
-
-void frame_put_str(struct frame_write *write, const void *data, size_t size)
-{
-	write->at = brine_put_str_head(write->at, (uint32_t)size);
-	frame_put_raw(write, data, size);
-}
-
 /* No message takes more bytes than this. */
 static size_t size_bound(const struct brine_frame *frame)
 {
 	const struct brine_bytes *parts[] = {&frame->id_bytes,  &frame->method,           &frame->params,
 	                                     &frame->result,    &frame->options.metadata, &frame->hello.features,
 	                                     &frame->error.data};
-	size_t bound = FRAME_SCALARS_SIZE;
+	size_t bound = SCALARS_SIZE;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (__builtin_add_overflow(bound, parts[i]->size, &bound))
 			return SIZE_MAX;
@@ -207,7 +150,7 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	if (frame->type < 0 || frame->type >= FRAME_TYPES || !brine_frame_kinds[frame->type].write)
 		return BRINE_ERR_INVALID;
 	size_t bound = size_bound(frame);
-	if (bound > (size_t)limit_size + FRAME_SCALARS_SIZE)
+	if (bound > (size_t)limit_size + SCALARS_SIZE)
 		return BRINE_ERR_TOO_BIG;
 	uint8_t *begin = brine_buf_reserve(out, bound);
 	if (!begin)
@@ -226,11 +169,4 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	}
 	out->end += size;
 	return 0;
-}
-
-const char *brine_frame_type_name(int type)
-{
-	if (type >= FRAME_TYPES || type < 0)
-		return "advisory";
-	return brine_frame_kinds[type].name ? brine_frame_kinds[type].name : "reserved";
 }

@@ -1,7 +1,11 @@
-/* The maps inside messages: opts, metadata, hello. */
-#include "frame/messages.h"
+#include "frame/maps.h"
 
-enum { HELLO_FEATURES_SIZE_MAX = 8192 };
+#include "codec/walk.h"
+
+enum {
+	PAIRS_MAX = 256, /* most pairs of a map whose keys are looked at, whatever the limits say */
+	HELLO_FEATURES_SIZE_MAX = 8192,
+};
 
 /* A key within its map. */
 struct key {
@@ -13,7 +17,7 @@ struct pairs {
 	const uint8_t *start, *at, *end;
 	uint32_t left;
 	uint32_t count;
-	struct key keys[FRAME_MAP_PAIRS_MAX]; /* those seen that are a str; no other key means anything */
+	struct key keys[PAIRS_MAX]; /* those seen that are a str; no other key means anything */
 };
 
 struct pair {
@@ -42,7 +46,7 @@ static bool is_repeated(const struct pairs *pairs, struct brine_bytes key)
 	return false;
 }
 
-/* The next pair: 1, 0 at the end, or BRINE_ERR_DUPLICATE. At most FRAME_MAP_PAIRS_MAX may be taken. */
+/* The next pair: 1, 0 at the end, or BRINE_ERR_DUPLICATE. At most PAIRS_MAX may be taken. */
 static int pairs_next(struct pairs *pairs, struct pair *ret_pair)
 {
 	if (pairs->left == 0)
@@ -73,7 +77,7 @@ static bool key_is(const struct pair *pair, const char *name)
 static uint32_t pair_limit(const struct frame_parse *parse)
 {
 	uint32_t limit = parse->limits->options_count_max;
-	return limit < FRAME_MAP_PAIRS_MAX ? limit : FRAME_MAP_PAIRS_MAX;
+	return limit < PAIRS_MAX ? limit : PAIRS_MAX;
 }
 
 /* Not inlined into who walks through another map, before or after. */

@@ -3,6 +3,11 @@
 
 #include <brine/codec.h>
 
+#include "codec/walk.h"
+#include "frame/maps.h"
+
+enum { ID_LAST = UINT32_MAX }; /* on the framed wire, as unsigned */
+
 #define GOAWAY(parse, place, ...)                                                                                      \
 	frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, BRINE_ERR_PROTO, place, __VA_ARGS__)
 #define REFUSE(parse, place, ...)                                                                                      \
@@ -19,8 +24,7 @@ static int parse_id(struct frame_parse *parse, struct brine_frame *frame)
 	struct brine_bytes value = frame_element(parse);
 	struct brine_token token = frame_token(value);
 	bool is_unsigned = token.kind == BRINE_TOKEN_UINT;
-	bool fits = parse->plain ? is_unsigned || token.kind == BRINE_TOKEN_INT
-	                         : is_unsigned && token.uint <= FRAME_ID_LAST;
+	bool fits = parse->plain ? is_unsigned || token.kind == BRINE_TOKEN_INT : is_unsigned && token.uint <= ID_LAST;
 	if (!fits)
 		return GOAWAY(parse, value.data, "bad id: %s, expected %s", brine_token_name(token.kind),
 		              parse->plain ? "an integer" : "0 to 4294967295");
@@ -295,3 +299,10 @@ const struct frame_kind brine_frame_kinds[FRAME_TYPES] = {
         [BRINE_FRAME_PONG] = {"pong", 2, parse_ping, write_ping},
         [BRINE_FRAME_GOAWAY] = {"goaway", 4, parse_goaway, write_goaway},
 };
+
+const char *brine_frame_type_name(int type)
+{
+	if (type >= FRAME_TYPES || type < 0)
+		return "advisory";
+	return brine_frame_kinds[type].name ? brine_frame_kinds[type].name : "reserved";
+}

@@ -1,6 +1,7 @@
 #include "inspect/walk.h"
 
 #include "codec/token.h"
+#include "codec/walk.h"
 
 #include <strings.h>
 
