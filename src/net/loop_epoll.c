@@ -181,16 +181,6 @@ uint64_t brine_loop_deadline(const struct brine_loop *loop)
 	return loop->timers.first ? loop->timers.first->due_ms : BRINE_FOREVER;
 }
 
-uint64_t brine_loop_now(const struct brine_loop *loop)
-{
-	return loop->now_ms;
-}
-
-int brine_loop_fd(const struct brine_loop *loop)
-{
-	return loop->epoll_fd;
-}
-
 void brine_loop_wake(struct brine_loop *loop)
 {
 	int saved = errno;

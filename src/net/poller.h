@@ -3,7 +3,7 @@
 #ifndef BRINE_NET_POLLER_H
 #define BRINE_NET_POLLER_H
 
-#include "net/stream.h"
+#include "net/socket.h"
 
 enum {
 	BRINE_WAITS_MAX = 32,

@@ -4,7 +4,6 @@
 
 #include "net/clock.h"
 #include "net/fail.h"
-#include "net/stream.h"
 
 #include <errno.h>
 #include <limits.h>

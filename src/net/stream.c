@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "net/fail.h"
-#include "net/socket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -147,16 +146,4 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
 	*ret_stream = &self->base;
 	return 0;
-}
-
-int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms)
-{
-	unsigned wanted = brine_stream_want(stream, ready);
-	if (!wanted)
-		return (int)ready;
-	int found = brine_socket_wait(brine_stream_fd(stream), wanted, deadline_ms);
-	if (found == BRINE_ERR_SYSTEM)
-		stream->system_errno = errno;
-	/* A filter that waits for something else than it was asked for may be able to do any of it afterwards. */
-	return found > 0 && wanted != ready ? (int)ready : found;
 }

@@ -230,7 +230,7 @@ static void a_stopped_timer_never_fires_and_a_busy_one_leaves_room(void **state)
 	uint64_t due_ms = brine_clock_ms() + 30;
 	brine_timer_set(loop, &first.timer, due_ms);
 	assert_int_equal(brine_loop_turn(loop, BRINE_FOREVER), 1);
-	assert_true(brine_loop_now(loop) >= due_ms);
+	assert_true(brine_clock_ms() >= due_ms);
 	brine_loop_free(loop);
 }
 

@@ -10,7 +10,6 @@ cd "${1:-$here/../..}"
 exempt=(
 	compiler # names and reserved, schema and source_info, the comments of the emitters
 	conn     # the state machine and its parts know each other
-	net      # addr.c and sockaddr.c, socket.c and stream.c
 	rpc      # one tangle
 	text     # connect.c and service.c
 )
