@@ -1,5 +1,7 @@
 #include "compiler/names.h"
 
+#include "compiler/reserved.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -121,14 +123,14 @@ static bool could_be_macro(const char *name)
 static const char *member_name(struct schema *schema, const struct schema_decl *decl)
 {
 	if (decl->c_option) {
-		if (names_is_reserved(decl->c_option))
+		if (reserved_has(decl->c_option))
 			schema_fault(schema, decl, SCHEMA_WHOLE, "option %s: \"%s\" is a keyword or a macro",
 			             cure(schema, decl), decl->c_option);
 		return decl->c_option;
 	}
 	if (decl->name[0] == '_')
 		return schema_printf(schema, "x%s", decl->name);
-	if (names_is_reserved(decl->name) || could_be_macro(decl->name))
+	if (reserved_has(decl->name) || could_be_macro(decl->name))
 		return schema_printf(schema, "%s_", decl->name);
 	return decl->name;
 }
@@ -137,7 +139,7 @@ static const char *global_name(struct schema *schema, const char *scope, const s
 {
 	const char *own = decl->c_option ? decl->c_option : names_snake(schema, decl->name, false);
 	const char *name = schema_printf(schema, "%s_%s", scope, own);
-	return names_is_reserved(name) ? schema_printf(schema, "%s_", name) : name;
+	return reserved_has(name) ? schema_printf(schema, "%s_", name) : name;
 }
 
 static const char *outer_name(const struct schema_decl *decl, const struct schema_message *outer)
@@ -255,9 +257,9 @@ static void name_method(struct name_table *table, struct name_table *members, st
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
 		add_suffixed(table, decl, decl->c_name, suffixes[i]);
 	const char *own = decl->c_option ? decl->c_option : names_snake(schema, decl->name, false);
-	method->member = own[0] == '_'            ? schema_printf(schema, "x%s", own)
-	                 : names_is_reserved(own) ? schema_printf(schema, "%s_", own)
-	                                          : own;
+	method->member = own[0] == '_'       ? schema_printf(schema, "x%s", own)
+	                 : reserved_has(own) ? schema_printf(schema, "%s_", own)
+	                                     : own;
 	add(members, SPACE_MEMBER, method->member, decl);
 }
 

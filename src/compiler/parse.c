@@ -294,7 +294,8 @@ static void parse_file_head(struct schema *schema, struct schema_file *file, str
 	file->decl.name = read_text(schema, find_bytes(bytes, 1));
 	file->decl.full_name = read_text(schema, find_bytes(bytes, 2));
 	file->syntax = read_text(schema, find_bytes(bytes, 12));
-	file->info = source_parse(schema, find_bytes(bytes, 9));
+	if (schema->status == 0)
+		schema->status = source_parse(&file->info, &schema->arena, find_bytes(bytes, 9));
 	file->usable = strcmp(file->syntax, "proto3") == 0;
 }
 
