@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 
 /* Counts the bytes, unless they were too many. */
-static bool take(struct brine_meter *meter, size_t size)
+static bool meter_take(struct brine_meter *meter, size_t size)
 {
 	size_t held = atomic_load_explicit(&meter->held, memory_order_relaxed);
 	do {
@@ -14,7 +14,7 @@ static bool take(struct brine_meter *meter, size_t size)
 	return true;
 }
 
-static void give(struct brine_meter *meter, size_t size)
+static void meter_give(struct brine_meter *meter, size_t size)
 {
 	atomic_fetch_sub_explicit(&meter->held, size, memory_order_relaxed);
 }
@@ -24,13 +24,13 @@ static void *metered_resize(void *user, void *memory, size_t old_size, size_t ne
 	struct brine_meter *meter = user;
 	size_t before = memory ? old_size : 0;
 	size_t more = new_size > before ? new_size - before : 0;
-	if (more && !take(meter, more))
+	if (more && !meter_take(meter, more))
 		return NULL;
 	void *resized = brine_resize(meter->inner, memory, old_size, new_size);
 	if (!resized && new_size)
-		give(meter, more);
+		meter_give(meter, more);
 	else if (new_size < before)
-		give(meter, before - new_size);
+		meter_give(meter, before - new_size);
 	return resized;
 }
 

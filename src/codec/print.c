@@ -58,7 +58,7 @@ static size_t cut_before(const uint8_t *text, size_t size, size_t at)
 	return cut == 0 || (text[cut] & 0xc0) == 0x80 ? at : cut;
 }
 
-static void print_escaped(struct printer *printer, const uint8_t *text, size_t size)
+static void print_escaped_text(struct printer *printer, const uint8_t *text, size_t size)
 {
 	char escaped[4 * ESCAPE_CHUNK + 1];
 	while (size) {
@@ -79,7 +79,7 @@ static void print_str(struct printer *printer, const uint8_t *text, size_t size)
 {
 	size_t shown = printer->text_max ? cut_before(text, size, printer->text_max) : size;
 	print_text(printer, "\"");
-	print_escaped(printer, text, shown);
+	print_escaped_text(printer, text, shown);
 	print_text(printer, "\"");
 	if (shown < size) {
 		char rest[40];

@@ -6,14 +6,14 @@
 static int read_message(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                         void *message);
 
-static void *at_offset(void *structure, size_t offset)
+static void *member_at(void *structure, size_t offset)
 {
 	return (uint8_t *)structure + offset;
 }
 
 /* Reads the token at reader->at without taking it. Input that passed brine_check() has one; input whose caller only
  * says so is still never read beyond its end. */
-static int peek(struct brine_reader *reader, const struct brine_path *path, struct brine_token *ret_token)
+static int peek_token(struct brine_reader *reader, const struct brine_path *path, struct brine_token *ret_token)
 {
 	if (brine_token_read(ret_token, reader->data + reader->at, reader->size - reader->at) == 1)
 		return 0;
@@ -21,7 +21,7 @@ static int peek(struct brine_reader *reader, const struct brine_path *path, stru
 	                         reader->at);
 }
 
-static int skip(struct brine_reader *reader, const struct brine_path *path)
+static int skip_value(struct brine_reader *reader, const struct brine_path *path)
 {
 	unsigned levels = BRINE_MESSAGE_DEPTH_MAX - reader->depth;
 	size_t size = brine_value_size_within(reader->data + reader->at, reader->size - reader->at, levels);
@@ -33,8 +33,8 @@ static int skip(struct brine_reader *reader, const struct brine_path *path)
 	return 0;
 }
 
-/* Takes the head of a container, `token`; leave() closes it. */
-static int enter(struct brine_reader *reader, const struct brine_path *path, const struct brine_token *token)
+/* Takes the head of a container, `token`; leave_container() closes it. */
+static int enter_container(struct brine_reader *reader, const struct brine_path *path, const struct brine_token *token)
 {
 	if (reader->depth == BRINE_MESSAGE_DEPTH_MAX)
 		return brine_reader_fail(reader, BRINE_ERR_DEPTH, path, "nesting deeper than %d at offset %zu",
@@ -47,12 +47,12 @@ static int enter(struct brine_reader *reader, const struct brine_path *path, con
 	return 0;
 }
 
-static void leave(struct brine_reader *reader)
+static void leave_container(struct brine_reader *reader)
 {
 	reader->depth--;
 }
 
-static int fail_memory(struct brine_reader *reader, const struct brine_path *path, size_t count)
+static int fail_values_memory(struct brine_reader *reader, const struct brine_path *path, size_t count)
 {
 	return brine_reader_fail(reader, BRINE_ERR_NOMEM, path, "out of memory for %zu values", count);
 }
@@ -66,7 +66,7 @@ static int read_one(struct brine_reader *reader, const struct brine_path *path, 
 		return read_message(reader, path, field->type, to);
 	if (brine_scalar_take_plain(reader, field, to))
 		return 0;
-	int rc = peek(reader, path, &token);
+	int rc = peek_token(reader, path, &token);
 	if (rc == 0)
 		rc = brine_scalar_read(reader, path, field, &token, to);
 	if (rc < 0)
@@ -74,7 +74,7 @@ static int read_one(struct brine_reader *reader, const struct brine_path *path, 
 	if (token.kind != BRINE_TOKEN_ARRAY && token.kind != BRINE_TOKEN_MAP)
 		reader->at += token.size;
 	else
-		rc = skip(reader, path);
+		rc = skip_value(reader, path);
 	return rc;
 }
 
@@ -85,7 +85,7 @@ static int read_entry(struct brine_reader *reader, const struct brine_path *path
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct brine_field *field = &type->fields[i];
 		struct brine_path step = {path, field, BRINE_PATH_WHOLE};
-		int rc = read_one(reader, &step, field, at_offset(entry, field->offset));
+		int rc = read_one(reader, &step, field, member_at(entry, field->offset));
 		if (rc < 0)
 			return rc;
 	}
@@ -107,7 +107,7 @@ static int check_first(struct brine_reader *reader, const struct brine_path *pat
 	struct brine_token token;
 	if (field->shape == BRINE_SHAPE_MAP)
 		field = &field->type->fields[0];
-	int rc = peek(reader, path, &token);
+	int rc = peek_token(reader, path, &token);
 	if (rc < 0)
 		return rc;
 	if (field->kind == BRINE_KIND_MESSAGE ? begins_message(field->type, &token) : brine_scalar_fits(field, &token))
@@ -136,7 +136,7 @@ static int read_list(struct brine_reader *reader, const struct brine_path *up, c
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
 	struct brine_token token;
 	bool map = field->shape == BRINE_SHAPE_MAP;
-	int rc = peek(reader, &path, &token);
+	int rc = peek_token(reader, &path, &token);
 	if (rc < 0)
 		return rc;
 	if (token.kind != (map ? BRINE_TOKEN_MAP : BRINE_TOKEN_ARRAY))
@@ -145,7 +145,7 @@ static int read_list(struct brine_reader *reader, const struct brine_path *up, c
 	if (field->limit && count > field->limit)
 		return brine_reader_fail(reader, BRINE_ERR_LIMIT, &path, "%zu elements, at most %u, at offset %zu",
 		                         count, field->limit, reader->at);
-	rc = enter(reader, &path, &token);
+	rc = enter_container(reader, &path, &token);
 	if (rc < 0)
 		return rc;
 	if (count) {
@@ -156,15 +156,15 @@ static int read_list(struct brine_reader *reader, const struct brine_path *up, c
 		if (rc == 0 && brine_mul(count, brine_field_value_size(field), &size))
 			items = brine_arena_alloc(reader->arena, size);
 		if (rc == 0 && !items)
-			rc = fail_memory(reader, &path, count);
+			rc = fail_values_memory(reader, &path, count);
 		if (rc == 0)
 			rc = read_elements(reader, &path, count, items);
 		if (rc < 0)
 			return rc;
-		memcpy(at_offset(message, field->offset), &items, sizeof items);
-		memcpy(at_offset(message, field->aux), &count, sizeof count);
+		memcpy(member_at(message, field->offset), &items, sizeof items);
+		memcpy(member_at(message, field->aux), &count, sizeof count);
 	}
-	leave(reader);
+	leave_container(reader);
 	return 0;
 }
 
@@ -173,10 +173,10 @@ static int set_presence(struct brine_reader *reader, const struct brine_path *pa
                         void *message)
 {
 	if (field->shape == BRINE_SHAPE_OPTIONAL)
-		*(bool *)at_offset(message, field->aux) = true;
+		*(bool *)member_at(message, field->aux) = true;
 	if (field->shape != BRINE_SHAPE_ONEOF)
 		return 0;
-	int32_t *which = at_offset(message, field->aux);
+	int32_t *which = member_at(message, field->aux);
 	if (*which)
 		return brine_reader_fail(reader, BRINE_ERR_DUPLICATE, path,
 		                         "a second member of its oneof, after number %d, at offset %zu", *which,
@@ -197,13 +197,13 @@ static int read_field(struct brine_reader *reader, const struct brine_path *up, 
 	if (field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP)
 		return read_list(reader, up, field, message);
 	int rc = set_presence(reader, &path, field, message);
-	void *to = at_offset(message, field->offset);
+	void *to = member_at(message, field->offset);
 	bool pointer = field->shape == BRINE_SHAPE_POINTER ||
 	               (field->shape == BRINE_SHAPE_ONEOF && field->kind == BRINE_KIND_MESSAGE);
 	if (rc == 0 && pointer) {
 		void *pointed = brine_arena_alloc(reader->arena, field->type->size);
 		if (!pointed)
-			return fail_memory(reader, &path, 1);
+			return fail_values_memory(reader, &path, 1);
 		memcpy(to, &pointed, sizeof pointed);
 		to = pointed;
 	}
@@ -216,7 +216,7 @@ static int skip_unknown(struct brine_reader *reader, const struct brine_path *pa
 {
 	bool nil = reader->at < reader->size && reader->data[reader->at] == 0xc0;
 	if (!(reader->flags & BRINE_DECODE_STRICT) || nil)
-		return skip(reader, path);
+		return skip_value(reader, path);
 	if (number)
 		return brine_reader_fail(reader, BRINE_ERR_UNKNOWN_FIELD, path, "unknown field %u at offset %zu",
 		                         number, reader->at);
@@ -229,7 +229,7 @@ static int read_array(struct brine_reader *reader, const struct brine_path *path
                       const struct brine_token *token, void *message)
 {
 	uint32_t index = 0;
-	int rc = enter(reader, path, token);
+	int rc = enter_container(reader, path, token);
 	for (uint32_t number = 1; number <= token->count && rc == 0; number++) {
 		if (index < type->field_count && type->fields[index].number == number)
 			rc = read_field(reader, path, &type->fields[index++], message);
@@ -237,7 +237,7 @@ static int read_array(struct brine_reader *reader, const struct brine_path *path
 			rc = skip_unknown(reader, path, number, (struct brine_bytes){NULL, 0});
 	}
 	if (rc == 0)
-		leave(reader);
+		leave_container(reader);
 	return rc;
 }
 
@@ -259,7 +259,7 @@ static int read_pair(struct brine_reader *reader, const struct brine_path *path,
                      void *message, struct seen *seen, struct brine_names *names)
 {
 	struct brine_token key;
-	int rc = peek(reader, path, &key);
+	int rc = peek_token(reader, path, &key);
 	if (rc < 0)
 		return rc;
 	if (key.kind != BRINE_TOKEN_STR && key.kind != BRINE_TOKEN_BIN)
@@ -280,15 +280,15 @@ static int read_map(struct brine_reader *reader, const struct brine_path *path, 
 	if (type->field_count > 64) {
 		seen.bits = brine_arena_alloc(reader->arena, (type->field_count + 63) / 64 * sizeof *seen.bits);
 		if (!seen.bits)
-			return fail_memory(reader, path, 1);
+			return fail_values_memory(reader, path, 1);
 	}
 	if (!brine_names_init(&names, type, token->count, reader->arena))
-		return fail_memory(reader, path, 1);
-	int rc = enter(reader, path, token);
+		return fail_values_memory(reader, path, 1);
+	int rc = enter_container(reader, path, token);
 	for (uint32_t i = 0; i < token->count && rc == 0; i++)
 		rc = read_pair(reader, path, type, message, &seen, &names);
 	if (rc == 0)
-		leave(reader);
+		leave_container(reader);
 	return rc;
 }
 
@@ -299,7 +299,7 @@ static int read_message(struct brine_reader *reader, const struct brine_path *pa
 	struct brine_token token;
 	int rc = brine_type_usable(type, path, reader->error);
 	if (rc == 0)
-		rc = peek(reader, path, &token);
+		rc = peek_token(reader, path, &token);
 	if (rc < 0)
 		return rc;
 	/* Fields were asked for nil before; here it is an element or a map's value, where only a bare message by itself
@@ -357,7 +357,7 @@ static int read_placed(struct brine_reader *reader, const struct brine_type *typ
                        void *message)
 {
 	struct brine_token token;
-	int rc = peek(reader, NULL, &token);
+	int rc = peek_token(reader, NULL, &token);
 	if (rc < 0)
 		return rc;
 	bool empty = type->field_count == 0;
@@ -385,7 +385,7 @@ int brine_decode(void *ret_message, const struct brine_type *type, struct brine_
 		return rc;
 	void *message = brine_arena_alloc(arena, type->size);
 	if (!message)
-		return fail_memory(&reader, NULL, 1);
+		return fail_values_memory(&reader, NULL, 1);
 	rc = read_placed(&reader, type, place, message);
 	if (rc == 0 && reader.at < reader.size)
 		rc = brine_reader_fail(&reader, BRINE_ERR_TRAILING, NULL, "%zu bytes after it",

@@ -83,12 +83,12 @@ int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, str
 	return 0;
 }
 
-static int append(void *out, const char *data, size_t size)
+static int append_packed(void *out, const char *data, size_t size)
 {
 	return brine_buf_append(out, data, size) < 0 ? -1 : 0;
 }
 
 void brine_packer_init(msgpack_packer *packer, struct brine_buf *out)
 {
-	msgpack_packer_init(packer, out, append);
+	msgpack_packer_init(packer, out, append_packed);
 }

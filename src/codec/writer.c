@@ -21,13 +21,13 @@ static int write_message(struct writer *writer, const struct brine_path *path, c
 #define fail(writer, code, path, ...)                                                                                  \
 	brine_path_fail((writer)->error, (code), brine_buf_size((writer)->out) - (writer)->held, (path), __VA_ARGS__)
 
-static int fail_memory(struct writer *writer, const struct brine_path *path)
+static int fail_output_memory(struct writer *writer, const struct brine_path *path)
 {
 	return fail(writer, BRINE_ERR_NOMEM, path, "out of memory");
 }
 
 /* Room for size bytes, or NULL. The call is only made when the room at hand does not suffice. */
-static inline uint8_t *room(struct writer *writer, size_t size)
+static inline uint8_t *output_room(struct writer *writer, size_t size)
 {
 	struct brine_buf *out = writer->out;
 	if (out->end == 0)
@@ -37,14 +37,14 @@ static inline uint8_t *room(struct writer *writer, size_t size)
 	return brine_buf_reserve(out, size);
 }
 
-/* Ends a write into room(). */
+/* Ends a write into output_room(). */
 static inline int wrote(struct writer *writer, const uint8_t *end)
 {
 	writer->out->end = (size_t)(end - writer->out->data);
 	return 0;
 }
 
-static const void *at_offset(const void *structure, size_t offset)
+static const void *const_member_at(const void *structure, size_t offset)
 {
 	return (const uint8_t *)structure + offset;
 }
@@ -53,7 +53,7 @@ static const void *at_offset(const void *structure, size_t offset)
 #define LOAD(type, from) (*(const type *)(from))
 
 /* A pointer of whatever type. */
-static const void *load_pointer(const void *from)
+static const void *pointer_from(const void *from)
 {
 	const void *pointer;
 	memcpy(&pointer, from, sizeof pointer);
@@ -73,9 +73,9 @@ static int write_content(struct writer *writer, const struct brine_path *path, c
 	size_t valid = any ? size : brine_utf8_check(data, size);
 	if (valid < size)
 		return fail(writer, BRINE_ERR_UTF8, path, "invalid UTF-8 at byte %zu", valid);
-	uint8_t *to = room(writer, BRINE_PUT_MOST + size);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST + size);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	to = binary ? brine_put_bin_head(to, (uint32_t)size) : brine_put_str_head(to, (uint32_t)size);
 	if (size)
 		memcpy(to, data, size);
@@ -95,9 +95,9 @@ static int write_chars(struct writer *writer, const struct brine_path *path, con
 static int write_value(struct writer *writer, const struct brine_path *path, const struct brine_value *value)
 {
 	size_t size = value->size;
-	uint8_t *to = room(writer, size ? size : 1);
+	uint8_t *to = output_room(writer, size ? size : 1);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	if (size == 0)
 		return wrote(writer, brine_put_nil(to));
 	if (!value->data)
@@ -121,9 +121,9 @@ static int write_real(struct writer *writer, const struct brine_path *path, cons
 		if (!__builtin_isfinite(value))
 			return fail(writer, BRINE_ERR_RANGE, path, "not a finite number");
 	}
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	return wrote(writer, narrow ? brine_put_float(to, from) : brine_put_double(to, from));
 }
 
@@ -154,7 +154,7 @@ static inline bool write_short_text(struct writer *writer, const struct brine_fi
 	if (text->size > SHORT || !text->data || (field->limit && text->size > field->limit) ||
 	    brine_utf8_check(text->data, text->size) < text->size)
 		return false;
-	uint8_t *to = room(writer, BRINE_PUT_MOST + SHORT);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST + SHORT);
 	if (!to)
 		return false;
 	to = brine_put_str_head(to, (uint32_t)text->size);
@@ -165,12 +165,12 @@ static inline bool write_short_text(struct writer *writer, const struct brine_fi
 /* The short way for what most fields are. False where it is something else, or there is something to be said of it. */
 static inline bool write_plain(struct writer *writer, const struct brine_field *field, const void *message)
 {
-	const void *from = at_offset(message, field->offset);
+	const void *from = const_member_at(message, field->offset);
 	if (field->shape != BRINE_SHAPE_SINGLE || field->flags)
 		return false;
 	if (field->kind == BRINE_KIND_STRING)
 		return write_short_text(writer, field, from);
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
 		return false;
 	switch (field->kind) {
@@ -191,9 +191,9 @@ static int write_integer(struct writer *writer, const struct brine_path *path, c
 	if ((field->flags & BRINE_FIELD_CLOSED) && !brine_enum_name(field->enumeration, LOAD(int32_t, from)))
 		return fail(writer, BRINE_ERR_RANGE, path, "%d is not in enum %s", LOAD(int32_t, from),
 		            field->enumeration ? field->enumeration->name : "");
-	uint8_t *to = room(writer, 2 * BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, 2 * BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	if (!(field->flags & BRINE_FIELD_EXT))
 		return wrote(writer, put_integer(to, field->kind, from));
 	uint8_t inner[BRINE_PUT_MOST];
@@ -208,8 +208,8 @@ static int write_timestamp(struct writer *writer, const struct brine_path *path,
 	if (!brine_timestamp_valid(*time))
 		return fail(writer, BRINE_ERR_RANGE, path, "%lld s and %d ns are no time of the years 1 to 9999",
 		            (long long)time->seconds, time->nanos);
-	uint8_t *to = room(writer, BRINE_PUT_TIMESTAMP_MOST);
-	return to ? wrote(writer, brine_put_timestamp(to, *time)) : fail_memory(writer, path);
+	uint8_t *to = output_room(writer, BRINE_PUT_TIMESTAMP_MOST);
+	return to ? wrote(writer, brine_put_timestamp(to, *time)) : fail_output_memory(writer, path);
 }
 
 /* One value of the field's kind, at `from`. */
@@ -218,8 +218,8 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 {
 	switch (field->kind) {
 	case BRINE_KIND_BOOL: {
-		uint8_t *to = room(writer, 1);
-		return to ? wrote(writer, brine_put_bool(to, LOAD(bool, from))) : fail_memory(writer, path);
+		uint8_t *to = output_room(writer, 1);
+		return to ? wrote(writer, brine_put_bool(to, LOAD(bool, from))) : fail_output_memory(writer, path);
 	}
 	case BRINE_KIND_FLOAT:
 	case BRINE_KIND_DOUBLE: return write_real(writer, path, field, from);
@@ -229,7 +229,7 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 		return write_content(writer, path, field, view->data, view->size);
 	}
 	case BRINE_KIND_CSTRING: {
-		const char *text = load_pointer(from);
+		const char *text = pointer_from(from);
 		return write_content(writer, path, field, text, text ? strlen(text) : 0);
 	}
 	case BRINE_KIND_CHARS: return write_chars(writer, path, field, from);
@@ -240,19 +240,19 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 	}
 }
 
-/* Opens a container of count elements or pairs; leave() closes it. */
-static int enter(struct writer *writer, const struct brine_path *path, bool map, size_t count)
+/* Opens a container of count elements or pairs; end_container() closes it. */
+static int begin_container(struct writer *writer, const struct brine_path *path, bool map, size_t count)
 {
 	if (writer->depth == BRINE_MESSAGE_DEPTH_MAX)
 		return fail(writer, BRINE_ERR_DEPTH, path, "nesting deeper than %d", BRINE_MESSAGE_DEPTH_MAX);
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	writer->depth++;
 	return wrote(writer, map ? brine_put_map_head(to, (uint32_t)count) : brine_put_array_head(to, (uint32_t)count));
 }
 
-static void leave(struct writer *writer)
+static void end_container(struct writer *writer)
 {
 	writer->depth--;
 }
@@ -263,7 +263,7 @@ static int write_entry(struct writer *writer, const struct brine_path *path, con
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct brine_field *field = &type->fields[i];
 		struct brine_path step = {path, field, BRINE_PATH_WHOLE};
-		int rc = write_one(writer, &step, field, at_offset(entry, field->offset));
+		int rc = write_one(writer, &step, field, const_member_at(entry, field->offset));
 		if (rc < 0)
 			return rc;
 	}
@@ -283,9 +283,9 @@ static int write_integers(struct writer *writer, const struct brine_path *path, 
 	size_t step = brine_kind_info(kind)->size;
 	while (count) {
 		size_t some = count < AT_ONCE ? count : AT_ONCE;
-		uint8_t *to = room(writer, some * BRINE_PUT_MOST);
+		uint8_t *to = output_room(writer, some * BRINE_PUT_MOST);
 		if (!to)
-			return fail_memory(writer, path);
+			return fail_output_memory(writer, path);
 		for (size_t i = 0; i < some; i++, items += step)
 			to = put_integer(to, kind, items);
 		wrote(writer, to);
@@ -312,19 +312,19 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
                       const void *message)
 {
 	bool map = field->shape == BRINE_SHAPE_MAP;
-	const uint8_t *items = load_pointer(at_offset(message, field->offset));
-	size_t count = LOAD(size_t, at_offset(message, field->aux));
+	const uint8_t *items = pointer_from(const_member_at(message, field->offset));
+	size_t count = LOAD(size_t, const_member_at(message, field->aux));
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
 	size_t limit = field->limit ? field->limit : UINT32_MAX;
 	if (count > limit)
 		return fail(writer, BRINE_ERR_LIMIT, &path, "%zu elements, at most %zu", count, limit);
 	if (count && !items)
 		return fail(writer, BRINE_ERR_INVALID, &path, "%zu elements at NULL", count);
-	int rc = enter(writer, &path, map, count);
+	int rc = begin_container(writer, &path, map, count);
 	if (rc == 0)
 		rc = write_elements(writer, &path, items, count);
 	if (rc == 0)
-		leave(writer);
+		end_container(writer);
 	return rc;
 }
 
@@ -332,9 +332,9 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
 static inline bool is_present(const struct brine_field *field, const void *message)
 {
 	switch (field->shape) {
-	case BRINE_SHAPE_OPTIONAL: return LOAD(bool, at_offset(message, field->aux));
-	case BRINE_SHAPE_POINTER: return load_pointer(at_offset(message, field->offset)) != NULL;
-	case BRINE_SHAPE_ONEOF: return LOAD(int32_t, at_offset(message, field->aux)) == (int32_t)field->number;
+	case BRINE_SHAPE_OPTIONAL: return LOAD(bool, const_member_at(message, field->aux));
+	case BRINE_SHAPE_POINTER: return pointer_from(const_member_at(message, field->offset)) != NULL;
+	case BRINE_SHAPE_ONEOF: return LOAD(int32_t, const_member_at(message, field->aux)) == (int32_t)field->number;
 	default: return true;
 	}
 }
@@ -343,7 +343,7 @@ static inline bool is_present(const struct brine_field *field, const void *messa
 static int check_oneof(struct writer *writer, const struct brine_path *up, const struct brine_type *type,
                        const struct brine_field *field, const void *message)
 {
-	int32_t which = LOAD(int32_t, at_offset(message, field->aux));
+	int32_t which = LOAD(int32_t, const_member_at(message, field->aux));
 	if (which == 0)
 		return 0;
 	const struct brine_field *member = which > 0 ? brine_field_find(type, (uint32_t)which) : NULL;
@@ -360,11 +360,11 @@ static int write_field(struct writer *writer, const struct brine_path *up, const
 	if (field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP)
 		return write_list(writer, up, field, message);
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
-	const void *from = at_offset(message, field->offset);
+	const void *from = const_member_at(message, field->offset);
 	bool pointer = field->shape == BRINE_SHAPE_POINTER ||
 	               (field->shape == BRINE_SHAPE_ONEOF && field->kind == BRINE_KIND_MESSAGE);
 	if (pointer)
-		from = load_pointer(from);
+		from = pointer_from(from);
 	if (!from)
 		return fail(writer, BRINE_ERR_INVALID, &path, "the member set is NULL");
 	return write_one(writer, &path, field, from);
@@ -372,9 +372,9 @@ static int write_field(struct writer *writer, const struct brine_path *up, const
 
 static int write_nils(struct writer *writer, const struct brine_path *path, uint32_t count)
 {
-	uint8_t *to = room(writer, count);
+	uint8_t *to = output_room(writer, count);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	memset(to, 0xc0, count);
 	return wrote(writer, to + count);
 }
@@ -406,7 +406,7 @@ static int write_array(struct writer *writer, const struct brine_path *path, con
 	if (rc < 0)
 		return rc;
 	uint32_t written = 0;
-	rc = enter(writer, path, false, count ? type->fields[count - 1].number : 0);
+	rc = begin_container(writer, path, false, count ? type->fields[count - 1].number : 0);
 	for (uint32_t i = 0; i < count && rc == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
@@ -418,7 +418,7 @@ static int write_array(struct writer *writer, const struct brine_path *path, con
 		written = field->number;
 	}
 	if (rc == 0)
-		leave(writer);
+		end_container(writer);
 	return rc;
 }
 
@@ -428,22 +428,22 @@ static int write_map(struct writer *writer, const struct brine_path *path, const
 	uint32_t count, end;
 	int rc = survey(writer, path, type, message, &count, &end);
 	if (rc == 0)
-		rc = enter(writer, path, true, count);
+		rc = begin_container(writer, path, true, count);
 	for (uint32_t i = 0; i < type->field_count && rc == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
 		size_t size = strlen(field->name);
-		uint8_t *to = room(writer, BRINE_PUT_MOST + size);
+		uint8_t *to = output_room(writer, BRINE_PUT_MOST + size);
 		if (!to)
-			return fail_memory(writer, path);
+			return fail_output_memory(writer, path);
 		to = brine_put_str_head(to, (uint32_t)size);
 		memcpy(to, field->name, size);
 		wrote(writer, to + size);
 		rc = write_field(writer, path, field, message);
 	}
 	if (rc == 0)
-		leave(writer);
+		end_container(writer);
 	return rc;
 }
 
@@ -464,9 +464,9 @@ static int write_message(struct writer *writer, const struct brine_path *path, c
 static int write_placed(struct writer *writer, const struct brine_type *type, const void *message,
                         enum brine_place place)
 {
-	uint8_t *to = room(writer, 1);
+	uint8_t *to = output_room(writer, 1);
 	if (!to)
-		return fail_memory(writer, NULL);
+		return fail_output_memory(writer, NULL);
 	if (type->field_count == 0 && place == BRINE_AS_RESULT)
 		return wrote(writer, brine_put_nil(to));
 	if (type->field_count == 0 && place == BRINE_AS_PARAMS)

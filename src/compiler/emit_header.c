@@ -104,7 +104,7 @@ static void emit_constant(struct text *text, const char *name, int32_t number)
 		text_printf(text, "\t%s = %d,", name, number);
 }
 
-static void emit_enum(struct text *text, const struct schema_enum *enumeration)
+static void emit_enum_constants(struct text *text, const struct schema_enum *enumeration)
 {
 	text_printf(text, "\n");
 	emit_comment(text, &enumeration->decl);
@@ -251,7 +251,7 @@ int emit_header(struct schema *schema, const struct schema_file *file, struct br
 	struct text text = {out, 0};
 	emit_top(schema, &text, file);
 	for (size_t i = 0; i < file->enum_count; i++)
-		emit_enum(&text, file->enums[i]);
+		emit_enum_constants(&text, file->enums[i]);
 	emit_structs(schema, &text, file);
 	for (size_t i = 0; i < file->message_count; i++)
 		if (!file->messages[i]->is_entry)

@@ -74,7 +74,7 @@ static void add(struct name_table *table, enum name_space space, const char *nam
 	table->count++;
 }
 
-static int compare_names(const void *left, const void *right)
+static int compare_c_names(const void *left, const void *right)
 {
 	const struct made_name *a = left, *b = right;
 	if (a->space != b->space)
@@ -94,7 +94,7 @@ static void report_clashes(struct name_table *table)
 {
 	struct schema *schema = table->schema;
 	if (table->count)
-		qsort(table->names, table->count, sizeof table->names[0], compare_names);
+		qsort(table->names, table->count, sizeof table->names[0], compare_c_names);
 	for (size_t i = 1; i < table->count; i++) {
 		const struct made_name *first = &table->names[i - 1], *second = &table->names[i];
 		if (first->space != second->space || strcmp(first->name, second->name) != 0 ||

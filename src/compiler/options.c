@@ -28,8 +28,8 @@ struct option_set {
 	struct option standard; /* number 0: none */
 };
 
-static const char *read_text(struct schema *schema, const struct schema_decl *decl, const struct option_set *set,
-                             const struct option *option, struct brine_bytes bytes)
+static const char *read_option_text(struct schema *schema, const struct schema_decl *decl, const struct option_set *set,
+                                    const struct option *option, struct brine_bytes bytes)
 {
 	const char *text = schema_copy(schema, bytes);
 	if (strlen(text) != bytes.size && schema->status == 0)
@@ -60,7 +60,8 @@ static void store(struct schema *schema, struct schema_decl *decl, const struct 
 		break;
 	case OPTION_NAME:
 	case OPTION_TEXT:
-		*(const char **)(void *)(base + option->offset) = read_text(schema, decl, set, option, field->bytes);
+		*(const char **)(void *)(base + option->offset) =
+		        read_option_text(schema, decl, set, option, field->bytes);
 		break;
 	}
 }

@@ -8,7 +8,7 @@
 enum { FILES_MAX = 4096 };
 
 /* Text of a descriptor; with a NUL in it the request is malformed, for protoc sends none. */
-static const char *read_text(struct schema *schema, struct brine_bytes bytes)
+static const char *read_descriptor_text(struct schema *schema, struct brine_bytes bytes)
 {
 	const char *text = schema_copy(schema, bytes);
 	if (strlen(text) != bytes.size && schema->status == 0)
@@ -41,7 +41,7 @@ static struct brine_bytes find_bytes(struct brine_bytes message, uint32_t number
 
 static void read_name(struct schema *schema, struct schema_decl *decl, const char *scope, struct brine_bytes name)
 {
-	decl->name = read_text(schema, name);
+	decl->name = read_descriptor_text(schema, name);
 	decl->full_name = scope[0] ? schema_printf(schema, "%s.%s", scope, decl->name) : decl->name;
 	if (name.size > SCHEMA_NAME_SIZE_MAX)
 		schema_fault(schema, decl, SCHEMA_NAME,
@@ -86,7 +86,7 @@ static void parse_field(struct schema *schema, struct schema_message *message, s
 		case 3: field->number = (int64_t)part.value; break;
 		case 4: field->proto_label = part.value; break;
 		case 5: field->proto_type = part.value; break;
-		case 6: field->type_name = is_bytes ? read_text(schema, part.bytes) : NULL; break;
+		case 6: field->type_name = is_bytes ? read_descriptor_text(schema, part.bytes) : NULL; break;
 		case 7: field->has_default = true; break;
 		case 8:
 			if (is_bytes)
@@ -121,7 +121,7 @@ static void parse_enum_value(struct schema *schema, struct schema_enum *enumerat
 }
 
 /* Adds a pointer to a list that grows in the arena. */
-static void append(struct schema *schema, void *list, size_t *count, size_t *room, void *item)
+static void append_item(struct schema *schema, void *list, size_t *count, size_t *room, void *item)
 {
 	void **items;
 	memcpy(&items, list, sizeof items);
@@ -140,8 +140,8 @@ static void append(struct schema *schema, void *list, size_t *count, size_t *roo
 }
 
 /* Room for the fields of one number, reporting too many of them. */
-static void *make_room(struct schema *schema, const struct schema_decl *decl, const char *what, size_t count,
-                       size_t size)
+static void *make_parts(struct schema *schema, const struct schema_decl *decl, const char *what, size_t count,
+                        size_t size)
 {
 	if (count <= SCHEMA_FIELDS_MAX)
 		return schema_alloc(schema, count, size);
@@ -160,7 +160,7 @@ static void parse_enum(struct schema *schema, const struct schema_decl *outer, s
 	begin_decl(schema, &enumeration->decl, "enum", outer, number, index, bytes);
 	options_enum(schema, enumeration, find_bytes(bytes, 3));
 	enumeration->values =
-	        make_room(schema, &enumeration->decl, "values", wire_count(bytes, 2), sizeof enumeration->values[0]);
+	        make_parts(schema, &enumeration->decl, "values", wire_count(bytes, 2), sizeof enumeration->values[0]);
 	struct wire_reader reader = wire_open(bytes);
 	struct wire_field part;
 	while (enumeration->values && schema->status == 0 && wire_next(&reader, &part)) {
@@ -170,7 +170,7 @@ static void parse_enum(struct schema *schema, const struct schema_decl *outer, s
 		}
 	}
 	struct schema_file *file = outer->file;
-	append(schema, &file->enums, &file->enum_count, &file->enum_room, enumeration);
+	append_item(schema, &file->enums, &file->enum_count, &file->enum_room, enumeration);
 }
 
 /* One range of reserved numbers; for messages the end is exclusive. */
@@ -232,12 +232,12 @@ static void parse_message(struct schema *schema, const struct schema_decl *outer
 		return;
 	}
 	options_message(schema, message, find_bytes(bytes, 7));
-	message->fields = make_room(schema, &message->decl, "fields", wire_count(bytes, 2), sizeof message->fields[0]);
-	message->oneofs = make_room(schema, &message->decl, "oneofs", wire_count(bytes, 8), sizeof message->oneofs[0]);
+	message->fields = make_parts(schema, &message->decl, "fields", wire_count(bytes, 2), sizeof message->fields[0]);
+	message->oneofs = make_parts(schema, &message->decl, "oneofs", wire_count(bytes, 8), sizeof message->oneofs[0]);
 	if (!message->fields || !message->oneofs)
 		return;
 	struct schema_file *file = outer->file;
-	append(schema, &file->messages, &file->message_count, &file->message_room, message);
+	append_item(schema, &file->messages, &file->message_count, &file->message_room, message);
 	parse_parts(schema, message, bytes);
 }
 
@@ -251,9 +251,9 @@ static void parse_method(struct schema *schema, struct schema_service *service, 
 	while (schema->status == 0 && wire_next(&reader, &part)) {
 		bool is_bytes = part.type == WIRE_BYTES;
 		if (part.number == 2 && is_bytes)
-			method->input_name = read_text(schema, part.bytes);
+			method->input_name = read_descriptor_text(schema, part.bytes);
 		else if (part.number == 3 && is_bytes)
-			method->output_name = read_text(schema, part.bytes);
+			method->output_name = read_descriptor_text(schema, part.bytes);
 		else if (part.number == 4 && is_bytes)
 			options_method(schema, method, part.bytes);
 		else if (part.number == 5 && part.value)
@@ -275,7 +275,7 @@ static void parse_service(struct schema *schema, const struct schema_decl *outer
 	begin_decl(schema, &service->decl, "service", outer, 6, index, bytes);
 	options_service(schema, service, find_bytes(bytes, 3));
 	service->methods =
-	        make_room(schema, &service->decl, "methods", wire_count(bytes, 2), sizeof service->methods[0]);
+	        make_parts(schema, &service->decl, "methods", wire_count(bytes, 2), sizeof service->methods[0]);
 	struct wire_reader reader = wire_open(bytes);
 	struct wire_field part;
 	while (service->methods && schema->status == 0 && wire_next(&reader, &part)) {
@@ -291,9 +291,9 @@ static void parse_file_head(struct schema *schema, struct schema_file *file, str
 {
 	check_sound(schema, bytes);
 	file->decl = (struct schema_decl){.file = file, .kind = "file"};
-	file->decl.name = read_text(schema, find_bytes(bytes, 1));
-	file->decl.full_name = read_text(schema, find_bytes(bytes, 2));
-	file->syntax = read_text(schema, find_bytes(bytes, 12));
+	file->decl.name = read_descriptor_text(schema, find_bytes(bytes, 1));
+	file->decl.full_name = read_descriptor_text(schema, find_bytes(bytes, 2));
+	file->syntax = read_descriptor_text(schema, find_bytes(bytes, 12));
 	if (schema->status == 0)
 		schema->status = source_parse(&file->info, &schema->arena, find_bytes(bytes, 9));
 	file->usable = strcmp(file->syntax, "proto3") == 0;
@@ -326,7 +326,7 @@ static void parse_file(struct schema *schema, struct schema_file *file, struct b
 /* Marks a file as one to generate; one that is not there makes the request malformed. */
 static void mark_generated(struct schema *schema, struct brine_bytes name)
 {
-	const char *text = read_text(schema, name);
+	const char *text = read_descriptor_text(schema, name);
 	for (size_t i = 0; i < schema->file_count; i++) {
 		if (strcmp(schema->files[i].decl.name, text) == 0) {
 			schema->files[i].generate = true;
@@ -364,7 +364,7 @@ void parse_request(struct schema *schema, struct brine_bytes request)
 			mark_generated(schema, part.bytes);
 		else if (part.number == 2 && part.type == WIRE_BYTES && part.bytes.size)
 			schema_fault(schema, NULL, SCHEMA_WHOLE, "the parameter \"%s\" is unknown: there are none",
-			             schema_quote(schema, read_text(schema, part.bytes)));
+			             schema_quote(schema, read_descriptor_text(schema, part.bytes)));
 	}
 }
 

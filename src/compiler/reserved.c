@@ -127,12 +127,12 @@ static const char *const words[] = {
 };
 /* clang-format on */
 
-static int compare(const void *key, const void *element)
+static int compare_word(const void *key, const void *element)
 {
 	return strcmp(key, *(const char *const *)element);
 }
 
 bool reserved_has(const char *name)
 {
-	return bsearch(name, words, sizeof words / sizeof words[0], sizeof words[0], compare) != NULL;
+	return bsearch(name, words, sizeof words / sizeof words[0], sizeof words[0], compare_word) != NULL;
 }

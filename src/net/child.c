@@ -81,8 +81,8 @@ struct ends {
 };
 
 /* What the program finds: its stdin and stdout, no signal blocked, and none ignored that programs rely on. */
-static int describe(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, const struct ends *ends,
-                    bool quiet)
+static int describe_program(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, const struct ends *ends,
+                            bool quiet)
 {
 	sigset_t none, usual;
 	sigemptyset(&none);
@@ -114,7 +114,7 @@ static int spawn(pid_t *ret_pid, const struct ends *ends, const struct brine_chi
 		return reason;
 	reason = posix_spawnattr_init(&attributes);
 	if (reason == 0) {
-		reason = describe(&files, &attributes, ends, options->quiet);
+		reason = describe_program(&files, &attributes, ends, options->quiet);
 		if (reason == 0)
 			reason = posix_spawnp(ret_pid, argv[0], &files, &attributes, argv,
 			                      environment ? environment : environ);
@@ -175,7 +175,7 @@ static void get_pidfd(struct brine_child *child)
 }
 
 /* Everything but the program. */
-static int equip(struct brine_child *child, struct ends *ends, struct brine_error *error)
+static int equip_child(struct brine_child *child, struct ends *ends, struct brine_error *error)
 {
 	int reason = make_ends(ends);
 	struct brine_waits waits = {0};
@@ -200,7 +200,7 @@ int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct 
 	child->allocator = allocator;
 	child->notice_ms = options->notice_ms;
 	child->ends.fd = child->pidfd = -1;
-	int status = equip(child, &ends, error);
+	int status = equip_child(child, &ends, error);
 	int reason = status == 0 ? spawn(&child->pid, &ends, options) : 0;
 	if (reason)
 		status = start_failed(options->argv[0], reason, error);

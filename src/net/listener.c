@@ -104,7 +104,7 @@ void brine_listener_abandon(struct brine_listener *listener)
 	brine_release(listener->allocator, listener, sizeof *listener);
 }
 
-static void close_all(struct brine_listener **list, size_t count)
+static void close_listeners(struct brine_listener **list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		brine_listener_close(list[i]);
@@ -128,7 +128,7 @@ static int open_each(struct brine_listener **list, size_t *ret_count, struct bri
 		if (rc == 0) {
 			count++;
 		} else if (!family_missing(error) || (count == 0 && i + 1 == at_count)) {
-			close_all(list, count);
+			close_listeners(list, count);
 			return rc;
 		}
 	}
@@ -168,7 +168,7 @@ const char *brine_listener_address(const struct brine_listener *listener)
 	return listener->address;
 }
 
-static int accept_one(struct brine_listener *listener, struct brine_sockaddr *ret_peer)
+static int accept_socket(struct brine_listener *listener, struct brine_sockaddr *ret_peer)
 {
 	ret_peer->size = sizeof ret_peer->u;
 	int fd = accept4(listener->fd, &ret_peer->u.any, &ret_peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -184,7 +184,7 @@ static int turn_away(struct brine_listener *listener)
 	if (listener->spare_fd < 0)
 		return BRINE_ACCEPT_PAUSE;
 	brine_socket_close(listener->spare_fd);
-	int fd = accept_one(listener, &peer);
+	int fd = accept_socket(listener, &peer);
 	bool none = fd < 0 && errno == EAGAIN;
 	brine_socket_close(fd);
 	listener->spare_fd = open_spare();
@@ -200,7 +200,7 @@ int brine_listener_accept(struct brine_listener *listener, int *ret_fd, struct b
 	if (listener->spare_fd < 0)
 		listener->spare_fd = open_spare();
 	for (int i = 0; i < GONE_MAX; i++) {
-		int fd = accept_one(listener, &peer);
+		int fd = accept_socket(listener, &peer);
 		if (fd >= 0) {
 			*ret_fd = fd;
 			if (ret_peer)

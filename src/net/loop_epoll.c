@@ -41,7 +41,7 @@ struct brine_loop {
 
 static const uint64_t wake_key = UINT64_MAX;
 
-static int control(struct brine_loop *loop, int operation, int fd, unsigned ready, uint64_t key)
+static int control_watch(struct brine_loop *loop, int operation, int fd, unsigned ready, uint64_t key)
 {
 	struct epoll_event event = {.data.u64 = key};
 	event.events = (ready & BRINE_READABLE ? EPOLLIN : 0u) | (ready & BRINE_WRITABLE ? EPOLLOUT : 0u);
@@ -63,7 +63,7 @@ int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), vo
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd >= 0)
 		loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (loop->wake_fd < 0 || control(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
+	if (loop->wake_fd < 0 || control_watch(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
 		int rc = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
 		brine_loop_free(loop);
 		return rc;
@@ -113,7 +113,7 @@ static void give_slot(struct brine_loop *loop, uint32_t number)
 	loop->slot_free = number;
 }
 
-static uint64_t key_of(const struct brine_loop *loop, uint32_t number)
+static uint64_t slot_key(const struct brine_loop *loop, uint32_t number)
 {
 	return (uint64_t)loop->slots[number - 1].generation << 32 | number;
 }
@@ -124,7 +124,7 @@ int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, u
 	uint32_t number = take_slot(loop);
 	if (!number)
 		return BRINE_ERR_NOMEM;
-	if (control(loop, EPOLL_CTL_ADD, fd, ready, key_of(loop, number)) < 0) {
+	if (control_watch(loop, EPOLL_CTL_ADD, fd, ready, slot_key(loop, number)) < 0) {
 		give_slot(loop, number);
 		return BRINE_ERR_SYSTEM;
 	}
@@ -140,7 +140,7 @@ int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsign
 	assert(watch->slot);
 	if (watch->ready == ready)
 		return 0;
-	if (control(loop, EPOLL_CTL_MOD, watch->fd, ready, key_of(loop, watch->slot)) < 0) {
+	if (control_watch(loop, EPOLL_CTL_MOD, watch->fd, ready, slot_key(loop, watch->slot)) < 0) {
 		int saved = errno;
 		brine_loop_remove(loop, watch);
 		errno = saved;
@@ -156,7 +156,7 @@ void brine_loop_remove(struct brine_loop *loop, struct brine_watch *watch)
 		return;
 	int saved = errno;
 	/* Fails only where the descriptor was closed before; then there is nothing left to remove. */
-	control(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
+	control_watch(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
 	give_slot(loop, watch->slot);
 	watch->slot = 0;
 	errno = saved;

@@ -236,7 +236,7 @@ static void fill_tables(struct set *set)
 	}
 }
 
-static int compare_methods(const void *left, const void *right)
+static int compare_method_names(const void *left, const void *right)
 {
 	const struct inspect_method *a = left, *b = right;
 	return strcmp(a->method->name, b->method->name);
@@ -264,7 +264,7 @@ static void make_methods(struct set *set)
 		}
 	}
 	if (set->model.status == 0)
-		qsort(set->methods, set->method_count, sizeof *set->methods, compare_methods);
+		qsort(set->methods, set->method_count, sizeof *set->methods, compare_method_names);
 }
 
 static void list_types(struct set *set)
@@ -293,7 +293,7 @@ static int to_request(struct brine_buf *out, struct brine_bytes descriptor_set, 
 	return reader.bad ? BRINE_ERR_MALFORMED : 0;
 }
 
-static int report(struct set *set, int status, uint64_t offset, const char *name, struct brine_error *error)
+static int report_fault(struct set *set, int status, uint64_t offset, const char *name, struct brine_error *error)
 {
 	char shown[128];
 	brine_escape(shown, sizeof shown, name, strlen(name));
@@ -348,7 +348,7 @@ int inspect_schema_add(struct inspect_schema *schema, struct brine_bytes descrip
 		status = fill_set(set, brine_buf_bytes(&request));
 	brine_buf_done(&request);
 	if (status < 0 || set->model.error_count) {
-		status = report(set, status, offset, name, error);
+		status = report_fault(set, status, offset, name, error);
 		set_free(set, schema->allocator);
 		return status;
 	}
