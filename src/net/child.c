@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 #include "base/later.h"
 #include "net/clock.h"
+#include "net/epoll_set.h"
 #include "net/fail.h"
-#include "net/poller.h"
 #include "net/socket.h"
 
 #include <errno.h>

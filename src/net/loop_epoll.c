@@ -7,12 +7,11 @@
 #include "net/fail.h"
 #include "net/socket.h"
 #include "net/timers.h"
+#include "net/wakeup.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { SLOTS_LEAST = 16 };
 
@@ -62,7 +61,7 @@ int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), vo
 	loop->now_ms = brine_clock_ms();
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd >= 0)
-		loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		loop->wake_fd = brine_bell_new();
 	if (loop->wake_fd < 0 || control_watch(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
 		int rc = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
 		brine_loop_free(loop);
@@ -183,22 +182,12 @@ uint64_t brine_loop_deadline(const struct brine_loop *loop)
 
 void brine_loop_wake(struct brine_loop *loop)
 {
-	int saved = errno;
-	ssize_t put;
-	/* EAGAIN: the counter is full, so the loop is awake anyway. */
-	do
-		put = write(loop->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
-	while (put < 0 && errno == EINTR);
-	errno = saved;
+	brine_bell_ring(loop->wake_fd);
 }
 
 static int take_wake(struct brine_loop *loop)
 {
-	uint64_t count;
-	ssize_t got;
-	do
-		got = read(loop->wake_fd, &count, sizeof count);
-	while (got < 0 && errno == EINTR);
+	brine_bell_silence(loop->wake_fd);
 	if (!loop->on_wake)
 		return 0;
 	loop->on_wake(loop->user);
