@@ -33,7 +33,7 @@ struct brine_child {
 	struct brine_stream base;
 	struct brine_stream *output; /* its stdout; NULL: closed, or not there yet */
 	struct brine_stream *input;  /* its stdin; NULL: closed */
-	struct brine_watcher ends;   /* what to wait for on both */
+	struct brine_epoll_set ends; /* what to wait for on both */
 	const struct brine_allocator *allocator;
 	pid_t pid;
 	int pidfd; /* -1: there is none, and the number must do */
@@ -178,9 +178,9 @@ static void get_pidfd(struct brine_child *child)
 static int equip_child(struct brine_child *child, struct ends *ends, struct brine_error *error)
 {
 	int reason = make_ends(ends);
-	struct brine_waits waits = {0};
-	brine_waits_add(&waits, ends->output, BRINE_READABLE);
-	if (reason == 0 && (brine_watcher_init(&child->ends) < 0 || brine_watcher_set(&child->ends, &waits) < 0))
+	struct brine_poll_set set = {0};
+	brine_poll_set_add(&set, ends->output, BRINE_READABLE);
+	if (reason == 0 && (brine_epoll_set_init(&child->ends) < 0 || brine_epoll_set_update(&child->ends, &set) < 0))
 		reason = errno;
 	if (reason)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, reason, "could not make the descriptors of a program");
@@ -296,7 +296,7 @@ static void send_signal(struct brine_child *child, int number)
 /* The program finds the end of its stdin. */
 static void close_ends(struct brine_child *child)
 {
-	brine_watcher_done(&child->ends);
+	brine_epoll_set_done(&child->ends);
 	brine_stream_close(child->input);
 	brine_stream_close(child->output);
 	child->input = child->output = NULL;
@@ -412,19 +412,19 @@ static int child_fd(const struct brine_stream *stream)
 	return ((const struct brine_child *)stream)->ends.fd;
 }
 
-/* Two descriptors as one: a watcher, which is readable where one of them is ready. */
+/* Two descriptors as one: an epoll set, which is readable where one of them is ready. */
 static unsigned child_want(const struct brine_stream *stream, unsigned ready)
 {
 	/* What is waited for is no part of what a stream is. */
 	struct brine_child *child = (struct brine_child *)(uintptr_t)stream;
-	struct brine_waits waits = {0};
+	struct brine_poll_set set = {0};
 	if (ready & BRINE_READABLE)
-		brine_waits_add(&waits, brine_stream_fd(child->output), BRINE_READABLE);
+		brine_poll_set_add(&set, brine_stream_fd(child->output), BRINE_READABLE);
 	if (ready & BRINE_WRITABLE)
-		brine_waits_add(&waits, brine_stream_fd(child->input), BRINE_WRITABLE);
+		brine_poll_set_add(&set, brine_stream_fd(child->input), BRINE_WRITABLE);
 	/* What cannot be waited for would be waited for without end: it ends now. The output is watched from the
 	 * beginning, so that this shows. */
-	if (brine_watcher_set(&child->ends, &waits) < 0)
+	if (brine_epoll_set_update(&child->ends, &set) < 0)
 		(void)shutdown(brine_stream_fd(child->output), SHUT_RDWR);
 	return BRINE_READABLE;
 }

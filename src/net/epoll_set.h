@@ -6,19 +6,19 @@
 #include "net/poll_set.h"
 
 /* The same as a descriptor that stays the same while what is waited for changes. */
-struct brine_watcher {
+struct brine_epoll_set {
 	int fd; /* epoll; readable when one of them is ready */
-	struct brine_waits now;
+	struct brine_poll_set now;
 };
 
-/* 0 or BRINE_ERR_SYSTEM (errno). Give it back with brine_watcher_done(). */
-int brine_watcher_init(struct brine_watcher *watcher);
-void brine_watcher_done(struct brine_watcher *watcher);
+/* 0 or BRINE_ERR_SYSTEM (errno). Give it back with brine_epoll_set_done(). */
+int brine_epoll_set_init(struct brine_epoll_set *epoll_set);
+void brine_epoll_set_done(struct brine_epoll_set *epoll_set);
 
 /* Waits for that from now on. 0 or BRINE_ERR_SYSTEM (errno): the descriptor that could not be watched is not. */
-int brine_watcher_set(struct brine_watcher *watcher, const struct brine_waits *waits);
+int brine_epoll_set_update(struct brine_epoll_set *epoll_set, const struct brine_poll_set *set);
 
 /* Before a descriptor is closed: a forked child may hold it open, and it would go on waking. */
-void brine_watcher_forget(struct brine_watcher *watcher, int fd);
+void brine_epoll_set_forget(struct brine_epoll_set *epoll_set, int fd);
 
 #endif

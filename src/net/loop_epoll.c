@@ -61,7 +61,7 @@ int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), vo
 	loop->now_ms = brine_clock_ms();
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd >= 0)
-		loop->wake_fd = brine_bell_new();
+		loop->wake_fd = brine_wakeup_new();
 	if (loop->wake_fd < 0 || control_watch(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
 		int rc = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
 		brine_loop_free(loop);
@@ -182,12 +182,12 @@ uint64_t brine_loop_deadline(const struct brine_loop *loop)
 
 void brine_loop_wake(struct brine_loop *loop)
 {
-	brine_bell_ring(loop->wake_fd);
+	brine_wakeup_signal(loop->wake_fd);
 }
 
 static int take_wake(struct brine_loop *loop)
 {
-	brine_bell_silence(loop->wake_fd);
+	brine_wakeup_clear(loop->wake_fd);
 	if (!loop->on_wake)
 		return 0;
 	loop->on_wake(loop->user);

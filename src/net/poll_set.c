@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 
-void brine_waits_add(struct brine_waits *waits, int fd, unsigned ready)
+void brine_poll_set_add(struct brine_poll_set *set, int fd, unsigned ready)
 {
-	waits->items[waits->count].fd = fd;
-	waits->items[waits->count].ready = ready;
-	waits->items[waits->count].found = 0;
-	waits->count++;
+	set->items[set->count].fd = fd;
+	set->items[set->count].ready = ready;
+	set->items[set->count].found = 0;
+	set->count++;
 }
 
 int brine_poll_events(unsigned ready)
@@ -16,29 +16,29 @@ int brine_poll_events(unsigned ready)
 	return (ready & BRINE_READABLE ? POLLIN : 0) | (ready & BRINE_WRITABLE ? POLLOUT : 0);
 }
 
-int brine_waits_poll(struct brine_waits *waits, uint64_t deadline_ms)
+int brine_poll_set_wait(struct brine_poll_set *set, uint64_t deadline_ms)
 {
-	struct pollfd pollers[BRINE_WAITS_MAX];
-	for (size_t i = 0; i < waits->count; i++) {
-		short events = (short)brine_poll_events(waits->items[i].ready);
-		pollers[i] = (struct pollfd){.fd = waits->items[i].fd, .events = events};
+	struct pollfd pollers[BRINE_POLL_SET_MAX];
+	for (size_t i = 0; i < set->count; i++) {
+		short events = (short)brine_poll_events(set->items[i].ready);
+		pollers[i] = (struct pollfd){.fd = set->items[i].fd, .events = events};
 	}
-	int count = poll(pollers, waits->count, brine_wait_ms(deadline_ms));
+	int count = poll(pollers, set->count, brine_wait_ms(deadline_ms));
 	if (count < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : BRINE_ERR_SYSTEM;
-	for (size_t i = 0; i < waits->count && count; i++) {
+	for (size_t i = 0; i < set->count && count; i++) {
 		short events = pollers[i].revents;
 		bool failed = events & (POLLERR | POLLHUP | POLLNVAL);
-		waits->items[i].found = (failed ? waits->items[i].ready : 0) | (events & POLLIN ? BRINE_READABLE : 0) |
-		                        (events & POLLOUT ? BRINE_WRITABLE : 0);
+		set->items[i].found = (failed ? set->items[i].ready : 0) | (events & POLLIN ? BRINE_READABLE : 0) |
+		                      (events & POLLOUT ? BRINE_WRITABLE : 0);
 	}
 	return count;
 }
 
-unsigned brine_waits_found(const struct brine_waits *waits, int fd)
+unsigned brine_poll_set_found(const struct brine_poll_set *set, int fd)
 {
-	for (size_t i = 0; i < waits->count; i++)
-		if (waits->items[i].fd == fd)
-			return waits->items[i].found;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i].fd == fd)
+			return set->items[i].found;
 	return 0;
 }

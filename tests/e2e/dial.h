@@ -4,7 +4,7 @@
 
 #include "net/clock.h"
 #include "net/dial.h"
-#include "net/poller.h"
+#include "net/poll_set.h"
 
 static inline int dial_run(struct brine_dial *dial, uint64_t deadline_ms, int *ret_fd, size_t *ret_index,
                            struct brine_error *error)
@@ -16,13 +16,13 @@ static inline int dial_run(struct brine_dial *dial, uint64_t deadline_ms, int *r
 			return status < 0 ? status : 0;
 		if (now_ms >= deadline_ms)
 			return brine_fail(error, BRINE_ERR_DEADLINE, 0, "could not connect in time");
-		struct brine_waits waits = {0};
+		struct brine_poll_set set = {0};
 		int fds[BRINE_ADDR_RESOLVED_MAX];
 		size_t count = brine_dial_fds(dial, fds);
 		for (size_t i = 0; i < count; i++)
-			brine_waits_add(&waits, fds[i], BRINE_WRITABLE);
+			brine_poll_set_add(&set, fds[i], BRINE_WRITABLE);
 		uint64_t due_ms = brine_dial_due(dial);
-		if (brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms) < 0)
+		if (brine_poll_set_wait(&set, due_ms < deadline_ms ? due_ms : deadline_ms) < 0)
 			return brine_fail(error, BRINE_ERR_SYSTEM, 0, "could not wait for a connection");
 	}
 }

@@ -12,7 +12,7 @@
 static void wake_reader(const struct keyboard *keyboard)
 {
 	/* A full pipe wakes as well. */
-	(void)!write(keyboard->bell[1], "", 1);
+	(void)!write(keyboard->wakeup[1], "", 1);
 }
 
 /* Closes those at the front that have ended, and tells those that come too late for any input. The lock is held; the
@@ -32,15 +32,15 @@ static struct reader *front(struct keyboard *keyboard)
 	return reader;
 }
 
-/* Waits for keys (with a reader to give them to) or the bell. Bytes read; 0: none; -1: the end of input. */
+/* Waits for keys (with a reader to give them to) or the wakeup. Bytes read; 0: none; -1: the end of input. */
 static ssize_t await_input(struct keyboard *keyboard, bool wanted, char *bytes, size_t capacity)
 {
-	struct pollfd polled[] = {{.fd = keyboard->bell[0], .events = POLLIN},
+	struct pollfd polled[] = {{.fd = keyboard->wakeup[0], .events = POLLIN},
 	                          {.fd = wanted ? STDIN_FILENO : -1, .events = POLLIN}};
 	if (poll(polled, 2, -1) < 0)
 		return 0;
 	if (polled[0].revents)
-		(void)!read(keyboard->bell[0], bytes, capacity);
+		(void)!read(keyboard->wakeup[0], bytes, capacity);
 	if (!polled[1].revents)
 		return 0;
 	ssize_t got = read(STDIN_FILENO, bytes, capacity);
@@ -98,10 +98,10 @@ static void *run_keyboard(void *argument)
 
 int keyboard_start(struct keyboard *keyboard)
 {
-	*keyboard = (struct keyboard){.bell = {-1, -1}};
+	*keyboard = (struct keyboard){.wakeup = {-1, -1}};
 	keyboard->last = &keyboard->first;
 	pthread_mutex_init(&keyboard->lock, NULL);
-	if (pipe2(keyboard->bell, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(keyboard->wakeup, O_CLOEXEC | O_NONBLOCK) < 0)
 		return command_fail("listen", "no pipe: %s", strerror(errno));
 	int failure = pthread_create(&keyboard->thread, NULL, run_keyboard, keyboard);
 	keyboard->has_thread = failure == 0;
@@ -155,7 +155,7 @@ void keyboard_stop(struct keyboard *keyboard)
 	pthread_mutex_lock(&keyboard->lock);
 	(void)front(keyboard);
 	pthread_mutex_unlock(&keyboard->lock);
-	close(keyboard->bell[0]);
-	close(keyboard->bell[1]);
+	close(keyboard->wakeup[0]);
+	close(keyboard->wakeup[1]);
 	pthread_mutex_destroy(&keyboard->lock);
 }
