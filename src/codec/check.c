@@ -8,9 +8,9 @@ int brine_check(struct brine_bytes bytes, unsigned depth_max, struct brine_error
 	if (depth_max < 1 || depth_max > BRINE_FRAME_DEPTH_MAX)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "depth limit %u is not 1 .. %d", depth_max,
 		                  BRINE_FRAME_DEPTH_MAX);
-	int rc = brine_value_walk(bytes, depth_max, &end, error);
-	if (rc == 0 && end < bytes.size)
+	int status = brine_value_walk(bytes, depth_max, &end, error);
+	if (status == 0 && end < bytes.size)
 		return brine_fail(error, BRINE_ERR_TRAILING, end, "%zu bytes after the value that ends at offset %zu",
 		                  bytes.size - end, end);
-	return rc;
+	return status;
 }

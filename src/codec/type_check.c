@@ -148,9 +148,9 @@ static int check_type(const struct brine_type *type, struct brine_error *error)
 		if (what)
 			return fail_field(error, type, field, what);
 	}
-	int rc = brine_type_usable(type, NULL, error);
-	if (rc < 0)
-		return rc;
+	int status = brine_type_usable(type, NULL, error);
+	if (status < 0)
+		return status;
 	return is_bare_cycle(type) ? fail_field(error, type, type->fields, "a cycle of BARE messages") : 0;
 }
 
@@ -167,9 +167,9 @@ int brine_type_check(const struct brine_type *type, struct brine_error *error)
 {
 	struct types types = {{type}, 1};
 	for (size_t next = 0; next < types.count; next++) {
-		int rc = check_type(types.list[next], error);
-		if (rc < 0)
-			return rc;
+		int status = check_type(types.list[next], error);
+		if (status < 0)
+			return status;
 		for (uint32_t i = 0; i < types.list[next]->field_count; i++) {
 			const struct brine_field *field = &types.list[next]->fields[i];
 			if (field->kind == BRINE_KIND_MESSAGE || field->shape == BRINE_SHAPE_MAP)

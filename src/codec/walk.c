@@ -44,19 +44,19 @@ int brine_value_walk(struct brine_bytes bytes, unsigned depth_max, size_t *ret_s
 			walk.owed--;
 			at++;
 		}
-		int rc = brine_token_read(&token, data + at, size - at);
-		if (rc < 0)
-			return brine_fail(error, rc, at, "invalid type byte 0x%02x at offset %zu", data[at], at);
-		if (rc == 0)
+		int status = brine_token_read(&token, data + at, size - at);
+		if (status < 0)
+			return brine_fail(error, status, at, "invalid type byte 0x%02x at offset %zu", data[at], at);
+		if (status == 0)
 			return brine_fail(error, BRINE_ERR_MALFORMED, at, "truncated value at offset %zu of %zu bytes",
 			                  at, size);
 		walk.owed--;
 		if (walk.depth)
 			walk.left[walk.depth - 1]--;
 		if (token.kind == BRINE_TOKEN_ARRAY || token.kind == BRINE_TOKEN_MAP) {
-			rc = open_container(&walk, &token, at, size, depth_max, error);
-			if (rc < 0)
-				return rc;
+			status = open_container(&walk, &token, at, size, depth_max, error);
+			if (status < 0)
+				return status;
 		}
 		at += token.size;
 		while (walk.depth && walk.left[walk.depth - 1] == 0)

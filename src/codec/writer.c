@@ -263,9 +263,9 @@ static int write_entry(struct writer *writer, const struct brine_path *path, con
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct brine_field *field = &type->fields[i];
 		struct brine_path step = {path, field, BRINE_PATH_WHOLE};
-		int rc = write_one(writer, &step, field, const_member_at(entry, field->offset));
-		if (rc < 0)
-			return rc;
+		int status = write_one(writer, &step, field, const_member_at(entry, field->offset));
+		if (status < 0)
+			return status;
 	}
 	return 0;
 }
@@ -299,12 +299,12 @@ static int write_elements(struct writer *writer, struct brine_path *path, const 
 	const struct brine_field *field = path->field;
 	bool map = field->shape == BRINE_SHAPE_MAP;
 	size_t step = brine_field_value_size(field);
-	int rc = 0;
+	int status = 0;
 	if (is_plain_integer(field))
 		return write_integers(writer, path, items, count);
-	for (path->index = 0; path->index < count && rc == 0; path->index++, items += step)
-		rc = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
-	return rc;
+	for (path->index = 0; path->index < count && status == 0; path->index++, items += step)
+		status = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
+	return status;
 }
 
 /* Repeated and map: the pointer at the field's offset, the count at aux. */
@@ -320,12 +320,12 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
 		return fail(writer, BRINE_ERR_LIMIT, &path, "%zu elements, at most %zu", count, limit);
 	if (count && !items)
 		return fail(writer, BRINE_ERR_INVALID, &path, "%zu elements at NULL", count);
-	int rc = begin_container(writer, &path, map, count);
-	if (rc == 0)
-		rc = write_elements(writer, &path, items, count);
-	if (rc == 0)
+	int status = begin_container(writer, &path, map, count);
+	if (status == 0)
+		status = write_elements(writer, &path, items, count);
+	if (status == 0)
 		end_container(writer);
-	return rc;
+	return status;
 }
 
 /* Whether a field is there. */
@@ -386,9 +386,9 @@ static int survey(struct writer *writer, const struct brine_path *path, const st
 	uint32_t count = 0, end = 0;
 	for (uint32_t i = 0; i < type->field_count; i++) {
 		const struct brine_field *field = &type->fields[i];
-		int rc = field->shape == BRINE_SHAPE_ONEOF ? check_oneof(writer, path, type, field, message) : 0;
-		if (rc < 0)
-			return rc;
+		int status = field->shape == BRINE_SHAPE_ONEOF ? check_oneof(writer, path, type, field, message) : 0;
+		if (status < 0)
+			return status;
 		bool present = is_present(field, message);
 		count += present;
 		end = present ? i + 1 : end;
@@ -402,34 +402,34 @@ static int write_array(struct writer *writer, const struct brine_path *path, con
                        const void *message)
 {
 	uint32_t present, count;
-	int rc = survey(writer, path, type, message, &present, &count);
-	if (rc < 0)
-		return rc;
+	int status = survey(writer, path, type, message, &present, &count);
+	if (status < 0)
+		return status;
 	uint32_t written = 0;
-	rc = begin_container(writer, path, false, count ? type->fields[count - 1].number : 0);
-	for (uint32_t i = 0; i < count && rc == 0; i++) {
+	status = begin_container(writer, path, false, count ? type->fields[count - 1].number : 0);
+	for (uint32_t i = 0; i < count && status == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
 		if (field->number - 1 > written)
-			rc = write_nils(writer, path, field->number - 1 - written);
-		if (rc == 0 && !write_plain(writer, field, message))
-			rc = write_field(writer, path, field, message);
+			status = write_nils(writer, path, field->number - 1 - written);
+		if (status == 0 && !write_plain(writer, field, message))
+			status = write_field(writer, path, field, message);
 		written = field->number;
 	}
-	if (rc == 0)
+	if (status == 0)
 		end_container(writer);
-	return rc;
+	return status;
 }
 
 static int write_map(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                      const void *message)
 {
 	uint32_t count, end;
-	int rc = survey(writer, path, type, message, &count, &end);
-	if (rc == 0)
-		rc = begin_container(writer, path, true, count);
-	for (uint32_t i = 0; i < type->field_count && rc == 0; i++) {
+	int status = survey(writer, path, type, message, &count, &end);
+	if (status == 0)
+		status = begin_container(writer, path, true, count);
+	for (uint32_t i = 0; i < type->field_count && status == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
@@ -440,19 +440,19 @@ static int write_map(struct writer *writer, const struct brine_path *path, const
 		to = brine_put_str_head(to, (uint32_t)size);
 		memcpy(to, field->name, size);
 		wrote(writer, to + size);
-		rc = write_field(writer, path, field, message);
+		status = write_field(writer, path, field, message);
 	}
-	if (rc == 0)
+	if (status == 0)
 		end_container(writer);
-	return rc;
+	return status;
 }
 
 static int write_message(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                          const void *message)
 {
-	int rc = brine_type_usable(type, path, writer->error);
-	if (rc < 0)
-		return rc;
+	int status = brine_type_usable(type, path, writer->error);
+	if (status < 0)
+		return status;
 	switch (type->layout) {
 	case BRINE_LAYOUT_ARRAY: return write_array(writer, path, type, message);
 	case BRINE_LAYOUT_MAP: return write_map(writer, path, type, message);
@@ -480,10 +480,10 @@ int brine_encode(struct brine_buf *out, const struct brine_type *type, const voi
                  struct brine_error *error)
 {
 	struct writer writer = {.out = out, .held = brine_buf_size(out), .error = error};
-	int rc = write_placed(&writer, type, message, place);
-	if (rc < 0)
+	int status = write_placed(&writer, type, message, place);
+	if (status < 0)
 		out->end = out->start + writer.held;
-	return rc;
+	return status;
 }
 
 int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, const void *message,
@@ -491,16 +491,16 @@ int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, co
 {
 	struct brine_buf out;
 	brine_buf_init(&out, arena->allocator);
-	int rc = brine_encode(&out, type, message, BRINE_AS_MESSAGE, error);
-	if (rc == 0) {
+	int status = brine_encode(&out, type, message, BRINE_AS_MESSAGE, error);
+	if (status == 0) {
 		struct brine_bytes bytes = brine_buf_bytes(&out);
 		const void *copy = brine_arena_copy(arena, bytes.data, bytes.size);
 		if (copy)
 			*ret_bytes = (struct brine_bytes){copy, bytes.size};
 		else
-			rc = brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a message of %zu bytes",
-			                bytes.size);
+			status = brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a message of %zu bytes",
+			                    bytes.size);
 	}
 	brine_buf_done(&out);
-	return rc;
+	return status;
 }

@@ -44,14 +44,14 @@ static int check_messagepack(struct frame_parse *parse, struct brine_bytes messa
 {
 	unsigned depth = parse->limits->depth_max;
 	struct brine_error fault = BRINE_ERROR_INIT;
-	int rc = brine_check(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX, &fault);
-	if (rc == 0)
+	int status = brine_check(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX, &fault);
+	if (status == 0)
 		return 0;
 	const uint8_t *place = parse->start + fault.offset;
-	if (rc == BRINE_ERR_TRAILING)
-		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, rc, place,
+	if (status == BRINE_ERR_TRAILING)
+		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
 		                   "%zu bytes after the message", message.size - (size_t)fault.offset);
-	return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, rc, place,
+	return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
 	                   "value runs past its frame or is malformed: %s", fault.text);
 }
 
@@ -123,12 +123,12 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	};
 	memset(ret_frame, 0, sizeof *ret_frame);
 	*ret_judgement = (struct brine_judgement){BRINE_VERDICT_OK, 0};
-	int rc = check_messagepack(&parse, message);
-	if (rc == 0)
-		rc = parse_head(&parse, ret_frame);
-	if (rc == 0)
-		rc = check_shape(&parse, ret_frame->type);
-	return rc < 0 ? rc : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
+	int status = check_messagepack(&parse, message);
+	if (status == 0)
+		status = parse_head(&parse, ret_frame);
+	if (status == 0)
+		status = check_shape(&parse, ret_frame->type);
+	return status < 0 ? status : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
 }
 
 /* No message takes more bytes than this. */

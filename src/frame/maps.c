@@ -112,17 +112,17 @@ static OWN_FRAME int check_metadata(struct frame_parse *parse, struct brine_byte
 	if (value.size > parse->limits->metadata_size_max)
 		return REFUSE(parse, BRINE_CODE_TOO_LARGE, BRINE_ERR_LIMIT, value.data, "md: %zu bytes, at most %u",
 		              value.size, parse->limits->metadata_size_max);
-	int rc = check_map(parse, value, "md");
-	if (rc < 0)
-		return rc;
+	int status = check_map(parse, value, "md");
+	if (status < 0)
+		return status;
 	struct pairs pairs;
 	struct pair pair;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0)
+	while ((status = pairs_next(&pairs, &pair)) > 0)
 		if (!is_clean_key(&pair))
 			return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_TYPE, pair.key.data,
 			              "md: a key is not a str, empty, or has control characters");
-	if (rc < 0)
+	if (status < 0)
 		return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_DUPLICATE, pair.key.data, "md: a key twice");
 	return 0;
 }
@@ -160,14 +160,14 @@ static OWN_FRAME int walk_options(struct frame_parse *parse, struct brine_bytes 
 {
 	struct pairs pairs;
 	struct pair pair;
-	int rc;
+	int status;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0) {
-		rc = parse_option(parse, &pair, is_request, options);
-		if (rc < 0)
-			return rc;
+	while ((status = pairs_next(&pairs, &pair)) > 0) {
+		status = parse_option(parse, &pair, is_request, options);
+		if (status < 0)
+			return status;
 	}
-	if (rc < 0)
+	if (status < 0)
 		return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_DUPLICATE, pair.key.data, "opts: a key twice");
 	return 0;
 }
@@ -175,10 +175,10 @@ static OWN_FRAME int walk_options(struct frame_parse *parse, struct brine_bytes 
 int frame_parse_options(struct frame_parse *parse, struct brine_bytes value, bool is_request,
                         struct brine_frame_options *ret_options)
 {
-	int rc = check_map(parse, value, "opts");
-	if (rc == 0)
-		rc = walk_options(parse, value, is_request, ret_options);
-	return rc == 0 && ret_options->metadata.size ? check_metadata(parse, ret_options->metadata) : rc;
+	int status = check_map(parse, value, "opts");
+	if (status == 0)
+		status = walk_options(parse, value, is_request, ret_options);
+	return status == 0 && ret_options->metadata.size ? check_metadata(parse, ret_options->metadata) : status;
 }
 
 bool frame_has_options(const struct brine_frame_options *options)
@@ -251,9 +251,9 @@ static int parse_hello_pair(struct frame_parse *parse, const struct pair *pair, 
 	const struct brine_token *token = &pair->token;
 	if (key_is(pair, "v")) {
 		uint32_t version = 0;
-		int rc = parse_hello_number(parse, pair, 0, &version);
+		int status = parse_hello_number(parse, pair, 0, &version);
 		hello->version = version ? version : 1;
-		return rc;
+		return status;
 	}
 	if (key_is(pair, "max")) {
 		hello->has_message_size_max = true;
@@ -264,10 +264,10 @@ static int parse_hello_pair(struct frame_parse *parse, const struct pair *pair, 
 		return parse_hello_number(parse, pair, 1, &hello->calls_max);
 	}
 	if (key_is(pair, "win")) {
-		int rc = parse_hello_number(parse, pair, 0, &hello->win);
-		return rc == 0 && hello->win > INT32_MAX
+		int status = parse_hello_number(parse, pair, 0, &hello->win);
+		return status == 0 && hello->win > INT32_MAX
 		               ? GOAWAY(parse, pair->value.data, "hello win: at most 2147483647")
-		               : rc;
+		               : status;
 	}
 	if (key_is(pair, "live") && token->kind != BRINE_TOKEN_BOOL)
 		return GOAWAY(parse, pair->value.data, "hello live: expected bool, got %s",
@@ -292,14 +292,14 @@ int frame_parse_hello(struct frame_parse *parse, struct brine_bytes value, struc
 		return GOAWAY(parse, value.data, "hello: %u keys, at most %u", token.count, pair_limit(parse));
 	struct pairs pairs;
 	struct pair pair;
-	int rc;
+	int status;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0) {
-		rc = parse_hello_pair(parse, &pair, ret_hello);
-		if (rc < 0)
-			return rc;
+	while ((status = pairs_next(&pairs, &pair)) > 0) {
+		status = parse_hello_pair(parse, &pair, ret_hello);
+		if (status < 0)
+			return status;
 	}
-	return rc < 0 ? GOAWAY(parse, pair.key.data, "hello: a key twice") : 0;
+	return status < 0 ? GOAWAY(parse, pair.key.data, "hello: a key twice") : 0;
 }
 
 static void put_pair_uint(struct frame_write *write, const char *key, uint64_t value)

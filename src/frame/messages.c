@@ -88,8 +88,8 @@ static void write_invocation(struct frame_write *write, const struct brine_frame
 
 static int parse_request_frame(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	return rc < 0 ? rc : parse_invocation(parse, frame);
+	int status = parse_id(parse, frame);
+	return status < 0 ? status : parse_invocation(parse, frame);
 }
 
 static void write_request(struct frame_write *write, const struct brine_frame *frame)
@@ -167,9 +167,9 @@ static void write_value_or_nil(struct frame_write *write, struct brine_bytes val
 
 static int parse_response(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	if (rc < 0)
-		return rc;
+	int status = parse_id(parse, frame);
+	if (status < 0)
+		return status;
 	parse_error(frame_element(parse), &frame->error);
 	frame->result = frame_element(parse);
 	if (parse->plain || parse->left == 0)
@@ -191,10 +191,10 @@ static void write_response(struct frame_write *write, const struct brine_frame *
 /* Types 3 and 4. Without an item, type 4 is the end of the upload stream. */
 static int parse_item(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	if (rc == 0 && parse->left)
+	int status = parse_id(parse, frame);
+	if (status == 0 && parse->left)
 		frame->result = frame_element(parse);
-	return rc;
+	return status;
 }
 
 static void write_item(struct frame_write *write, const struct brine_frame *frame)
@@ -221,8 +221,8 @@ static int parse_number(struct frame_parse *parse, const char *name, uint64_t le
 
 static int parse_credit(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	return rc < 0 ? rc : parse_number(parse, "credit", 1, INT32_MAX, &frame->number);
+	int status = parse_id(parse, frame);
+	return status < 0 ? status : parse_number(parse, "credit", 1, INT32_MAX, &frame->number);
 }
 
 static void write_credit(struct frame_write *write, const struct brine_frame *frame)

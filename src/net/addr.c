@@ -190,9 +190,9 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 	if (size > BRINE_HOST_SIZE_MAX)
 		return fail_address(cursor, start + BRINE_HOST_SIZE_MAX, "a host name has at most 253 bytes");
 	bool numeric = false;
-	int rc = check_host_name(cursor, start, start + size, &numeric);
-	if (rc < 0)
-		return rc;
+	int status = check_host_name(cursor, start, start + size, &numeric);
+	if (status < 0)
+		return status;
 	memcpy(addr->host, text, size);
 	addr->host[size] = '\0';
 	cursor->at = start + size;
@@ -210,11 +210,11 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 static int parse_tcp(struct cursor *cursor, int use, struct brine_addr *addr)
 {
 	bool bracket = cursor->at < cursor->size && cursor->text[cursor->at] == '[';
-	int rc = bracket ? parse_bracketed(cursor, addr) : parse_host(cursor, addr);
-	if (rc == 0)
-		rc = parse_port(cursor, use, &addr->port);
-	if (rc < 0)
-		return rc;
+	int status = bracket ? parse_bracketed(cursor, addr) : parse_host(cursor, addr);
+	if (status == 0)
+		status = parse_port(cursor, use, &addr->port);
+	if (status < 0)
+		return status;
 	if (addr->sockaddr.size)
 		brine_sockaddr_set_port(&addr->sockaddr, addr->port);
 	return 0;
@@ -262,9 +262,9 @@ int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use
 		                    "expected tcp:// or unix:// to listen on (both serve plain MessagePack-RPC too)");
 	addr.kind = scheme->kind;
 	addr.plain = scheme->plain;
-	int rc = scheme->kind == BRINE_ADDR_UNIX ? parse_unix(&cursor, &addr) : parse_tcp(&cursor, use, &addr);
-	if (rc < 0)
-		return rc;
+	int status = scheme->kind == BRINE_ADDR_UNIX ? parse_unix(&cursor, &addr) : parse_tcp(&cursor, use, &addr);
+	if (status < 0)
+		return status;
 	*ret_addr = addr;
 	return 0;
 }

@@ -48,21 +48,21 @@ static int advance(struct brine_dial *dial, size_t index, uint64_t now_ms)
 {
 	struct brine_attempt *attempt = &dial->attempts[index];
 	struct brine_error error = BRINE_ERROR_INIT;
-	int rc = 1;
+	int status = 1;
 	if (attempt->state == BRINE_ATTEMPT_WAITING && attempt->start_ms <= now_ms)
-		rc = brine_socket_connect(&attempt->fd, &dial->list[index], &error);
+		status = brine_socket_connect(&attempt->fd, &dial->list[index], &error);
 	else if (attempt->state == BRINE_ATTEMPT_UNDER_WAY)
-		rc = brine_socket_connect_finish(attempt->fd, &dial->list[index], &error);
+		status = brine_socket_connect_finish(attempt->fd, &dial->list[index], &error);
 	else
 		return 0;
-	if (rc < 0) {
+	if (status < 0) {
 		if (attempt->state == BRINE_ATTEMPT_UNDER_WAY)
 			brine_socket_close(attempt->fd);
 		attempt_failed(dial, index, &error, now_ms);
 		return 0;
 	}
 	attempt->state = BRINE_ATTEMPT_UNDER_WAY;
-	return rc == 0;
+	return status == 0;
 }
 
 int brine_dial_step(struct brine_dial *dial, uint64_t now_ms, int *ret_fd, size_t *ret_index, struct brine_error *error)

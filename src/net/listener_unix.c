@@ -108,8 +108,8 @@ static int look(const struct place *place, struct stat *ret_file)
 	if (!S_ISSOCK(ret_file->st_mode))
 		return brine_fail(place->error, BRINE_ERR_NOT_SOCKET, 0,
 		                  "%.150s exists and is not a socket: remove it or choose another path", place->text);
-	int rc = check_dead(place);
-	return rc < 0 ? rc : 1;
+	int status = check_dead(place);
+	return status < 0 ? status : 1;
 }
 
 /* The temporary name as an address. Where folder and name are too long for one, the folder is reached through its
@@ -141,9 +141,9 @@ static int make_socket(struct place *place, unsigned mode)
 	snprintf(place->temporary, sizeof place->temporary, ".%016llx", (unsigned long long)random);
 	temporary_address(place, &at);
 	if (bind(place->fd, &at.u.any, at.size) < 0) {
-		int rc = place_failed(place, "could not make a file in its folder");
+		int status = place_failed(place, "could not make a file in its folder");
 		place->temporary[0] = '\0';
-		return rc;
+		return status;
 	}
 	if (fchmodat(place->folder_fd, place->temporary, mode, 0) < 0 ||
 	    fstatat(place->folder_fd, place->temporary, &place->file, AT_SYMLINK_NOFOLLOW) < 0)
@@ -161,11 +161,11 @@ static int settle(struct place *place, bool replace, const struct stat *dead)
 	                now.st_dev != dead->st_dev || now.st_ino != dead->st_ino))
 		return 1;
 	unsigned flags = replace ? 0 : RENAME_NOREPLACE;
-	int rc = renameat2(place->folder_fd, place->temporary, place->folder_fd, place->name, flags);
+	int status = renameat2(place->folder_fd, place->temporary, place->folder_fd, place->name, flags);
 	/* Not every file system knows the flag; the lock keeps other servers out all the same. */
-	if (rc < 0 && flags && errno == EINVAL)
-		rc = renameat(place->folder_fd, place->temporary, place->folder_fd, place->name);
-	if (rc < 0)
+	if (status < 0 && flags && errno == EINVAL)
+		status = renameat(place->folder_fd, place->temporary, place->folder_fd, place->name);
+	if (status < 0)
 		return errno == EEXIST ? 1 : place_failed(place, "could not move it to its place");
 	place->temporary[0] = '\0';
 	return 0;
@@ -175,20 +175,20 @@ static int listen_at(struct place *place, unsigned mode)
 {
 	enum { LOOKS_MAX = 8 };
 	struct stat dead;
-	int rc = open_folder(place);
-	int found = rc < 0 ? rc : look(place, &dead);
+	int status = open_folder(place);
+	int found = status < 0 ? status : look(place, &dead);
 	if (found < 0)
 		return found;
-	rc = make_socket(place, mode);
-	for (int i = 0; rc == 0 && i < LOOKS_MAX; i++) {
-		rc = settle(place, found > 0, &dead);
-		if (rc <= 0)
-			return rc;
+	status = make_socket(place, mode);
+	for (int i = 0; status == 0 && i < LOOKS_MAX; i++) {
+		status = settle(place, found > 0, &dead);
+		if (status <= 0)
+			return status;
 		found = look(place, &dead);
-		rc = found < 0 ? found : 0;
+		status = found < 0 ? found : 0;
 	}
 	errno = EBUSY;
-	return rc < 0 ? rc : place_failed(place, "somebody keeps changing the path");
+	return status < 0 ? status : place_failed(place, "somebody keeps changing the path");
 }
 
 int brine_unix_listen(int *ret_fd, struct stat *ret_file, const struct brine_sockaddr *at, unsigned mode,
@@ -197,14 +197,14 @@ int brine_unix_listen(int *ret_fd, struct stat *ret_file, const struct brine_soc
 	struct place place = {.at = at, .folder_fd = -1, .fd = -1, .error = error};
 	brine_sockaddr_format(place.text, sizeof place.text, at);
 	split_place(&place);
-	int rc = listen_at(&place, mode);
+	int status = listen_at(&place, mode);
 	if (place.temporary[0])
 		unlinkat(place.folder_fd, place.temporary, 0);
-	if (rc < 0)
+	if (status < 0)
 		brine_socket_close(place.fd);
 	brine_socket_close(place.folder_fd);
-	if (rc < 0)
-		return rc;
+	if (status < 0)
+		return status;
 	*ret_fd = place.fd;
 	*ret_file = place.file;
 	return 0;

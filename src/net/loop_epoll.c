@@ -44,11 +44,11 @@ static int control_watch(struct brine_loop *loop, int operation, int fd, unsigne
 {
 	struct epoll_event event = {.data.u64 = key};
 	event.events = (ready & BRINE_READABLE ? EPOLLIN : 0u) | (ready & BRINE_WRITABLE ? EPOLLOUT : 0u);
-	int rc;
+	int status;
 	do
-		rc = epoll_ctl(loop->epoll_fd, operation, fd, &event);
-	while (rc < 0 && errno == EINTR);
-	return rc;
+		status = epoll_ctl(loop->epoll_fd, operation, fd, &event);
+	while (status < 0 && errno == EINTR);
+	return status;
 }
 
 int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), void *user,
@@ -63,9 +63,9 @@ int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), vo
 	if (loop->epoll_fd >= 0)
 		loop->wake_fd = brine_wakeup_new();
 	if (loop->wake_fd < 0 || control_watch(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
-		int rc = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
+		int status = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
 		brine_loop_free(loop);
-		return rc;
+		return status;
 	}
 	*ret_loop = loop;
 	return 0;

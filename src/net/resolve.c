@@ -8,10 +8,11 @@ static int resolve_failed(const struct brine_addr *addr, int failure, struct bri
 	int saved = errno;
 	if (failure == EAI_MEMORY)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory while resolving %s", addr->host);
-	int rc = brine_fail(error, BRINE_ERR_RESOLVE, 0, "could not resolve %s: %s", addr->host, gai_strerror(failure));
+	int status =
+	        brine_fail(error, BRINE_ERR_RESOLVE, 0, "could not resolve %s: %s", addr->host, gai_strerror(failure));
 	if (error && failure == EAI_SYSTEM)
 		error->system_errno = saved;
-	return rc;
+	return status;
 }
 
 int brine_addr_resolve(const struct brine_addr *addr, int use, struct brine_sockaddr *list, size_t capacity,

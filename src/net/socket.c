@@ -120,20 +120,20 @@ int brine_socket_connect(int *ret_fd, const struct brine_sockaddr *to, struct br
 	int fd = socket(to->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make a socket");
-	int rc;
+	int status;
 	do
-		rc = connect(fd, &to->u.any, to->size);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0 && (errno == EINPROGRESS || errno == EALREADY)) {
+		status = connect(fd, &to->u.any, to->size);
+	while (status < 0 && errno == EINTR);
+	if (status < 0 && (errno == EINPROGRESS || errno == EALREADY)) {
 		*ret_fd = fd;
 		return 1;
 	}
-	rc = rc < 0 && errno != EISCONN ? connect_failed(to, errno, error) : check_ends(fd, to, error);
-	if (rc < 0)
+	status = status < 0 && errno != EISCONN ? connect_failed(to, errno, error) : check_ends(fd, to, error);
+	if (status < 0)
 		brine_socket_close(fd);
 	else
 		*ret_fd = fd;
-	return rc;
+	return status;
 }
 
 int brine_socket_connect_finish(int fd, const struct brine_sockaddr *to, struct brine_error *error)

@@ -138,10 +138,10 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	struct socket_stream *self = brine_alloc_zero(allocator, sizeof *self);
 	if (!self)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a connection");
-	int rc = prepare_socket(fd, error);
-	if (rc < 0) {
+	int status = prepare_socket(fd, error);
+	if (status < 0) {
 		brine_release(allocator, self, sizeof *self);
-		return rc;
+		return status;
 	}
 	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
 	*ret_stream = &self->base;
