@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/poison.h"
 
+#include <assert.h>
+
 enum {
 	SIZE_LEAST = 256,
 	SIZE_KEPT = BRINE_GROWS_EXACTLY ? 0 : 64 * 1024, /* an empty buffer keeps at most so much */
@@ -24,6 +26,7 @@ void brine_buf_done(struct brine_buf *buf)
 
 static void move_to_front(struct brine_buf *buf)
 {
+	assert(buf->start <= buf->end && buf->end <= buf->capacity);
 	size_t held = buf->end - buf->start;
 	if (held && buf->start)
 		memmove(buf->data, buf->data + buf->start, held);

@@ -4,6 +4,8 @@
 
 #include <brine/error.h>
 
+#include <assert.h>
+
 enum { CAPACITY_LEAST = BRINE_GROWS_EXACTLY ? 4 : 16 };
 
 void brine_idmap_init(struct brine_idmap *map, const struct brine_allocator *allocator, uint64_t seed)
@@ -53,6 +55,7 @@ static int grow_slots(struct brine_idmap *map)
 
 int brine_idmap_put(struct brine_idmap *map, uint64_t key, void *value)
 {
+	assert(value && !brine_idmap_find(map, key));
 	if (map->count >= map->capacity / 4 * 3 && grow_slots(map) < 0)
 		return BRINE_ERR_NOMEM;
 	map->slots[find_slot(map, key)] = (struct brine_idmap_slot){key, value};

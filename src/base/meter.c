@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
+
 /* Counts the bytes, unless they were too many. */
 static bool meter_take(struct brine_meter *meter, size_t size)
 {
@@ -16,7 +18,9 @@ static bool meter_take(struct brine_meter *meter, size_t size)
 
 static void meter_give(struct brine_meter *meter, size_t size)
 {
-	atomic_fetch_sub_explicit(&meter->held, size, memory_order_relaxed);
+	size_t held = atomic_fetch_sub_explicit(&meter->held, size, memory_order_relaxed);
+	assert(held >= size);
+	(void)held;
 }
 
 static void *metered_resize(void *user, void *memory, size_t old_size, size_t new_size)
@@ -48,13 +52,20 @@ struct brine_meter *brine_meter_new(const struct brine_allocator *inner, size_t 
 
 void brine_meter_hold(struct brine_meter *meter)
 {
-	if (meter)
-		atomic_fetch_add_explicit(&meter->holders, 1, memory_order_relaxed);
+	if (!meter)
+		return;
+	unsigned holders = atomic_fetch_add_explicit(&meter->holders, 1, memory_order_relaxed);
+	assert(holders > 0);
+	(void)holders;
 }
 
 void brine_meter_drop(struct brine_meter *meter)
 {
-	if (meter && atomic_fetch_sub_explicit(&meter->holders, 1, memory_order_acq_rel) == 1)
+	if (!meter)
+		return;
+	unsigned holders = atomic_fetch_sub_explicit(&meter->holders, 1, memory_order_acq_rel);
+	assert(holders > 0);
+	if (holders == 1)
 		brine_release(meter->inner, meter, sizeof *meter);
 }
 

@@ -1,5 +1,7 @@
 #include "codec/names.h"
 
+#include <brine/error.h>
+
 enum {
 	FEW = 8, /* fields that are tried one by one, whatever comes */
 };
@@ -30,15 +32,15 @@ static uint32_t search_names(const struct brine_names *names, uint32_t count, st
 	return high;
 }
 
-bool brine_names_init(struct brine_names *names, const struct brine_type *type, uint32_t keys_count,
-                      struct brine_arena *arena)
+int brine_names_init(struct brine_names *names, const struct brine_type *type, uint32_t keys_count,
+                     struct brine_arena *arena)
 {
 	*names = (struct brine_names){.type = type};
 	if (type->field_count <= FEW || keys_count <= type->field_count)
-		return true;
+		return 0;
 	names->order = brine_arena_alloc(arena, type->field_count * sizeof *names->order);
 	if (!names->order)
-		return false;
+		return BRINE_ERR_NOMEM;
 	for (uint32_t i = 0; i < type->field_count; i++) {
 		const char *name = type->fields[i].name;
 		bool found;
@@ -46,7 +48,7 @@ bool brine_names_init(struct brine_names *names, const struct brine_type *type, 
 		memmove(names->order + at + 1, names->order + at, (i - at) * sizeof *names->order);
 		names->order[at] = (uint16_t)i;
 	}
-	return true;
+	return 0;
 }
 
 const struct brine_field *brine_names_find(struct brine_names *names, struct brine_bytes name)

@@ -2,9 +2,12 @@
 
 #include "codec/put.h"
 
+#include <assert.h>
+
 /* Ends an append that wrote from the reserved room up to end. */
 static int put_end(struct brine_buf *out, const uint8_t *end)
 {
+	assert(end <= out->data + out->capacity);
 	out->end = (size_t)(end - out->data);
 	return 0;
 }

@@ -3,6 +3,8 @@
 #include "codec/scalar.h"
 #include "codec/walk.h"
 
+#include <assert.h>
+
 static int read_message(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                         void *message);
 
@@ -49,6 +51,7 @@ static int enter_container(struct brine_reader *reader, const struct brine_path 
 
 static void leave_container(struct brine_reader *reader)
 {
+	assert(reader->depth > 0);
 	reader->depth--;
 }
 
@@ -282,7 +285,7 @@ static int read_map(struct brine_reader *reader, const struct brine_path *path, 
 		if (!seen.bits)
 			return fail_values_memory(reader, path, 1);
 	}
-	if (!brine_names_init(&names, type, token->count, reader->arena))
+	if (brine_names_init(&names, type, token->count, reader->arena) < 0)
 		return fail_values_memory(reader, path, 1);
 	int status = enter_container(reader, path, token);
 	for (uint32_t i = 0; i < token->count && status == 0; i++)

@@ -2,6 +2,8 @@
 
 #include "codec/token.h"
 
+#include <assert.h>
+
 /* The open containers. depth_max is at most the size of left. */
 struct walk {
 	uint64_t left[BRINE_FRAME_DEPTH_MAX]; /* values each still owes */
@@ -30,6 +32,7 @@ static int open_container(struct walk *walk, const struct brine_token *token, si
 
 int brine_value_walk(struct brine_bytes bytes, unsigned depth_max, size_t *ret_size, struct brine_error *error)
 {
+	assert(depth_max <= BRINE_FRAME_DEPTH_MAX);
 	/* No arithmetic on NULL, not even + 0. */
 	const uint8_t *data = bytes.data ? bytes.data : (const uint8_t *)"";
 	size_t size = bytes.size, at = 0;

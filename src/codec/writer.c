@@ -7,6 +7,8 @@
 #include "codec/token.h"
 #include "codec/walk.h"
 
+#include <assert.h>
+
 /* Offsets in errors are where in the output the value would have begun. */
 struct writer {
 	struct brine_buf *out;
@@ -40,6 +42,7 @@ static inline uint8_t *output_room(struct writer *writer, size_t size)
 /* Ends a write into output_room(). */
 static inline int wrote(struct writer *writer, const uint8_t *end)
 {
+	assert(end <= writer->out->data + writer->out->capacity);
 	writer->out->end = (size_t)(end - writer->out->data);
 	return 0;
 }
@@ -254,6 +257,7 @@ static int begin_container(struct writer *writer, const struct brine_path *path,
 
 static void end_container(struct writer *writer)
 {
+	assert(writer->depth > 0);
 	writer->depth--;
 }
 

@@ -3,6 +3,8 @@
 #include "compiler/emit.h"
 #include "compiler/wire.h"
 
+#include <assert.h>
+
 enum {
 	FEATURE_PROTO3_OPTIONAL = 1,
 };
@@ -55,6 +57,7 @@ static int put_errors(struct schema *schema, struct brine_buf *out)
 
 static int put_compiler_response(struct schema *schema, struct brine_buf *out)
 {
+	assert(schema->status == 0);
 	int status = wire_put_varint(out, RESPONSE_FEATURES, FEATURE_PROTO3_OPTIONAL);
 	if (status == 0 && schema->error_count)
 		return put_errors(schema, out);

@@ -1,5 +1,7 @@
 #include "compiler/wire.h"
 
+#include <assert.h>
+
 enum {
 	VARINT_SIZE_MAX = 10,
 	GROUP_DEPTH_MAX = 32,
@@ -34,6 +36,7 @@ bool wire_varint(struct wire_reader *reader, uint64_t *ret_value)
 
 static bool skip_bytes(struct wire_reader *reader, uint64_t size)
 {
+	assert(reader->at <= reader->end);
 	if (size > (uint64_t)(reader->end - reader->at))
 		return fail_wire(reader);
 	reader->at += size;

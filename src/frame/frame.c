@@ -4,6 +4,8 @@
 #include "frame/messages.h"
 #include "frame/prefix.h"
 
+#include <assert.h>
+
 enum {
 	LENGTH_LEAST = 3, /* an array head, a type and one element */
 	PREFIX_SIZE_MAX = 5,
@@ -160,6 +162,7 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	struct frame_write write = {body, plain};
 	brine_frame_kinds[frame->type].write(&write, frame);
 	size_t size = (size_t)(write.at - body);
+	assert(write.at <= begin + bound);
 	if (size > limit_size)
 		return BRINE_ERR_TOO_BIG;
 	if (!plain) {

@@ -2,6 +2,7 @@
 
 #include "codec/walk.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -38,9 +39,11 @@ bool frame_text(struct brine_bytes value, struct brine_bytes *ret_text)
 
 struct brine_bytes frame_element(struct frame_parse *parse)
 {
+	assert(parse->left > 0);
 	/* The last one ends where the message ends: big params and results are not walked through twice. */
 	size_t rest = (size_t)(parse->end - parse->at);
 	size_t size = parse->left == 1 ? rest : brine_value_size(parse->at, rest);
+	assert(size > 0);
 	struct brine_bytes value = {parse->at, size};
 	parse->at += size;
 	parse->left--;

@@ -9,6 +9,7 @@
 #include "net/fail.h"
 #include "net/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -67,11 +68,8 @@ static int start_failed(const char *program, int reason, struct brine_error *err
 	char shown[NAME_SHOWN];
 	bool machine = reason == EAGAIN || reason == ENOMEM || reason == EMFILE || reason == ENFILE;
 	brine_escape(shown, sizeof shown, program, strlen(program));
-	int code = brine_fail(error, machine ? BRINE_ERR_SYSTEM : BRINE_ERR_CONNECT, 0, "could not run %s: %s%s", shown,
-	                      strerror(reason), start_hint(reason));
-	if (error)
-		error->system_errno = reason;
-	return code;
+	return brine_fail_system(error, machine ? BRINE_ERR_SYSTEM : BRINE_ERR_CONNECT, reason,
+	                         "could not run %s: %s%s", shown, strerror(reason), start_hint(reason));
 }
 
 /* Our ends and the program's ends of both pairs. */
@@ -220,7 +218,8 @@ int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct 
 
 /* ---- its end ---- */
 
-bool brine_child_has_ended(struct brine_child *child)
+/* True when the program has ended and was collected. Does not wait. */
+static bool child_has_ended(struct brine_child *child)
 {
 	siginfo_t info;
 	if (child->ended || child->abandoned)
@@ -238,7 +237,7 @@ bool brine_child_has_ended(struct brine_child *child)
 /* Waits until it has ended, or until deadline_ms. */
 static bool wait_for_end(struct brine_child *child, uint64_t deadline_ms)
 {
-	while (!brine_child_has_ended(child) && !child->abandoned) {
+	while (!child_has_ended(child) && !child->abandoned) {
 		uint64_t now_ms = brine_clock_ms();
 		if (now_ms >= deadline_ms)
 			return false;
@@ -271,7 +270,7 @@ static const char *signal_name(int number)
 
 const char *brine_child_ending(struct brine_child *child, char *out, size_t capacity)
 {
-	if (!brine_child_has_ended(child))
+	if (!child_has_ended(child))
 		snprintf(out, capacity, "the program %s", child->output_ended ? "closed its output" : "runs");
 	else if (!child->known)
 		snprintf(out, capacity, "the program ended");
@@ -289,7 +288,7 @@ static void send_signal(struct brine_child *child, int number)
 		return;
 #endif
 	/* It was not collected a moment ago, so the number is still its own. */
-	if (!brine_child_has_ended(child))
+	if (!child_has_ended(child))
 		(void)kill(child->pid, number);
 }
 
@@ -321,7 +320,7 @@ bool brine_child_has_stream(const struct brine_child *child)
 
 bool brine_child_press(struct brine_child *child, uint64_t patience_ms)
 {
-	while (!brine_child_has_ended(child) && !child->abandoned && child->stage < STAGE_KILLED &&
+	while (!child_has_ended(child) && !child->abandoned && child->stage < STAGE_KILLED &&
 	       brine_clock_ms() >= due(child, patience_ms)) {
 		child->stage++;
 		send_signal(child, child->stage == STAGE_TERMINATED ? SIGTERM : SIGKILL);
@@ -446,6 +445,7 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 	        .ending = child_ending,
 	        .untaken = child_untaken,
 	};
+	assert(!child->output && child->closed_ms == 0);
 	child->base = (struct brine_stream){.ops = &ops};
 	child->output = output;
 	return &child->base;

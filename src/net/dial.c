@@ -4,6 +4,7 @@
 
 #include "net/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -68,6 +69,7 @@ static int advance(struct brine_dial *dial, size_t index, uint64_t now_ms)
 int brine_dial_step(struct brine_dial *dial, uint64_t now_ms, int *ret_fd, size_t *ret_index, struct brine_error *error)
 {
 	bool alive = false;
+	assert(dial->count > 0 && dial->count <= BRINE_ADDR_RESOLVED_MAX);
 	for (size_t i = 0; i < dial->count; i++) {
 		if (advance(dial, i, now_ms) > 0) {
 			*ret_fd = dial->attempts[i].fd;

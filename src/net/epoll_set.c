@@ -1,5 +1,6 @@
 #include "net/epoll_set.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -48,6 +49,7 @@ int brine_epoll_set_update(struct brine_epoll_set *epoll_set, const struct brine
 {
 	struct brine_poll_set *now = &epoll_set->now;
 	int status = 0;
+	assert(epoll_set->fd >= 0);
 	for (size_t i = now->count; i-- > 0;)
 		if (index_in_set(set, now->items[i].fd) == set->count)
 			brine_epoll_set_forget(epoll_set, now->items[i].fd);

@@ -117,9 +117,15 @@ static uint64_t slot_key(const struct brine_loop *loop, uint32_t number)
 	return (uint64_t)loop->slots[number - 1].generation << 32 | number;
 }
 
+/* Whether the watch is one of this loop's. */
+static bool is_watched(const struct brine_loop *loop, const struct brine_watch *watch)
+{
+	return watch->slot > 0 && watch->slot <= loop->slots_used && loop->slots[watch->slot - 1].watch == watch;
+}
+
 int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, unsigned ready)
 {
-	assert(!watch->slot && watch->on_ready);
+	assert(!watch->slot && watch->on_ready && fd >= 0);
 	uint32_t number = take_slot(loop);
 	if (!number)
 		return BRINE_ERR_NOMEM;
@@ -136,7 +142,7 @@ int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, u
 
 int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsigned ready)
 {
-	assert(watch->slot);
+	assert(is_watched(loop, watch));
 	if (watch->ready == ready)
 		return 0;
 	if (control_watch(loop, EPOLL_CTL_MOD, watch->fd, ready, slot_key(loop, watch->slot)) < 0) {
@@ -153,6 +159,7 @@ void brine_loop_remove(struct brine_loop *loop, struct brine_watch *watch)
 {
 	if (!watch->slot)
 		return;
+	assert(is_watched(loop, watch));
 	int saved = errno;
 	/* Fails only where the descriptor was closed before; then there is nothing left to remove. */
 	control_watch(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);

@@ -48,9 +48,8 @@ struct brine_credentials {
  * sockets, BRINE_ERR_SYSTEM (errno). */
 int brine_socket_credentials(int fd, struct brine_credentials *ret_credentials);
 
-/* The addresses of the two ends. 0 or BRINE_ERR_SYSTEM (errno; the peer's is gone once it closed). */
+/* The address of our end. 0 or BRINE_ERR_SYSTEM (errno). */
 int brine_socket_local(int fd, struct brine_sockaddr *ret_sockaddr);
-int brine_socket_peer(int fd, struct brine_sockaddr *ret_sockaddr);
 
 /* Closes a descriptor once, whatever close() says; errno is kept. fd < 0 is allowed. */
 void brine_socket_close(int fd);

@@ -48,6 +48,7 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 
 static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
+	assert(count > 0);
 	int fd = socket_of(stream)->fd;
 	/* sendmsg only reads the parts, but its struct has no const. */
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
