@@ -77,7 +77,7 @@ static int write_all(struct brine_bytes bytes)
 }
 
 /* What protoc starts the program for. */
-static int generate(struct brine_buf *request, struct brine_buf *response)
+static int generate_code(struct brine_buf *request, struct brine_buf *response)
 {
 	struct brine_error error;
 	if (read_all(STDIN_FILENO, "request", request) < 0)
@@ -87,7 +87,7 @@ static int generate(struct brine_buf *request, struct brine_buf *response)
 	return -write_all(brine_buf_bytes(response));
 }
 
-static int check(const char *older, const char *newer, struct brine_buf sets[2], struct brine_buf *report)
+static int check_versions(const char *older, const char *newer, struct brine_buf sets[2], struct brine_buf *report)
 {
 	struct brine_error error;
 	if (read_path(older, &sets[0]) < 0 || read_path(newer, &sets[1]) < 0)
@@ -105,9 +105,9 @@ int main(int argc, char **argv)
 	struct brine_buf inputs[2] = {BRINE_BUF_INIT, BRINE_BUF_INIT}, output = BRINE_BUF_INIT;
 	int status;
 	if (argc == 1) {
-		status = generate(&inputs[0], &output);
+		status = generate_code(&inputs[0], &output);
 	} else if (argc == 4 && strcmp(argv[1], "--check") == 0) {
-		status = check(argv[2], argv[3], inputs, &output);
+		status = check_versions(argv[2], argv[3], inputs, &output);
 	} else {
 		status = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) ? 0 : 2;
 		fputs(usage, status ? stderr : stdout);

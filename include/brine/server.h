@@ -204,7 +204,7 @@ BRINE_API bool brine_request_is_notification(const struct brine_request *request
 BRINE_API bool brine_request_cancelled(const struct brine_request *request);
 /* For a handler on a worker that waits for something else, by poll() and the like: a descriptor that becomes readable
  * when the request is cancelled, for whatever reason. The request's, for as long as that lives: neither read nor close
- * it. The loop of the connection rings it (in a client, whoever moves its bytes). BRINE_ERR_SYSTEM, FORKED. */
+ * it. The loop of the connection signals it (in a client, whoever moves its bytes). BRINE_ERR_SYSTEM, FORKED. */
 BRINE_API int brine_request_cancelled_fd(struct brine_request *request);
 /* Milliseconds until the deadline, 0 when past, BRINE_FOREVER for none. Calls that the handler makes inherit it, and
  * the cancellation, by `call.parent = request` (brine/client.h). Any thread. */

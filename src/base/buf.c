@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/poison.h"
 
+#include <assert.h>
+
 enum {
 	SIZE_LEAST = 256,
 	SIZE_KEPT = BRINE_GROWS_EXACTLY ? 0 : 64 * 1024, /* an empty buffer keeps at most so much */
@@ -28,6 +30,7 @@ void brine_buf_done(struct brine_buf *buf)
 
 static void move_to_front(struct brine_buf *buf)
 {
+	assert(buf->start <= buf->end && buf->end <= buf->capacity);
 	size_t held = buf->end - buf->start;
 	if (held && buf->start)
 		memmove(buf->data, buf->data + buf->start, held);
@@ -51,7 +54,7 @@ static int resize(struct brine_buf *buf, size_t capacity, size_t needed)
 	return 0;
 }
 
-static int grow(struct brine_buf *buf, size_t size)
+static int grow_buf(struct brine_buf *buf, size_t size)
 {
 	size_t held = buf->end - buf->start;
 	size_t needed;
@@ -76,7 +79,7 @@ void *brine_buf_reserve(struct brine_buf *buf, size_t size)
 		ASAN_UNPOISON_MEMORY_REGION(buf->data, buf->capacity);
 	if (buf->data && size <= buf->capacity - buf->end)
 		return buf->data + buf->end;
-	return grow(buf, size) < 0 ? NULL : buf->data + buf->end;
+	return grow_buf(buf, size) < 0 ? NULL : buf->data + buf->end;
 }
 
 int brine_buf_append(struct brine_buf *buf, const void *data, size_t size)

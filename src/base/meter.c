@@ -2,8 +2,10 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
+
 /* Counts the bytes, unless they were too many. */
-static bool take(struct brine_meter *meter, size_t size)
+static bool meter_take(struct brine_meter *meter, size_t size)
 {
 	size_t held = atomic_load_explicit(&meter->held, memory_order_relaxed);
 	do {
@@ -14,9 +16,11 @@ static bool take(struct brine_meter *meter, size_t size)
 	return true;
 }
 
-static void give(struct brine_meter *meter, size_t size)
+static void meter_give(struct brine_meter *meter, size_t size)
 {
-	atomic_fetch_sub_explicit(&meter->held, size, memory_order_relaxed);
+	size_t held = atomic_fetch_sub_explicit(&meter->held, size, memory_order_relaxed);
+	assert(held >= size);
+	(void)held;
 }
 
 static void *metered_resize(void *user, void *memory, size_t old_size, size_t new_size)
@@ -24,13 +28,13 @@ static void *metered_resize(void *user, void *memory, size_t old_size, size_t ne
 	struct brine_meter *meter = user;
 	size_t before = memory ? old_size : 0;
 	size_t more = new_size > before ? new_size - before : 0;
-	if (more && !take(meter, more))
+	if (more && !meter_take(meter, more))
 		return NULL;
 	void *resized = brine_resize(meter->inner, memory, old_size, new_size);
 	if (!resized && new_size)
-		give(meter, more);
+		meter_give(meter, more);
 	else if (new_size < before)
-		give(meter, before - new_size);
+		meter_give(meter, before - new_size);
 	return resized;
 }
 
@@ -48,13 +52,20 @@ struct brine_meter *brine_meter_new(const struct brine_allocator *inner, size_t 
 
 void brine_meter_hold(struct brine_meter *meter)
 {
-	if (meter)
-		atomic_fetch_add_explicit(&meter->holders, 1, memory_order_relaxed);
+	if (!meter)
+		return;
+	unsigned holders = atomic_fetch_add_explicit(&meter->holders, 1, memory_order_relaxed);
+	assert(holders > 0);
+	(void)holders;
 }
 
 void brine_meter_drop(struct brine_meter *meter)
 {
-	if (meter && atomic_fetch_sub_explicit(&meter->holders, 1, memory_order_acq_rel) == 1)
+	if (!meter)
+		return;
+	unsigned holders = atomic_fetch_sub_explicit(&meter->holders, 1, memory_order_acq_rel);
+	assert(holders > 0);
+	if (holders == 1)
 		brine_release(meter->inner, meter, sizeof *meter);
 }
 

@@ -95,8 +95,8 @@ int brine_type_usable(const struct brine_type *type, const struct brine_path *pa
 }
 
 /* Appends to text, cut to fit; always terminated. */
-static void append(char *text, size_t capacity, const char *format, ...) BRINE_PRINTF(3, 4);
-static void append(char *text, size_t capacity, const char *format, ...)
+static void append_text(char *text, size_t capacity, const char *format, ...) BRINE_PRINTF(3, 4);
+static void append_text(char *text, size_t capacity, const char *format, ...)
 {
 	size_t used = strlen(text);
 	va_list arguments;
@@ -110,11 +110,11 @@ static void append_path(char *text, size_t capacity, const struct brine_path *pa
 {
 	if (path->up) {
 		append_path(text, capacity, path->up);
-		append(text, capacity, ".");
+		append_text(text, capacity, ".");
 	}
-	append(text, capacity, "%s", path->field->name);
+	append_text(text, capacity, "%s", path->field->name);
 	if (path->index != BRINE_PATH_WHOLE)
-		append(text, capacity, "[%zu]", path->index);
+		append_text(text, capacity, "[%zu]", path->index);
 }
 
 int brine_path_fail(struct brine_error *error, int code, uint64_t offset, const struct brine_path *path,

@@ -2,6 +2,7 @@
 #include <brine/pack.h>
 
 #include "codec/token.h"
+#include "codec/walk.h"
 
 enum { HEAD_SIZE = 3, MAP_16 = 0xde };
 
@@ -13,7 +14,7 @@ static uint8_t *own_head(const struct brine_buf *metadata)
 }
 
 /* The head has always the same size, so that it can count on. */
-static int begin(struct brine_buf *metadata)
+static int begin_names(struct brine_buf *metadata)
 {
 	static const uint8_t empty[HEAD_SIZE] = {MAP_16};
 	return brine_buf_size(metadata) ? 0 : brine_buf_append(metadata, empty, sizeof empty);
@@ -26,7 +27,7 @@ int brine_metadata_add(struct brine_buf *metadata, const char *name, struct brin
 	size_t before = brine_buf_size(metadata);
 	if (!name[0] || (before && !own_head(metadata)))
 		return BRINE_ERR_INVALID;
-	int status = begin(metadata);
+	int status = begin_names(metadata);
 	uint8_t *head = status == 0 ? own_head(metadata) : NULL;
 	uint32_t count = head ? (uint32_t)head[1] << 8 | head[2] : 0;
 	if (count == UINT16_MAX)

@@ -13,9 +13,9 @@ struct brine_names {
 };
 
 /* Prepares for keys_count keys. A map that may hold many unknown keys gets a sorted index in the arena, so that a peer
- * pays for what it sends once, and not once for each field. False when out of memory. */
-bool brine_names_init(struct brine_names *names, const struct brine_type *type, uint32_t keys_count,
-                      struct brine_arena *arena);
+ * pays for what it sends once, and not once for each field. 0 or BRINE_ERR_NOMEM. */
+int brine_names_init(struct brine_names *names, const struct brine_type *type, uint32_t keys_count,
+                     struct brine_arena *arena);
 
 /* The field of that name, or NULL. */
 const struct brine_field *brine_names_find(struct brine_names *names, struct brine_bytes name);

@@ -2,6 +2,8 @@
 
 #include "codec/put.h"
 
+#include <assert.h>
+
 /* Why nothing could be reserved. */
 static int no_room(const struct brine_buf *out)
 {
@@ -11,6 +13,7 @@ static int no_room(const struct brine_buf *out)
 /* Ends an append that wrote from the reserved room up to end. */
 static int put_end(struct brine_buf *out, const uint8_t *end)
 {
+	assert(end <= out->data + out->capacity);
 	out->end = (size_t)(end - out->data);
 	return 0;
 }

@@ -15,13 +15,13 @@ enum { ESCAPE_CHUNK = 256 }; /* bytes escaped at a time; each becomes at most fo
 struct printer {
 	struct brine_buf *out;
 	size_t text_max;
-	int rc;
+	int status;
 };
 
 static void print(struct printer *printer, const char *text, size_t size)
 {
-	if (printer->rc == 0)
-		printer->rc = brine_buf_append(printer->out, text, size);
+	if (printer->status == 0)
+		printer->status = brine_buf_append(printer->out, text, size);
 }
 
 static void print_text(struct printer *printer, const char *text)
@@ -58,7 +58,7 @@ static size_t cut_before(const uint8_t *text, size_t size, size_t at)
 	return cut == 0 || (text[cut] & 0xc0) == 0x80 ? at : cut;
 }
 
-static void print_escaped(struct printer *printer, const uint8_t *text, size_t size)
+static void print_escaped_text(struct printer *printer, const uint8_t *text, size_t size)
 {
 	char escaped[4 * ESCAPE_CHUNK + 1];
 	while (size) {
@@ -79,7 +79,7 @@ static void print_str(struct printer *printer, const uint8_t *text, size_t size)
 {
 	size_t shown = printer->text_max ? cut_before(text, size, printer->text_max) : size;
 	print_text(printer, "\"");
-	print_escaped(printer, text, shown);
+	print_escaped_text(printer, text, shown);
 	print_text(printer, "\"");
 	if (shown < size) {
 		char rest[40];
@@ -186,7 +186,7 @@ int brine_value_print(struct brine_buf *out, struct brine_bytes value, size_t te
 	size_t at = 0;
 	unsigned depth = 0;
 	bool done = false;
-	while (!done && printer.rc == 0) {
+	while (!done && printer.status == 0) {
 		struct brine_token token;
 		if (value.size == at || brine_token_read(&token, data + at, value.size - at) != 1)
 			return BRINE_ERR_MALFORMED;
@@ -206,7 +206,7 @@ int brine_value_print(struct brine_buf *out, struct brine_bytes value, size_t te
 			print_text(&printer, stack[--depth].map ? "}" : "]");
 		done = depth == 0;
 	}
-	if (printer.rc == 0 && at < value.size)
+	if (printer.status == 0 && at < value.size)
 		return BRINE_ERR_MALFORMED;
-	return printer.rc;
+	return printer.status;
 }

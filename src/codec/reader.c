@@ -1,19 +1,21 @@
-#include "codec/reader.h"
-
 #include "base/alloc.h"
 #include "codec/names.h"
+#include "codec/scalar.h"
+#include "codec/walk.h"
+
+#include <assert.h>
 
 static int read_message(struct brine_reader *reader, const struct brine_path *path, const struct brine_type *type,
                         void *message);
 
-static void *at_offset(void *structure, size_t offset)
+static void *member_at(void *structure, size_t offset)
 {
 	return (uint8_t *)structure + offset;
 }
 
 /* Reads the token at reader->at without taking it. Input that passed brine_check() has one; input whose caller only
  * says so is still never read beyond its end. */
-static int peek(struct brine_reader *reader, const struct brine_path *path, struct brine_token *ret_token)
+static int peek_token(struct brine_reader *reader, const struct brine_path *path, struct brine_token *ret_token)
 {
 	if (brine_token_read(ret_token, reader->data + reader->at, reader->size - reader->at) == 1)
 		return 0;
@@ -21,7 +23,7 @@ static int peek(struct brine_reader *reader, const struct brine_path *path, stru
 	                         reader->at);
 }
 
-static int skip(struct brine_reader *reader, const struct brine_path *path)
+static int skip_value(struct brine_reader *reader, const struct brine_path *path)
 {
 	unsigned levels = BRINE_MESSAGE_DEPTH_MAX - reader->depth;
 	size_t size = brine_value_size_within(reader->data + reader->at, reader->size - reader->at, levels);
@@ -33,8 +35,8 @@ static int skip(struct brine_reader *reader, const struct brine_path *path)
 	return 0;
 }
 
-/* Takes the head of a container, `token`; leave() closes it. */
-static int enter(struct brine_reader *reader, const struct brine_path *path, const struct brine_token *token)
+/* Takes the head of a container, `token`; leave_container() closes it. */
+static int enter_container(struct brine_reader *reader, const struct brine_path *path, const struct brine_token *token)
 {
 	if (reader->depth == BRINE_MESSAGE_DEPTH_MAX)
 		return brine_reader_fail(reader, BRINE_ERR_DEPTH, path, "nesting deeper than %d at offset %zu",
@@ -47,12 +49,13 @@ static int enter(struct brine_reader *reader, const struct brine_path *path, con
 	return 0;
 }
 
-static void leave(struct brine_reader *reader)
+static void leave_container(struct brine_reader *reader)
 {
+	assert(reader->depth > 0);
 	reader->depth--;
 }
 
-static int fail_memory(struct brine_reader *reader, const struct brine_path *path, size_t count)
+static int fail_values_memory(struct brine_reader *reader, const struct brine_path *path, size_t count)
 {
 	return brine_reader_fail(reader, BRINE_ERR_NOMEM, path, "out of memory for %zu values", count);
 }
@@ -66,16 +69,16 @@ static int read_one(struct brine_reader *reader, const struct brine_path *path, 
 		return read_message(reader, path, field->type, to);
 	if (brine_scalar_take_plain(reader, field, to))
 		return 0;
-	int rc = peek(reader, path, &token);
-	if (rc == 0)
-		rc = brine_scalar_read(reader, path, field, &token, to);
-	if (rc < 0)
-		return rc;
+	int status = peek_token(reader, path, &token);
+	if (status == 0)
+		status = brine_scalar_read(reader, path, field, &token, to);
+	if (status < 0)
+		return status;
 	if (token.kind != BRINE_TOKEN_ARRAY && token.kind != BRINE_TOKEN_MAP)
 		reader->at += token.size;
 	else
-		rc = skip(reader, path);
-	return rc;
+		status = skip_value(reader, path);
+	return status;
 }
 
 /* Entries are key, then value; their nil is an error like that of repeated elements. */
@@ -85,9 +88,9 @@ static int read_entry(struct brine_reader *reader, const struct brine_path *path
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct brine_field *field = &type->fields[i];
 		struct brine_path step = {path, field, BRINE_PATH_WHOLE};
-		int rc = read_one(reader, &step, field, at_offset(entry, field->offset));
-		if (rc < 0)
-			return rc;
+		int status = read_one(reader, &step, field, member_at(entry, field->offset));
+		if (status < 0)
+			return status;
 	}
 	return 0;
 }
@@ -107,9 +110,9 @@ static int check_first(struct brine_reader *reader, const struct brine_path *pat
 	struct brine_token token;
 	if (field->shape == BRINE_SHAPE_MAP)
 		field = &field->type->fields[0];
-	int rc = peek(reader, path, &token);
-	if (rc < 0)
-		return rc;
+	int status = peek_token(reader, path, &token);
+	if (status < 0)
+		return status;
 	if (field->kind == BRINE_KIND_MESSAGE ? begins_message(field->type, &token) : brine_scalar_fits(field, &token))
 		return 0;
 	return brine_reader_fail_type(reader, path, brine_kind_info(field->kind)->name, &token);
@@ -122,9 +125,9 @@ static int read_elements(struct brine_reader *reader, struct brine_path *path, s
 	size_t step = brine_field_value_size(field);
 	for (size_t i = 0; i < count; i++, items += step) {
 		path->index = i;
-		int rc = map ? read_entry(reader, path, field->type, items) : read_one(reader, path, field, items);
-		if (rc < 0)
-			return rc;
+		int status = map ? read_entry(reader, path, field->type, items) : read_one(reader, path, field, items);
+		if (status < 0)
+			return status;
 	}
 	return 0;
 }
@@ -136,35 +139,35 @@ static int read_list(struct brine_reader *reader, const struct brine_path *up, c
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
 	struct brine_token token;
 	bool map = field->shape == BRINE_SHAPE_MAP;
-	int rc = peek(reader, &path, &token);
-	if (rc < 0)
-		return rc;
+	int status = peek_token(reader, &path, &token);
+	if (status < 0)
+		return status;
 	if (token.kind != (map ? BRINE_TOKEN_MAP : BRINE_TOKEN_ARRAY))
 		return brine_reader_fail_type(reader, &path, map ? "map" : "array", &token);
 	size_t count = token.count;
 	if (field->limit && count > field->limit)
 		return brine_reader_fail(reader, BRINE_ERR_LIMIT, &path, "%zu elements, at most %u, at offset %zu",
 		                         count, field->limit, reader->at);
-	rc = enter(reader, &path, &token);
-	if (rc < 0)
-		return rc;
+	status = enter_container(reader, &path, &token);
+	if (status < 0)
+		return status;
 	if (count) {
 		path.index = 0;
-		rc = check_first(reader, &path, field);
+		status = check_first(reader, &path, field);
 		size_t size;
 		uint8_t *items = NULL;
-		if (rc == 0 && brine_mul(count, brine_field_value_size(field), &size))
+		if (status == 0 && brine_mul(count, brine_field_value_size(field), &size))
 			items = brine_arena_alloc(reader->arena, size);
-		if (rc == 0 && !items)
-			rc = fail_memory(reader, &path, count);
-		if (rc == 0)
-			rc = read_elements(reader, &path, count, items);
-		if (rc < 0)
-			return rc;
-		memcpy(at_offset(message, field->offset), &items, sizeof items);
-		memcpy(at_offset(message, field->aux), &count, sizeof count);
+		if (status == 0 && !items)
+			status = fail_values_memory(reader, &path, count);
+		if (status == 0)
+			status = read_elements(reader, &path, count, items);
+		if (status < 0)
+			return status;
+		memcpy(member_at(message, field->offset), &items, sizeof items);
+		memcpy(member_at(message, field->aux), &count, sizeof count);
 	}
-	leave(reader);
+	leave_container(reader);
 	return 0;
 }
 
@@ -173,10 +176,10 @@ static int set_presence(struct brine_reader *reader, const struct brine_path *pa
                         void *message)
 {
 	if (field->shape == BRINE_SHAPE_OPTIONAL)
-		*(bool *)at_offset(message, field->aux) = true;
+		*(bool *)member_at(message, field->aux) = true;
 	if (field->shape != BRINE_SHAPE_ONEOF)
 		return 0;
-	int32_t *which = at_offset(message, field->aux);
+	int32_t *which = member_at(message, field->aux);
 	if (*which)
 		return brine_reader_fail(reader, BRINE_ERR_DUPLICATE, path,
 		                         "a second member of its oneof, after number %d, at offset %zu", *which,
@@ -196,18 +199,18 @@ static int read_field(struct brine_reader *reader, const struct brine_path *up, 
 	}
 	if (field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP)
 		return read_list(reader, up, field, message);
-	int rc = set_presence(reader, &path, field, message);
-	void *to = at_offset(message, field->offset);
+	int status = set_presence(reader, &path, field, message);
+	void *to = member_at(message, field->offset);
 	bool pointer = field->shape == BRINE_SHAPE_POINTER ||
 	               (field->shape == BRINE_SHAPE_ONEOF && field->kind == BRINE_KIND_MESSAGE);
-	if (rc == 0 && pointer) {
+	if (status == 0 && pointer) {
 		void *pointed = brine_arena_alloc(reader->arena, field->type->size);
 		if (!pointed)
-			return fail_memory(reader, &path, 1);
+			return fail_values_memory(reader, &path, 1);
 		memcpy(to, &pointed, sizeof pointed);
 		to = pointed;
 	}
-	return rc < 0 ? rc : read_one(reader, &path, field, to);
+	return status < 0 ? status : read_one(reader, &path, field, to);
 }
 
 /* Skips the value of an element or key that no field has. nil says nothing, so it passes also where others do not. */
@@ -216,7 +219,7 @@ static int skip_unknown(struct brine_reader *reader, const struct brine_path *pa
 {
 	bool nil = reader->at < reader->size && reader->data[reader->at] == 0xc0;
 	if (!(reader->flags & BRINE_DECODE_STRICT) || nil)
-		return skip(reader, path);
+		return skip_value(reader, path);
 	if (number)
 		return brine_reader_fail(reader, BRINE_ERR_UNKNOWN_FIELD, path, "unknown field %u at offset %zu",
 		                         number, reader->at);
@@ -229,16 +232,16 @@ static int read_array(struct brine_reader *reader, const struct brine_path *path
                       const struct brine_token *token, void *message)
 {
 	uint32_t index = 0;
-	int rc = enter(reader, path, token);
-	for (uint32_t number = 1; number <= token->count && rc == 0; number++) {
+	int status = enter_container(reader, path, token);
+	for (uint32_t number = 1; number <= token->count && status == 0; number++) {
 		if (index < type->field_count && type->fields[index].number == number)
-			rc = read_field(reader, path, &type->fields[index++], message);
+			status = read_field(reader, path, &type->fields[index++], message);
 		else
-			rc = skip_unknown(reader, path, number, (struct brine_bytes){NULL, 0});
+			status = skip_unknown(reader, path, number, (struct brine_bytes){NULL, 0});
 	}
-	if (rc == 0)
-		leave(reader);
-	return rc;
+	if (status == 0)
+		leave_container(reader);
+	return status;
 }
 
 /* Which fields came, one bit each; more than 64 take memory of the arena. */
@@ -259,9 +262,9 @@ static int read_pair(struct brine_reader *reader, const struct brine_path *path,
                      void *message, struct seen *seen, struct brine_names *names)
 {
 	struct brine_token key;
-	int rc = peek(reader, path, &key);
-	if (rc < 0)
-		return rc;
+	int status = peek_token(reader, path, &key);
+	if (status < 0)
+		return status;
 	if (key.kind != BRINE_TOKEN_STR && key.kind != BRINE_TOKEN_BIN)
 		return brine_reader_fail_type(reader, path, "a field name as key", &key);
 	const struct brine_field *field = brine_names_find(names, key.content);
@@ -280,16 +283,16 @@ static int read_map(struct brine_reader *reader, const struct brine_path *path, 
 	if (type->field_count > 64) {
 		seen.bits = brine_arena_alloc(reader->arena, (type->field_count + 63) / 64 * sizeof *seen.bits);
 		if (!seen.bits)
-			return fail_memory(reader, path, 1);
+			return fail_values_memory(reader, path, 1);
 	}
-	if (!brine_names_init(&names, type, token->count, reader->arena))
-		return fail_memory(reader, path, 1);
-	int rc = enter(reader, path, token);
-	for (uint32_t i = 0; i < token->count && rc == 0; i++)
-		rc = read_pair(reader, path, type, message, &seen, &names);
-	if (rc == 0)
-		leave(reader);
-	return rc;
+	if (brine_names_init(&names, type, token->count, reader->arena) < 0)
+		return fail_values_memory(reader, path, 1);
+	int status = enter_container(reader, path, token);
+	for (uint32_t i = 0; i < token->count && status == 0; i++)
+		status = read_pair(reader, path, type, message, &seen, &names);
+	if (status == 0)
+		leave_container(reader);
+	return status;
 }
 
 /* *message is zero. */
@@ -297,11 +300,11 @@ static int read_message(struct brine_reader *reader, const struct brine_path *pa
                         void *message)
 {
 	struct brine_token token;
-	int rc = brine_type_usable(type, path, reader->error);
-	if (rc == 0)
-		rc = peek(reader, path, &token);
-	if (rc < 0)
-		return rc;
+	int status = brine_type_usable(type, path, reader->error);
+	if (status == 0)
+		status = peek_token(reader, path, &token);
+	if (status < 0)
+		return status;
 	/* Fields were asked for nil before; here it is an element or a map's value, where only a bare message by itself
 	 * may be nil. */
 	bool map = type->layout == BRINE_LAYOUT_MAP, bare = type->layout == BRINE_LAYOUT_BARE;
@@ -336,30 +339,30 @@ static int check_arity(struct brine_reader *reader, const struct brine_type *typ
 static int read_params(struct brine_reader *reader, const struct brine_type *type, const struct brine_token *token,
                        void *message)
 {
-	int rc = 0;
+	int status = 0;
 	if (token->kind != BRINE_TOKEN_ARRAY)
 		return brine_reader_fail_type(reader, NULL, "array", token);
 	if (reader->flags & BRINE_DECODE_ARITY)
-		rc = check_arity(reader, type, token->count);
-	if (rc < 0)
-		return rc;
+		status = check_arity(reader, type, token->count);
+	if (status < 0)
+		return status;
 	if (type->layout == BRINE_LAYOUT_ARRAY || type->field_count == 0)
 		return read_array(reader, NULL, type, token, message);
 	reader->at += token->size;
 	if (token->count)
-		rc = read_message(reader, NULL, type, message);
-	for (uint32_t i = 1; i < token->count && rc == 0; i++)
-		rc = skip_unknown(reader, NULL, i + 1, (struct brine_bytes){NULL, 0});
-	return rc;
+		status = read_message(reader, NULL, type, message);
+	for (uint32_t i = 1; i < token->count && status == 0; i++)
+		status = skip_unknown(reader, NULL, i + 1, (struct brine_bytes){NULL, 0});
+	return status;
 }
 
 static int read_placed(struct brine_reader *reader, const struct brine_type *type, enum brine_place place,
                        void *message)
 {
 	struct brine_token token;
-	int rc = peek(reader, NULL, &token);
-	if (rc < 0)
-		return rc;
+	int status = peek_token(reader, NULL, &token);
+	if (status < 0)
+		return status;
 	bool empty = type->field_count == 0;
 	if (token.kind == BRINE_TOKEN_NIL && (empty || place == BRINE_AS_PARAMS)) {
 		reader->at++;
@@ -382,19 +385,19 @@ int brine_decode(void *ret_message, const struct brine_type *type, struct brine_
 	        .data = bytes.data, .size = bytes.size, .flags = flags, .arena = arena, .error = error};
 	/* The array around a MAP or BARE argument is none of the message's own levels. */
 	unsigned levels = BRINE_MESSAGE_DEPTH_MAX + (place == BRINE_AS_PARAMS && type->layout != BRINE_LAYOUT_ARRAY);
-	int rc = flags & BRINE_DECODE_CHECKED ? 0 : brine_check(bytes, levels, error);
-	if (rc < 0)
-		return rc;
+	int status = flags & BRINE_DECODE_CHECKED ? 0 : brine_check(bytes, levels, error);
+	if (status < 0)
+		return status;
 	void *message = brine_arena_alloc(arena, type->size);
 	if (!message)
-		return fail_memory(&reader, NULL, 1);
-	rc = read_placed(&reader, type, place, message);
-	if (rc == 0 && reader.at < reader.size)
-		rc = brine_reader_fail(&reader, BRINE_ERR_TRAILING, NULL, "%zu bytes after it",
-		                       reader.size - reader.at);
-	if (rc == 0)
+		return fail_values_memory(&reader, NULL, 1);
+	status = read_placed(&reader, type, place, message);
+	if (status == 0 && reader.at < reader.size)
+		status = brine_reader_fail(&reader, BRINE_ERR_TRAILING, NULL, "%zu bytes after it",
+		                           reader.size - reader.at);
+	if (status == 0)
 		memcpy(ret_message, message, type->size);
-	return rc;
+	return status;
 }
 
 int brine_loads(void *ret_message, const struct brine_type *type, struct brine_bytes bytes, struct brine_arena *arena,

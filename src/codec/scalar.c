@@ -1,7 +1,8 @@
-#include "codec/reader.h"
+#include "codec/scalar.h"
 
 #include "base/utf8.h"
 #include "codec/endian.h"
+#include "codec/walk.h"
 
 int brine_reader_fail_type(const struct brine_reader *reader, const struct brine_path *path, const char *expected,
                            const struct brine_token *token)
@@ -96,9 +97,9 @@ static int read_integer(struct brine_reader *reader, const struct brine_path *pa
 	struct brine_token inner;
 	const struct brine_kind_info *info = brine_kind_info(field->kind);
 	if (token->kind == BRINE_TOKEN_EXT) {
-		int rc = unwrap_ext(reader, path, field, token, &inner);
-		if (rc < 0)
-			return rc;
+		int status = unwrap_ext(reader, path, field, token, &inner);
+		if (status < 0)
+			return status;
 		token = &inner;
 	}
 	bool fits = token->kind == BRINE_TOKEN_INT ? token->sint >= info->least : token->uint <= info->most;
@@ -240,18 +241,18 @@ static int read_content(struct brine_reader *reader, const struct brine_path *pa
 	if (content.size > limit)
 		return brine_reader_fail(reader, BRINE_ERR_LIMIT, path, "%zu bytes, at most %zu, at offset %zu",
 		                         content.size, limit, reader->at);
-	int rc = check_text(reader, path, field, content);
-	if (rc < 0)
-		return rc;
+	int status = check_text(reader, path, field, content);
+	if (status < 0)
+		return status;
 	if (field->kind == BRINE_KIND_CHARS) {
 		if (content.size)
 			memcpy(to, content.data, content.size);
 		return 0;
 	}
 	if (field->kind == BRINE_KIND_CSTRING || (reader->flags & BRINE_DECODE_COPY))
-		rc = copy_content(reader, path, &content);
-	if (rc < 0)
-		return rc;
+		status = copy_content(reader, path, &content);
+	if (status < 0)
+		return status;
 	if (field->kind == BRINE_KIND_CSTRING)
 		memcpy(to, &content.data, sizeof content.data);
 	else
@@ -272,10 +273,10 @@ static int read_value(struct brine_reader *reader, const struct brine_path *path
 		return brine_reader_fail(reader, BRINE_ERR_DEPTH, path,
 		                         "nesting deeper than %d within the value at offset %zu",
 		                         BRINE_MESSAGE_DEPTH_MAX, reader->at);
-	int rc = reader->flags & BRINE_DECODE_COPY ? copy_content(reader, path, &value) : 0;
-	if (rc == 0)
+	int status = reader->flags & BRINE_DECODE_COPY ? copy_content(reader, path, &value) : 0;
+	if (status == 0)
 		*to = (struct brine_value){value.data, value.size};
-	return rc;
+	return status;
 }
 
 int brine_scalar_read(struct brine_reader *reader, const struct brine_path *path, const struct brine_field *field,

@@ -109,8 +109,8 @@ int brine_scan_feed(struct brine_scan *scan, const void *data, size_t size, stru
 		uint64_t begin = scan->size;
 		scan->size += whole;
 		scan->head_size = 0;
-		int rc = take_head(scan, scan->head, begin, error);
-		if (rc < 0)
-			return rc;
+		int status = take_head(scan, scan->head, begin, error);
+		if (status < 0)
+			return status;
 	}
 }

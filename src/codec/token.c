@@ -50,8 +50,8 @@ static int read_container(struct brine_token *token, enum brine_token_kind kind,
 }
 
 /* head bytes, then length bytes of content. */
-static int read_content(struct brine_token *token, enum brine_token_kind kind, const uint8_t *data, size_t size,
-                        size_t head, uint32_t length)
+static int read_token_content(struct brine_token *token, enum brine_token_kind kind, const uint8_t *data, size_t size,
+                              size_t head, uint32_t length)
 {
 	if (size < head || size - head < length)
 		return 0;
@@ -87,7 +87,7 @@ static int read_counted(struct brine_token *token, const uint8_t *data, size_t s
 	uint32_t length = load_length(data, width);
 	if (kind == BRINE_TOKEN_ARRAY || kind == BRINE_TOKEN_MAP)
 		return read_container(token, kind, length, 1 + width);
-	return read_content(token, kind, data, size, 1 + width + (kind == BRINE_TOKEN_EXT), length);
+	return read_token_content(token, kind, data, size, 1 + width + (kind == BRINE_TOKEN_EXT), length);
 }
 
 int brine_token_read(struct brine_token *ret_token, const void *data, size_t size)
@@ -105,11 +105,11 @@ int brine_token_read(struct brine_token *ret_token, const void *data, size_t siz
 	if (type < 0xa0)
 		return read_container(ret_token, BRINE_TOKEN_ARRAY, type & 0x0f, 1);
 	if (type < 0xc0)
-		return read_content(ret_token, BRINE_TOKEN_STR, at, size, 1, type & 0x1f);
+		return read_token_content(ret_token, BRINE_TOKEN_STR, at, size, 1, type & 0x1f);
 	if (type >= 0xca && type <= 0xd3)
 		return read_number(ret_token, at, size);
 	if (type >= 0xd4 && type <= 0xd8)
-		return read_content(ret_token, BRINE_TOKEN_EXT, at, size, 2, 1u << (type - 0xd4));
+		return read_token_content(ret_token, BRINE_TOKEN_EXT, at, size, 2, 1u << (type - 0xd4));
 	if (type == 0xc0 || type == 0xc2 || type == 0xc3) {
 		*ret_token = (struct brine_token){
 		        .kind = type == 0xc0 ? BRINE_TOKEN_NIL : BRINE_TOKEN_BOOL, .size = 1, .boolean = type == 0xc3};

@@ -43,16 +43,6 @@ static inline uint64_t brine_token_elements(const struct brine_token *token)
 	return token->kind == BRINE_TOKEN_MAP ? (uint64_t)token->count * 2 : token->count;
 }
 
-/* Bytes of the whole value that data begins with, elements of elements included; 0 where it is truncated, malformed or
- * nested deeper than depth_max (0: scalars only). One budget of elements, as brine_check(). Does not recurse. */
-size_t brine_value_size_within(const void *data, size_t size, unsigned depth_max);
-
-/* The same at the depth of a frame, which checked bytes never exceed. */
-static inline size_t brine_value_size(const void *data, size_t size)
-{
-	return brine_value_size_within(data, size, BRINE_FRAME_DEPTH_MAX);
-}
-
 /* "nil", "bool", "int", "float", "str", "bin", "ext", "array", "map": for error texts. */
 const char *brine_token_name(enum brine_token_kind kind);
 

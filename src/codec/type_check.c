@@ -45,12 +45,12 @@ static const char *check_place(const struct brine_type *type, const struct brine
 	return NULL;
 }
 
-static bool is_integer(const struct brine_field *field)
+static bool is_integer_field(const struct brine_field *field)
 {
 	return brine_kind_info(field->kind)->most != 0;
 }
 
-static const char *check_entry(const struct brine_type *entry)
+static const char *check_map_entry(const struct brine_type *entry)
 {
 	if (!entry)
 		return "a map needs the type of its entries";
@@ -59,7 +59,7 @@ static const char *check_entry(const struct brine_type *entry)
 		return "a map's entry has the single fields 1 \"key\" and 2 \"value\"";
 	const struct brine_field *key = &entry->fields[0];
 	if (!brine_kind_info(key->kind) ||
-	    (!is_integer(key) && key->kind != BRINE_KIND_BOOL && key->kind != BRINE_KIND_STRING &&
+	    (!is_integer_field(key) && key->kind != BRINE_KIND_BOOL && key->kind != BRINE_KIND_STRING &&
 	     key->kind != BRINE_KIND_CSTRING && key->kind != BRINE_KIND_CHARS))
 		return "a map's key is an integer, bool or string";
 	return NULL;
@@ -73,7 +73,7 @@ static bool is_text(const struct brine_field *field)
 static const char *check_flags(const struct brine_field *field)
 {
 	bool real = field->kind == BRINE_KIND_FLOAT || field->kind == BRINE_KIND_DOUBLE;
-	if ((field->flags & BRINE_FIELD_EXT) && !is_integer(field))
+	if ((field->flags & BRINE_FIELD_EXT) && !is_integer_field(field))
 		return "only integers travel as ext";
 	if ((field->flags & BRINE_FIELD_FINITE) && !real)
 		return "only float and double can be finite";
@@ -96,7 +96,7 @@ static const char *check_field(const struct brine_type *type, const struct brine
 	if (field->shape > BRINE_SHAPE_ONEOF)
 		return "unknown shape";
 	if (field->shape == BRINE_SHAPE_MAP) {
-		const char *what = check_entry(field->type);
+		const char *what = check_map_entry(field->type);
 		return what ? what : check_place(type, field);
 	}
 	if (!brine_kind_info(field->kind))
@@ -148,9 +148,9 @@ static int check_type(const struct brine_type *type, struct brine_error *error)
 		if (what)
 			return fail_field(error, type, field, what);
 	}
-	int rc = brine_type_usable(type, NULL, error);
-	if (rc < 0)
-		return rc;
+	int status = brine_type_usable(type, NULL, error);
+	if (status < 0)
+		return status;
 	return is_bare_cycle(type) ? fail_field(error, type, type->fields, "a cycle of BARE messages") : 0;
 }
 
@@ -169,9 +169,9 @@ int brine_type_check(const struct brine_type *type, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "type is NULL");
 	struct types types = {{type}, 1};
 	for (size_t next = 0; next < types.count; next++) {
-		int rc = check_type(types.list[next], error);
-		if (rc < 0)
-			return rc;
+		int status = check_type(types.list[next], error);
+		if (status < 0)
+			return status;
 		for (uint32_t i = 0; i < types.list[next]->field_count; i++) {
 			const struct brine_field *field = &types.list[next]->fields[i];
 			if (field->kind == BRINE_KIND_MESSAGE || field->shape == BRINE_SHAPE_MAP)

@@ -60,9 +60,9 @@ int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, str
 	msgpack_object root = {.type = MSGPACK_OBJECT_NIL};
 	struct slots stack[1 + BRINE_FRAME_DEPTH_MAX] = {{&root, 1}};
 	size_t depth = 1, at = 0;
-	int rc = brine_check(bytes, BRINE_FRAME_DEPTH_MAX, error);
-	if (rc < 0)
-		return rc;
+	int status = brine_check(bytes, BRINE_FRAME_DEPTH_MAX, error);
+	if (status < 0)
+		return status;
 	while (depth) {
 		struct slots *slots = &stack[depth - 1];
 		struct brine_token token;
@@ -70,22 +70,22 @@ int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, str
 			depth--;
 			continue;
 		}
-		rc = brine_token_read(&token, (const uint8_t *)bytes.data + at, bytes.size - at);
-		if (rc != 1)
+		status = brine_token_read(&token, (const uint8_t *)bytes.data + at, bytes.size - at);
+		if (status != 1)
 			return brine_fail(error, BRINE_ERR_MALFORMED, at, "truncated or invalid value at offset %zu",
 			                  at);
 		slots->left--;
-		rc = make_object(slots->next++, &token, arena, &stack[depth]);
-		if (rc < 0)
-			return brine_fail(error, rc, at, "out of memory for %u elements", token.count);
-		depth += (size_t)rc;
+		status = make_object(slots->next++, &token, arena, &stack[depth]);
+		if (status < 0)
+			return brine_fail(error, status, at, "out of memory for %u elements", token.count);
+		depth += (size_t)status;
 		at += token.size;
 	}
 	*ret_object = root;
 	return 0;
 }
 
-static int append(void *out, const char *data, size_t size)
+static int append_packed(void *out, const char *data, size_t size)
 {
 	return brine_buf_append(out, data, size) < 0 ? -1 : 0;
 }
@@ -94,5 +94,5 @@ void brine_packer_init(msgpack_packer *packer, struct brine_buf *out)
 {
 	if (!packer)
 		return;
-	msgpack_packer_init(packer, out, append);
+	msgpack_packer_init(packer, out, append_packed);
 }

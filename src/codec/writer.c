@@ -5,6 +5,9 @@
 #include "codec/desc.h"
 #include "codec/put.h"
 #include "codec/token.h"
+#include "codec/walk.h"
+
+#include <assert.h>
 
 /* Offsets in errors are where in the output the value would have begun. */
 struct writer {
@@ -20,13 +23,13 @@ static int write_message(struct writer *writer, const struct brine_path *path, c
 #define fail(writer, code, path, ...)                                                                                  \
 	brine_path_fail((writer)->error, (code), brine_buf_size((writer)->out) - (writer)->held, (path), __VA_ARGS__)
 
-static int fail_memory(struct writer *writer, const struct brine_path *path)
+static int fail_output_memory(struct writer *writer, const struct brine_path *path)
 {
 	return fail(writer, BRINE_ERR_NOMEM, path, "out of memory");
 }
 
 /* Room for size bytes, or NULL. The call is only made when the room at hand does not suffice. */
-static inline uint8_t *room(struct writer *writer, size_t size)
+static inline uint8_t *output_room(struct writer *writer, size_t size)
 {
 	struct brine_buf *out = writer->out;
 	if (out->end == 0)
@@ -36,14 +39,15 @@ static inline uint8_t *room(struct writer *writer, size_t size)
 	return brine_buf_reserve(out, size);
 }
 
-/* Ends a write into room(). */
+/* Ends a write into output_room(). */
 static inline int wrote(struct writer *writer, const uint8_t *end)
 {
+	assert(end <= writer->out->data + writer->out->capacity);
 	writer->out->end = (size_t)(end - writer->out->data);
 	return 0;
 }
 
-static const void *at_offset(const void *structure, size_t offset)
+static const void *const_member_at(const void *structure, size_t offset)
 {
 	return (const uint8_t *)structure + offset;
 }
@@ -52,7 +56,7 @@ static const void *at_offset(const void *structure, size_t offset)
 #define LOAD(type, from) (*(const type *)(from))
 
 /* A pointer of whatever type. */
-static const void *load_pointer(const void *from)
+static const void *pointer_from(const void *from)
 {
 	const void *pointer;
 	memcpy(&pointer, from, sizeof pointer);
@@ -72,9 +76,9 @@ static int write_content(struct writer *writer, const struct brine_path *path, c
 	size_t valid = any ? size : brine_utf8_check(data, size);
 	if (valid < size)
 		return fail(writer, BRINE_ERR_UTF8, path, "invalid UTF-8 at byte %zu", valid);
-	uint8_t *to = room(writer, BRINE_PUT_MOST + size);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST + size);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	to = binary ? brine_put_bin_head(to, (uint32_t)size) : brine_put_str_head(to, (uint32_t)size);
 	if (size)
 		memcpy(to, data, size);
@@ -94,9 +98,9 @@ static int write_chars(struct writer *writer, const struct brine_path *path, con
 static int write_value(struct writer *writer, const struct brine_path *path, const struct brine_value *value)
 {
 	size_t size = value->size;
-	uint8_t *to = room(writer, size ? size : 1);
+	uint8_t *to = output_room(writer, size ? size : 1);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	if (size == 0)
 		return wrote(writer, brine_put_nil(to));
 	if (!value->data)
@@ -120,9 +124,9 @@ static int write_real(struct writer *writer, const struct brine_path *path, cons
 		if (!__builtin_isfinite(value))
 			return fail(writer, BRINE_ERR_RANGE, path, "not a finite number");
 	}
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	return wrote(writer, narrow ? brine_put_float(to, from) : brine_put_double(to, from));
 }
 
@@ -153,7 +157,7 @@ static inline bool write_short_text(struct writer *writer, const struct brine_fi
 	if (text->size > SHORT || !text->data || (field->limit && text->size > field->limit) ||
 	    brine_utf8_check(text->data, text->size) < text->size)
 		return false;
-	uint8_t *to = room(writer, BRINE_PUT_MOST + SHORT);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST + SHORT);
 	if (!to)
 		return false;
 	to = brine_put_str_head(to, (uint32_t)text->size);
@@ -164,12 +168,12 @@ static inline bool write_short_text(struct writer *writer, const struct brine_fi
 /* The short way for what most fields are. False where it is something else, or there is something to be said of it. */
 static inline bool write_plain(struct writer *writer, const struct brine_field *field, const void *message)
 {
-	const void *from = at_offset(message, field->offset);
+	const void *from = const_member_at(message, field->offset);
 	if (field->shape != BRINE_SHAPE_SINGLE || field->flags)
 		return false;
 	if (field->kind == BRINE_KIND_STRING)
 		return write_short_text(writer, field, from);
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
 		return false;
 	switch (field->kind) {
@@ -190,9 +194,9 @@ static int write_integer(struct writer *writer, const struct brine_path *path, c
 	if ((field->flags & BRINE_FIELD_CLOSED) && !brine_enum_name(field->enumeration, LOAD(int32_t, from)))
 		return fail(writer, BRINE_ERR_RANGE, path, "%d is not in enum %s", LOAD(int32_t, from),
 		            field->enumeration ? field->enumeration->name : "");
-	uint8_t *to = room(writer, 2 * BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, 2 * BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	if (!(field->flags & BRINE_FIELD_EXT))
 		return wrote(writer, put_integer(to, field->kind, from));
 	uint8_t inner[BRINE_PUT_MOST];
@@ -207,8 +211,8 @@ static int write_timestamp(struct writer *writer, const struct brine_path *path,
 	if (!brine_timestamp_valid(*time))
 		return fail(writer, BRINE_ERR_RANGE, path, "%lld s and %d ns are no time of the years 1 to 9999",
 		            (long long)time->seconds, time->nanos);
-	uint8_t *to = room(writer, BRINE_PUT_TIMESTAMP_MOST);
-	return to ? wrote(writer, brine_put_timestamp(to, *time)) : fail_memory(writer, path);
+	uint8_t *to = output_room(writer, BRINE_PUT_TIMESTAMP_MOST);
+	return to ? wrote(writer, brine_put_timestamp(to, *time)) : fail_output_memory(writer, path);
 }
 
 /* One value of the field's kind, at `from`. */
@@ -217,8 +221,8 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 {
 	switch (field->kind) {
 	case BRINE_KIND_BOOL: {
-		uint8_t *to = room(writer, 1);
-		return to ? wrote(writer, brine_put_bool(to, LOAD(bool, from))) : fail_memory(writer, path);
+		uint8_t *to = output_room(writer, 1);
+		return to ? wrote(writer, brine_put_bool(to, LOAD(bool, from))) : fail_output_memory(writer, path);
 	}
 	case BRINE_KIND_FLOAT:
 	case BRINE_KIND_DOUBLE: return write_real(writer, path, field, from);
@@ -228,7 +232,7 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 		return write_content(writer, path, field, view->data, view->size);
 	}
 	case BRINE_KIND_CSTRING: {
-		const char *text = load_pointer(from);
+		const char *text = pointer_from(from);
 		return write_content(writer, path, field, text, text ? strlen(text) : 0);
 	}
 	case BRINE_KIND_CHARS: return write_chars(writer, path, field, from);
@@ -239,20 +243,21 @@ static int write_one(struct writer *writer, const struct brine_path *path, const
 	}
 }
 
-/* Opens a container of count elements or pairs; leave() closes it. */
-static int enter(struct writer *writer, const struct brine_path *path, bool map, size_t count)
+/* Opens a container of count elements or pairs; end_container() closes it. */
+static int begin_container(struct writer *writer, const struct brine_path *path, bool map, size_t count)
 {
 	if (writer->depth == BRINE_MESSAGE_DEPTH_MAX)
 		return fail(writer, BRINE_ERR_DEPTH, path, "nesting deeper than %d", BRINE_MESSAGE_DEPTH_MAX);
-	uint8_t *to = room(writer, BRINE_PUT_MOST);
+	uint8_t *to = output_room(writer, BRINE_PUT_MOST);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	writer->depth++;
 	return wrote(writer, map ? brine_put_map_head(to, (uint32_t)count) : brine_put_array_head(to, (uint32_t)count));
 }
 
-static void leave(struct writer *writer)
+static void end_container(struct writer *writer)
 {
+	assert(writer->depth > 0);
 	writer->depth--;
 }
 
@@ -262,9 +267,9 @@ static int write_entry(struct writer *writer, const struct brine_path *path, con
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct brine_field *field = &type->fields[i];
 		struct brine_path step = {path, field, BRINE_PATH_WHOLE};
-		int rc = write_one(writer, &step, field, at_offset(entry, field->offset));
-		if (rc < 0)
-			return rc;
+		int status = write_one(writer, &step, field, const_member_at(entry, field->offset));
+		if (status < 0)
+			return status;
 	}
 	return 0;
 }
@@ -282,9 +287,9 @@ static int write_integers(struct writer *writer, const struct brine_path *path, 
 	size_t step = brine_kind_info(kind)->size;
 	while (count) {
 		size_t some = count < AT_ONCE ? count : AT_ONCE;
-		uint8_t *to = room(writer, some * BRINE_PUT_MOST);
+		uint8_t *to = output_room(writer, some * BRINE_PUT_MOST);
 		if (!to)
-			return fail_memory(writer, path);
+			return fail_output_memory(writer, path);
 		for (size_t i = 0; i < some; i++, items += step)
 			to = put_integer(to, kind, items);
 		wrote(writer, to);
@@ -298,12 +303,12 @@ static int write_elements(struct writer *writer, struct brine_path *path, const 
 	const struct brine_field *field = path->field;
 	bool map = field->shape == BRINE_SHAPE_MAP;
 	size_t step = brine_field_value_size(field);
-	int rc = 0;
+	int status = 0;
 	if (is_plain_integer(field))
 		return write_integers(writer, path, items, count);
-	for (path->index = 0; path->index < count && rc == 0; path->index++, items += step)
-		rc = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
-	return rc;
+	for (path->index = 0; path->index < count && status == 0; path->index++, items += step)
+		status = map ? write_entry(writer, path, field->type, items) : write_one(writer, path, field, items);
+	return status;
 }
 
 /* Repeated and map: the pointer at the field's offset, the count at aux. */
@@ -311,29 +316,29 @@ static int write_list(struct writer *writer, const struct brine_path *up, const 
                       const void *message)
 {
 	bool map = field->shape == BRINE_SHAPE_MAP;
-	const uint8_t *items = load_pointer(at_offset(message, field->offset));
-	size_t count = LOAD(size_t, at_offset(message, field->aux));
+	const uint8_t *items = pointer_from(const_member_at(message, field->offset));
+	size_t count = LOAD(size_t, const_member_at(message, field->aux));
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
 	size_t limit = field->limit ? field->limit : UINT32_MAX;
 	if (count > limit)
 		return fail(writer, BRINE_ERR_LIMIT, &path, "%zu elements, at most %zu", count, limit);
 	if (count && !items)
 		return fail(writer, BRINE_ERR_INVALID, &path, "%zu elements at NULL", count);
-	int rc = enter(writer, &path, map, count);
-	if (rc == 0)
-		rc = write_elements(writer, &path, items, count);
-	if (rc == 0)
-		leave(writer);
-	return rc;
+	int status = begin_container(writer, &path, map, count);
+	if (status == 0)
+		status = write_elements(writer, &path, items, count);
+	if (status == 0)
+		end_container(writer);
+	return status;
 }
 
 /* Whether a field is there. */
 static inline bool is_present(const struct brine_field *field, const void *message)
 {
 	switch (field->shape) {
-	case BRINE_SHAPE_OPTIONAL: return LOAD(bool, at_offset(message, field->aux));
-	case BRINE_SHAPE_POINTER: return load_pointer(at_offset(message, field->offset)) != NULL;
-	case BRINE_SHAPE_ONEOF: return LOAD(int32_t, at_offset(message, field->aux)) == (int32_t)field->number;
+	case BRINE_SHAPE_OPTIONAL: return LOAD(bool, const_member_at(message, field->aux));
+	case BRINE_SHAPE_POINTER: return pointer_from(const_member_at(message, field->offset)) != NULL;
+	case BRINE_SHAPE_ONEOF: return LOAD(int32_t, const_member_at(message, field->aux)) == (int32_t)field->number;
 	default: return true;
 	}
 }
@@ -342,7 +347,7 @@ static inline bool is_present(const struct brine_field *field, const void *messa
 static int check_oneof(struct writer *writer, const struct brine_path *up, const struct brine_type *type,
                        const struct brine_field *field, const void *message)
 {
-	int32_t which = LOAD(int32_t, at_offset(message, field->aux));
+	int32_t which = LOAD(int32_t, const_member_at(message, field->aux));
 	if (which == 0)
 		return 0;
 	const struct brine_field *member = which > 0 ? brine_field_find(type, (uint32_t)which) : NULL;
@@ -359,11 +364,11 @@ static int write_field(struct writer *writer, const struct brine_path *up, const
 	if (field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP)
 		return write_list(writer, up, field, message);
 	struct brine_path path = {up, field, BRINE_PATH_WHOLE};
-	const void *from = at_offset(message, field->offset);
+	const void *from = const_member_at(message, field->offset);
 	bool pointer = field->shape == BRINE_SHAPE_POINTER ||
 	               (field->shape == BRINE_SHAPE_ONEOF && field->kind == BRINE_KIND_MESSAGE);
 	if (pointer)
-		from = load_pointer(from);
+		from = pointer_from(from);
 	if (!from)
 		return fail(writer, BRINE_ERR_INVALID, &path, "the member set is NULL");
 	return write_one(writer, &path, field, from);
@@ -371,9 +376,9 @@ static int write_field(struct writer *writer, const struct brine_path *up, const
 
 static int write_nils(struct writer *writer, const struct brine_path *path, uint32_t count)
 {
-	uint8_t *to = room(writer, count);
+	uint8_t *to = output_room(writer, count);
 	if (!to)
-		return fail_memory(writer, path);
+		return fail_output_memory(writer, path);
 	memset(to, 0xc0, count);
 	return wrote(writer, to + count);
 }
@@ -385,9 +390,9 @@ static int survey(struct writer *writer, const struct brine_path *path, const st
 	uint32_t count = 0, end = 0;
 	for (uint32_t i = 0; i < type->field_count; i++) {
 		const struct brine_field *field = &type->fields[i];
-		int rc = field->shape == BRINE_SHAPE_ONEOF ? check_oneof(writer, path, type, field, message) : 0;
-		if (rc < 0)
-			return rc;
+		int status = field->shape == BRINE_SHAPE_ONEOF ? check_oneof(writer, path, type, field, message) : 0;
+		if (status < 0)
+			return status;
 		bool present = is_present(field, message);
 		count += present;
 		end = present ? i + 1 : end;
@@ -401,57 +406,57 @@ static int write_array(struct writer *writer, const struct brine_path *path, con
                        const void *message)
 {
 	uint32_t present, count;
-	int rc = survey(writer, path, type, message, &present, &count);
-	if (rc < 0)
-		return rc;
+	int status = survey(writer, path, type, message, &present, &count);
+	if (status < 0)
+		return status;
 	uint32_t written = 0;
-	rc = enter(writer, path, false, count ? type->fields[count - 1].number : 0);
-	for (uint32_t i = 0; i < count && rc == 0; i++) {
+	status = begin_container(writer, path, false, count ? type->fields[count - 1].number : 0);
+	for (uint32_t i = 0; i < count && status == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
 		if (field->number - 1 > written)
-			rc = write_nils(writer, path, field->number - 1 - written);
-		if (rc == 0 && !write_plain(writer, field, message))
-			rc = write_field(writer, path, field, message);
+			status = write_nils(writer, path, field->number - 1 - written);
+		if (status == 0 && !write_plain(writer, field, message))
+			status = write_field(writer, path, field, message);
 		written = field->number;
 	}
-	if (rc == 0)
-		leave(writer);
-	return rc;
+	if (status == 0)
+		end_container(writer);
+	return status;
 }
 
 static int write_map(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                      const void *message)
 {
 	uint32_t count, end;
-	int rc = survey(writer, path, type, message, &count, &end);
-	if (rc == 0)
-		rc = enter(writer, path, true, count);
-	for (uint32_t i = 0; i < type->field_count && rc == 0; i++) {
+	int status = survey(writer, path, type, message, &count, &end);
+	if (status == 0)
+		status = begin_container(writer, path, true, count);
+	for (uint32_t i = 0; i < type->field_count && status == 0; i++) {
 		const struct brine_field *field = &type->fields[i];
 		if (!is_present(field, message))
 			continue;
 		size_t size = strlen(field->name);
-		uint8_t *to = room(writer, BRINE_PUT_MOST + size);
+		uint8_t *to = output_room(writer, BRINE_PUT_MOST + size);
 		if (!to)
-			return fail_memory(writer, path);
+			return fail_output_memory(writer, path);
 		to = brine_put_str_head(to, (uint32_t)size);
 		memcpy(to, field->name, size);
 		wrote(writer, to + size);
-		rc = write_field(writer, path, field, message);
+		status = write_field(writer, path, field, message);
 	}
-	if (rc == 0)
-		leave(writer);
-	return rc;
+	if (status == 0)
+		end_container(writer);
+	return status;
 }
 
 static int write_message(struct writer *writer, const struct brine_path *path, const struct brine_type *type,
                          const void *message)
 {
-	int rc = brine_type_usable(type, path, writer->error);
-	if (rc < 0)
-		return rc;
+	int status = brine_type_usable(type, path, writer->error);
+	if (status < 0)
+		return status;
 	switch (type->layout) {
 	case BRINE_LAYOUT_ARRAY: return write_array(writer, path, type, message);
 	case BRINE_LAYOUT_MAP: return write_map(writer, path, type, message);
@@ -463,9 +468,9 @@ static int write_message(struct writer *writer, const struct brine_path *path, c
 static int write_placed(struct writer *writer, const struct brine_type *type, const void *message,
                         enum brine_place place)
 {
-	uint8_t *to = room(writer, 1);
+	uint8_t *to = output_room(writer, 1);
 	if (!to)
-		return fail_memory(writer, NULL);
+		return fail_output_memory(writer, NULL);
 	if (type->field_count == 0 && place == BRINE_AS_RESULT)
 		return wrote(writer, brine_put_nil(to));
 	if (type->field_count == 0 && place == BRINE_AS_PARAMS)
@@ -481,10 +486,10 @@ int brine_encode(struct brine_buf *out, const struct brine_type *type, const voi
 	if (!out || !type || !message)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "out, type or message is NULL");
 	struct writer writer = {.out = out, .held = brine_buf_size(out), .error = error};
-	int rc = write_placed(&writer, type, message, place);
-	if (rc < 0)
+	int status = write_placed(&writer, type, message, place);
+	if (status < 0)
 		out->end = out->start + writer.held;
-	return rc;
+	return status;
 }
 
 int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, const void *message,
@@ -494,16 +499,16 @@ int brine_dumps(struct brine_bytes *ret_bytes, const struct brine_type *type, co
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "ret_bytes, type, message or arena is NULL");
 	struct brine_buf out;
 	brine_buf_init(&out, arena->allocator);
-	int rc = brine_encode(&out, type, message, BRINE_AS_MESSAGE, error);
-	if (rc == 0) {
+	int status = brine_encode(&out, type, message, BRINE_AS_MESSAGE, error);
+	if (status == 0) {
 		struct brine_bytes bytes = brine_buf_bytes(&out);
 		const void *copy = brine_arena_copy(arena, bytes.data, bytes.size);
 		if (copy)
 			*ret_bytes = (struct brine_bytes){copy, bytes.size};
 		else
-			rc = brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a message of %zu bytes",
-			                bytes.size);
+			status = brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a message of %zu bytes",
+			                    bytes.size);
 	}
 	brine_buf_done(&out);
-	return rc;
+	return status;
 }

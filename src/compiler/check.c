@@ -117,7 +117,7 @@ static void check_numbers(struct schema *schema, struct schema_message *message)
 	}
 }
 
-static bool is_integer(enum brine_kind kind)
+static bool is_integer_kind(enum brine_kind kind)
 {
 	return kind >= BRINE_KIND_INT8 && kind <= BRINE_KIND_UINT64;
 }
@@ -134,7 +134,7 @@ static void check_field_options(struct schema *schema, const struct schema_field
 	bool counted = field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP;
 	const struct schema_decl *decl = &field->decl;
 	const char *name = schema_quote(schema, decl->name);
-	if (field->has_ext && !is_integer(kind))
+	if (field->has_ext && !is_integer_kind(kind))
 		schema_fault(schema, decl, SCHEMA_WHOLE, "(brine.field).ext is for integers, and \"%s\" is none", name);
 	else if (field->has_ext && (field->ext < 0 || field->ext > 127))
 		schema_fault(schema, decl, SCHEMA_WHOLE,
@@ -165,7 +165,7 @@ static void check_entry(struct schema *schema, const struct schema_message *entr
 	            value->number == 2 && strcmp(key->decl.name, "key") == 0 &&
 	            strcmp(value->decl.name, "value") == 0 && key->shape == BRINE_SHAPE_SINGLE &&
 	            value->shape == BRINE_SHAPE_SINGLE &&
-	            (key->kind == BRINE_KIND_BOOL || key->kind == BRINE_KIND_STRING || is_integer(key->kind)) &&
+	            (key->kind == BRINE_KIND_BOOL || key->kind == BRINE_KIND_STRING || is_integer_kind(key->kind)) &&
 	            entry->layout == BRINE_LAYOUT_ARRAY;
 	if (!good)
 		schema_fault(schema, &entry->decl, SCHEMA_WHOLE, "\"%s\" is no map entry",
@@ -310,7 +310,7 @@ static void check_methods(struct schema *schema, const struct schema_file *file)
 			             schema_place(schema, &methods[i - 1]->decl, SCHEMA_NAME));
 }
 
-static int compare_paths(const void *left, const void *right)
+static int compare_file_paths(const void *left, const void *right)
 {
 	const struct schema_file *a = *(struct schema_file *const *)left, *b = *(struct schema_file *const *)right;
 	int order = strcasecmp(a->decl.name, b->decl.name);
@@ -327,7 +327,7 @@ static void check_paths(struct schema *schema)
 	for (size_t i = 0; i < schema->file_count; i++)
 		if (schema->files[i].generate)
 			files[count++] = &schema->files[i];
-	qsort(files, count, sizeof *files, compare_paths);
+	qsort(files, count, sizeof *files, compare_file_paths);
 	for (size_t i = 1; i < count; i++)
 		if (strcasecmp(files[i - 1]->decl.name, files[i]->decl.name) == 0)
 			schema_fault(schema, NULL, SCHEMA_WHOLE, "files \"%s\" and \"%s\" differ in case alone",

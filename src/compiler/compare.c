@@ -25,8 +25,8 @@ struct comparison {
 };
 
 /* Reports a break at the newer declaration. */
-static void BRINE_PRINTF(5, 6) report(struct comparison *comparison, const struct schema_decl *newer, int32_t which,
-                                      const struct schema_decl *older, const char *format, ...)
+static void BRINE_PRINTF(5, 6) report_break(struct comparison *comparison, const struct schema_decl *newer,
+                                            int32_t which, const struct schema_decl *older, const char *format, ...)
 {
 	char text[400];
 	va_list arguments;
@@ -89,21 +89,21 @@ static void compare_options(struct comparison *comparison, const struct schema_f
 {
 	const char *name = newer->decl.name;
 	if (older->has_ext != newer->has_ext || older->ext != newer->ext)
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "(brine.field).ext of \"%s\" changed",
-		       name);
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		             "(brine.field).ext of \"%s\" changed", name);
 	if (older->max != newer->max)
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
-		       "(brine.field).max of \"%s\" changed from %" PRIu64 " to %" PRIu64, name, older->max,
-		       newer->max);
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		             "(brine.field).max of \"%s\" changed from %" PRIu64 " to %" PRIu64, name, older->max,
+		             newer->max);
 	if (older->finite != newer->finite)
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "(brine.field).finite of \"%s\" changed",
-		       name);
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		             "(brine.field).finite of \"%s\" changed", name);
 	if (older->closed != newer->closed)
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "(brine.field).closed of \"%s\" changed",
-		       name);
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		             "(brine.field).closed of \"%s\" changed", name);
 	if (older->any_bytes != newer->any_bytes)
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
-		       "(brine.field).any_bytes of \"%s\" changed", name);
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl,
+		             "(brine.field).any_bytes of \"%s\" changed", name);
 }
 
 static bool has_value(const struct schema_enum *enumeration, int32_t number)
@@ -130,14 +130,14 @@ static void compare_closed_enums(struct comparison *comparison, const struct sch
 		return;
 	for (size_t i = 0; i < before->value_count; i++)
 		if (!has_value(after, before->values[i].number))
-			report(comparison, &after->decl, SCHEMA_NAME, &before->values[i].decl,
-			       "\"%s\" was removed from an enum that field \"%s\" uses as a closed one",
-			       before->values[i].decl.name, newer->decl.name);
+			report_break(comparison, &after->decl, SCHEMA_NAME, &before->values[i].decl,
+			             "\"%s\" was removed from an enum that field \"%s\" uses as a closed one",
+			             before->values[i].decl.name, newer->decl.name);
 	for (size_t i = 0; i < after->value_count; i++)
 		if (!has_value(before, after->values[i].number))
-			report(comparison, &after->values[i].decl, SCHEMA_NAME, &before->decl,
-			       "\"%s\" was added to an enum that field \"%s\" uses as a closed one",
-			       after->values[i].decl.name, newer->decl.name);
+			report_break(comparison, &after->values[i].decl, SCHEMA_NAME, &before->decl,
+			             "\"%s\" was added to an enum that field \"%s\" uses as a closed one",
+			             after->values[i].decl.name, newer->decl.name);
 }
 
 static void compare_fields(struct comparison *comparison, const struct schema_field *older,
@@ -145,13 +145,13 @@ static void compare_fields(struct comparison *comparison, const struct schema_fi
 {
 	const char *name = newer->decl.name;
 	if (strcmp(container_text(older), container_text(newer)) != 0) {
-		report(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "field \"%s\" was %s and is %s", name,
-		       container_text(older), container_text(newer));
+		report_break(comparison, &newer->decl, SCHEMA_WHOLE, &older->decl, "field \"%s\" was %s and is %s",
+		             name, container_text(older), container_text(newer));
 		return;
 	}
 	if (!same_kind(older, newer)) {
-		report(comparison, &newer->decl, SCHEMA_FIELD_TYPE, &older->decl, "field \"%s\" was %s and is %s", name,
-		       kind_text(older), kind_text(newer));
+		report_break(comparison, &newer->decl, SCHEMA_FIELD_TYPE, &older->decl, "field \"%s\" was %s and is %s",
+		             name, kind_text(older), kind_text(newer));
 		return;
 	}
 	compare_options(comparison, older, newer);
@@ -191,7 +191,8 @@ static const struct schema_field *find_numbered(const struct schema_message *mes
 }
 
 /* The newer field that is read where the older one was written; NULL: none. */
-static const struct schema_field *find_field(const struct schema_message *message, const struct schema_field *older)
+static const struct schema_field *find_newer_field(const struct schema_message *message,
+                                                   const struct schema_field *older)
 {
 	if (message->layout == BRINE_LAYOUT_BARE)
 		return message->fields;
@@ -203,13 +204,14 @@ static const struct schema_field *find_field(const struct schema_message *messag
 }
 
 /* Layout MAP: a field whose number stayed and whose name changed. */
-static void compare_names(struct comparison *comparison, const struct schema_message *older,
-                          const struct schema_field *newer)
+static void compare_field_names(struct comparison *comparison, const struct schema_message *older,
+                                const struct schema_field *newer)
 {
 	const struct schema_field *before = find_numbered(older, newer);
 	if (before && strcmp(before->decl.name, newer->decl.name) != 0)
-		report(comparison, &newer->decl, SCHEMA_NAME, &before->decl,
-		       "field \"%s\" was \"%s\", and its message has layout MAP", newer->decl.name, before->decl.name);
+		report_break(comparison, &newer->decl, SCHEMA_NAME, &before->decl,
+		             "field \"%s\" was \"%s\", and its message has layout MAP", newer->decl.name,
+		             before->decl.name);
 }
 
 /* Fields that could all be set before, and exclude each other now: each oneof is told of once. */
@@ -221,15 +223,15 @@ static void compare_oneofs(struct comparison *comparison, const struct schema_me
 	const struct schema_field **last = schema_alloc(comparison->older, newer->oneof_count, sizeof *last);
 	bool *told = schema_alloc(comparison->older, newer->oneof_count, sizeof *told);
 	for (size_t i = 0; last && told && i < older->field_count; i++) {
-		const struct schema_field *before = &older->fields[i], *after = find_field(newer, before);
+		const struct schema_field *before = &older->fields[i], *after = find_newer_field(newer, before);
 		if (!after || !after->oneof)
 			continue;
 		size_t index = (size_t)(after->oneof - newer->oneofs);
 		const struct schema_field *first = last[index];
 		if (first && !told[index] && (!before->oneof || before->oneof != first->oneof)) {
-			report(comparison, &after->oneof->decl, SCHEMA_NAME, &before->decl,
-			       "oneof \"%s\" joins fields \"%s\" and \"%s\", which could be set together",
-			       after->oneof->decl.name, first->decl.name, before->decl.name);
+			report_break(comparison, &after->oneof->decl, SCHEMA_NAME, &before->decl,
+			             "oneof \"%s\" joins fields \"%s\" and \"%s\", which could be set together",
+			             after->oneof->decl.name, first->decl.name, before->decl.name);
 			told[index] = true;
 		}
 		last[index] = before;
@@ -239,18 +241,18 @@ static void compare_oneofs(struct comparison *comparison, const struct schema_me
 static void compare_messages(struct comparison *comparison, struct schema_message *older, struct schema_message *newer)
 {
 	if (older->layout != newer->layout) {
-		report(comparison, &newer->decl, SCHEMA_NAME, &older->decl, "message \"%s\" has another layout",
-		       newer->decl.full_name);
+		report_break(comparison, &newer->decl, SCHEMA_NAME, &older->decl, "message \"%s\" has another layout",
+		             newer->decl.full_name);
 		return;
 	}
 	index_names(comparison->newer, newer);
 	for (size_t i = 0; i < older->field_count; i++) {
-		const struct schema_field *after = find_field(newer, &older->fields[i]);
+		const struct schema_field *after = find_newer_field(newer, &older->fields[i]);
 		if (after)
 			compare_fields(comparison, &older->fields[i], after);
 	}
 	for (size_t i = 0; i < newer->field_count && newer->layout == BRINE_LAYOUT_MAP; i++)
-		compare_names(comparison, older, &newer->fields[i]);
+		compare_field_names(comparison, older, &newer->fields[i]);
 	compare_oneofs(comparison, older, newer);
 }
 
@@ -314,13 +316,14 @@ static void compare_methods(struct comparison *comparison, const struct schema_m
 	static const uint32_t streams = BRINE_METHOD_UPLOAD | BRINE_METHOD_DOWNLOAD;
 	const struct schema_method *newer = find_method(comparison, older);
 	if (!newer) {
-		report(comparison, gone, SCHEMA_WHOLE, &older->decl, "no method has the wire name \"%s\" any more",
-		       schema_quote(comparison->newer, older->wire_name));
+		report_break(comparison, gone, SCHEMA_WHOLE, &older->decl,
+		             "no method has the wire name \"%s\" any more",
+		             schema_quote(comparison->newer, older->wire_name));
 		return;
 	}
 	if ((older->flags & streams) != (newer->flags & streams))
-		report(comparison, &newer->decl, SCHEMA_NAME, &older->decl, "method \"%s\" streams in another way",
-		       newer->decl.name);
+		report_break(comparison, &newer->decl, SCHEMA_NAME, &older->decl,
+		             "method \"%s\" streams in another way", newer->decl.name);
 	pair(comparison, older->input, newer->input);
 	pair(comparison, older->output, newer->output);
 }
@@ -397,8 +400,8 @@ static int load(struct schema *schema, struct brine_bytes set, struct brine_buf 
 	return brine_buf_append(out, lines.data, lines.size) < 0 ? BRINE_ERR_NOMEM : BRINE_ERR_SCHEMA;
 }
 
-static int compare(struct schema *older, struct schema *newer, struct brine_bytes old_set, struct brine_bytes new_set,
-                   struct brine_buf *out)
+static int compare_sets(struct schema *older, struct schema *newer, struct brine_bytes old_set,
+                        struct brine_bytes new_set, struct brine_buf *out)
 {
 	struct comparison comparison = {.older = older, .newer = newer};
 	int status = load(older, old_set, out);
@@ -421,7 +424,7 @@ int compiler_compare(struct brine_buf *out, struct brine_bytes older, struct bri
 	schema_init(&schemas[0], COMPILER_NAME, older.size, allocator);
 	schema_init(&schemas[1], COMPILER_NAME, newer.size, allocator);
 	schemas[1].reports_all = true;
-	int status = compare(&schemas[0], &schemas[1], older, newer, out);
+	int status = compare_sets(&schemas[0], &schemas[1], older, newer, out);
 	if (status < 0)
 		brine_fail(error, status, 0, "%s",
 		           status == BRINE_ERR_MALFORMED ? "no set of protoc" : brine_error_text(status));

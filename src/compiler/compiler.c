@@ -3,6 +3,8 @@
 #include "compiler/emit.h"
 #include "compiler/wire.h"
 
+#include <assert.h>
+
 enum {
 	FEATURE_PROTO3_OPTIONAL = 1,
 };
@@ -24,8 +26,9 @@ static int put_file(struct schema *schema, struct brine_buf *out, const char *na
 	return status;
 }
 
-static int generate(struct schema *schema, const struct schema_file *file, struct brine_buf *out, const char *extension,
-                    int emit(struct schema *, const struct schema_file *, struct brine_buf *))
+static int generate_file(struct schema *schema, const struct schema_file *file, struct brine_buf *out,
+                         const char *extension,
+                         int emit(struct schema *, const struct schema_file *, struct brine_buf *))
 {
 	struct brine_buf content;
 	brine_buf_init(&content, schema->arena.allocator);
@@ -52,17 +55,18 @@ static int put_errors(struct schema *schema, struct brine_buf *out)
 	                          : wire_put_bytes(out, RESPONSE_ERROR, (struct brine_bytes){text, strlen(text)});
 }
 
-static int put_response(struct schema *schema, struct brine_buf *out)
+static int put_compiler_response(struct schema *schema, struct brine_buf *out)
 {
+	assert(schema->status == 0);
 	int status = wire_put_varint(out, RESPONSE_FEATURES, FEATURE_PROTO3_OPTIONAL);
 	if (status == 0 && schema->error_count)
 		return put_errors(schema, out);
 	for (size_t i = 0; i < schema->file_count && status == 0; i++) {
 		const struct schema_file *file = &schema->files[i];
 		if (file->generate)
-			status = generate(schema, file, out, "h", emit_header);
+			status = generate_file(schema, file, out, "h", emit_header);
 		if (file->generate && status == 0)
-			status = generate(schema, file, out, "c", emit_source);
+			status = generate_file(schema, file, out, "c", emit_source);
 	}
 	return status;
 }
@@ -77,7 +81,7 @@ static int compile(struct schema *schema, struct brine_bytes request, struct bri
 	/* Names are made of what is known to be sound. */
 	if (schema->status == 0 && schema->error_count == 0)
 		names_assign(schema);
-	return schema->status < 0 ? schema->status : put_response(schema, out);
+	return schema->status < 0 ? schema->status : put_compiler_response(schema, out);
 }
 
 int compiler_run(struct brine_buf *out, struct brine_bytes request, const struct brine_allocator *allocator,

@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-const char *emit_value_type(struct schema *schema, const struct schema_field *field)
+static const char *value_type(struct schema *schema, const struct schema_field *field)
 {
 	static const char *const types[] = {
 	        [BRINE_KIND_BOOL] = "bool",
@@ -21,31 +21,6 @@ const char *emit_value_type(struct schema *schema, const struct schema_field *fi
 	if (field->kind == BRINE_KIND_MESSAGE)
 		return schema_printf(schema, "struct %s", field->type->decl.c_name);
 	return types[field->kind];
-}
-
-static struct source_place place_of(const struct schema_decl *decl)
-{
-	return source_find(decl->file->info, decl->path, decl->path_count, SCHEMA_WHOLE);
-}
-
-/* The comments that stand above a declaration, also that behind it where it is too long to stay there. */
-static void comment_above(struct text *text, unsigned indent, const struct schema_decl *decl)
-{
-	struct source_place place = place_of(decl);
-	text_comment(text, indent, place.leading);
-	if (!text_fits_line(place.trailing))
-		text_comment(text, indent, place.trailing);
-}
-
-static void end_line(struct text *text, const char *note, const struct schema_decl *decl)
-{
-	text_end_line(text, note, place_of(decl).trailing);
-}
-
-void emit_comment(struct text *text, const struct schema_decl *decl)
-{
-	text_comment(text, 0, place_of(decl).leading);
-	text_comment(text, 0, place_of(decl).trailing);
 }
 
 /* "a/b.proto" -> "A_B_BRINE_H"; where that could be another file's too, with a number made of the whole name. */
@@ -129,16 +104,16 @@ static void emit_constant(struct text *text, const char *name, int32_t number)
 		text_printf(text, "\t%s = %d,", name, number);
 }
 
-static void emit_enum(struct text *text, const struct schema_enum *enumeration)
+static void emit_enum_constants(struct text *text, const struct schema_enum *enumeration)
 {
 	text_printf(text, "\n");
 	emit_comment(text, &enumeration->decl);
 	text_printf(text, "enum %s {\n", enumeration->decl.c_name);
 	for (size_t i = 0; i < enumeration->value_count; i++) {
 		const struct schema_enum_value *value = &enumeration->values[i];
-		comment_above(text, 1, &value->decl);
+		emit_comment_above(text, 1, &value->decl);
 		emit_constant(text, value->decl.c_name, value->number);
-		end_line(text, NULL, &value->decl);
+		emit_end_line(text, NULL, &value->decl);
 	}
 	text_printf(text, "};\nextern const struct brine_enum %s_enum;\n", enumeration->decl.c_name);
 }
@@ -156,16 +131,16 @@ static const char *field_note(struct schema *schema, const struct schema_field *
 static void emit_member(struct schema *schema, struct text *text, unsigned indent, const struct schema_field *field)
 {
 	static const char tabs[] = "\t\t";
-	const char *type = emit_value_type(schema, field), *name = field->decl.c_name;
+	const char *type = value_type(schema, field), *name = field->decl.c_name;
 	int tab = (int)indent;
-	comment_above(text, indent, &field->decl);
+	emit_comment_above(text, indent, &field->decl);
 	switch (field->shape) {
 	case BRINE_SHAPE_OPTIONAL: text_printf(text, "%.*sbool has_%s;\n", tab, tabs, name); break;
 	case BRINE_SHAPE_REPEATED:
 	case BRINE_SHAPE_MAP:
 		text_printf(text, "%.*sstruct {\n%.*s\tconst %s *items;\n", tab, tabs, tab, tabs, type);
 		text_printf(text, "%.*s\tsize_t count;\n%.*s} %s;", tab, tabs, tab, tabs, name);
-		end_line(text, field_note(schema, field), &field->decl);
+		emit_end_line(text, field_note(schema, field), &field->decl);
 		return;
 	case BRINE_SHAPE_ONEOF:
 	case BRINE_SHAPE_POINTER:
@@ -173,19 +148,19 @@ static void emit_member(struct schema *schema, struct text *text, unsigned inden
 	}
 	bool pointer = field->kind == BRINE_KIND_MESSAGE && field->shape != BRINE_SHAPE_SINGLE;
 	text_printf(text, "%.*s%s%s %s%s;", tab, tabs, pointer ? "const " : "", type, pointer ? "*" : "", name);
-	end_line(text, field_note(schema, field), &field->decl);
+	emit_end_line(text, field_note(schema, field), &field->decl);
 }
 
 static void emit_oneof(struct schema *schema, struct text *text, const struct schema_message *message,
                        const struct schema_oneof *oneof)
 {
-	comment_above(text, 1, &oneof->decl);
+	emit_comment_above(text, 1, &oneof->decl);
 	text_printf(text, "\tint32_t which_%s; /* 0: none */\n\tunion {\n", oneof->decl.c_name);
 	for (size_t i = 0; i < message->field_count; i++)
 		if (message->fields[i].oneof == oneof)
 			emit_member(schema, text, 2, &message->fields[i]);
 	text_printf(text, "\t} %s;", oneof->decl.c_name);
-	end_line(text, NULL, &oneof->decl);
+	emit_end_line(text, NULL, &oneof->decl);
 }
 
 /* The numbers of the members of the message's oneofs. */
@@ -242,7 +217,7 @@ static void emit_find(struct schema *schema, struct text *text, const struct sch
 	const char *entry = map->type->decl.c_name, *name = map->decl.c_name;
 	text_printf(text, "\n/* The entry of a key, the last one where there are several; NULL: none. */\n");
 	text_printf(text, "static inline const struct %s *\n%s_%s_find(const struct %s *message, %s key)\n{\n", entry,
-	            message->decl.c_name, name, message->decl.c_name, emit_value_type(schema, key));
+	            message->decl.c_name, name, message->decl.c_name, value_type(schema, key));
 	text_printf(text, "\tfor (size_t i = message ? message->%s.count : 0; i > 0; i--)\n", name);
 	if (key->kind == BRINE_KIND_STRING)
 		text_printf(text, "\t\tif (brine_str_equal(message->%s.items[i - 1].key, key))\n", name);
@@ -276,7 +251,7 @@ int emit_header(struct schema *schema, const struct schema_file *file, struct br
 	struct text text = {out, 0};
 	emit_top(schema, &text, file);
 	for (size_t i = 0; i < file->enum_count; i++)
-		emit_enum(&text, file->enums[i]);
+		emit_enum_constants(&text, file->enums[i]);
 	emit_structs(schema, &text, file);
 	for (size_t i = 0; i < file->message_count; i++)
 		if (!file->messages[i]->is_entry)

@@ -1,5 +1,8 @@
 #include "compiler/names.h"
 
+#include "compiler/reserved.h"
+
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -25,7 +28,8 @@ static const char *change_case(struct schema *schema, const char *name, int (*ch
 	return out ? out : "";
 }
 
-const char *names_snake(struct schema *schema, const char *name, bool upper)
+/* "OrderBook2" -> "order_book2", "HTTPServer" -> "http_server"; upper: "ORDER_BOOK2". */
+static const char *snake_case(struct schema *schema, const char *name, bool upper)
 {
 	size_t size = strlen(name), used = 0;
 	char *out = schema_alloc(schema, 2 * size + 1, 1);
@@ -72,7 +76,7 @@ static void add(struct name_table *table, enum name_space space, const char *nam
 	table->count++;
 }
 
-static int compare_names(const void *left, const void *right)
+static int compare_c_names(const void *left, const void *right)
 {
 	const struct made_name *a = left, *b = right;
 	if (a->space != b->space)
@@ -92,7 +96,7 @@ static void report_clashes(struct name_table *table)
 {
 	struct schema *schema = table->schema;
 	if (table->count)
-		qsort(table->names, table->count, sizeof table->names[0], compare_names);
+		qsort(table->names, table->count, sizeof table->names[0], compare_c_names);
 	for (size_t i = 1; i < table->count; i++) {
 		const struct made_name *first = &table->names[i - 1], *second = &table->names[i];
 		if (first->space != second->space || strcmp(first->name, second->name) != 0 ||
@@ -121,23 +125,23 @@ static bool could_be_macro(const char *name)
 static const char *member_name(struct schema *schema, const struct schema_decl *decl)
 {
 	if (decl->c_option) {
-		if (names_is_reserved(decl->c_option))
+		if (reserved_has(decl->c_option))
 			schema_fault(schema, decl, SCHEMA_WHOLE, "option %s: \"%s\" is a keyword or a macro",
 			             cure(schema, decl), decl->c_option);
 		return decl->c_option;
 	}
 	if (decl->name[0] == '_')
 		return schema_printf(schema, "x%s", decl->name);
-	if (names_is_reserved(decl->name) || could_be_macro(decl->name))
+	if (reserved_has(decl->name) || could_be_macro(decl->name))
 		return schema_printf(schema, "%s_", decl->name);
 	return decl->name;
 }
 
 static const char *global_name(struct schema *schema, const char *scope, const struct schema_decl *decl)
 {
-	const char *own = decl->c_option ? decl->c_option : names_snake(schema, decl->name, false);
+	const char *own = decl->c_option ? decl->c_option : snake_case(schema, decl->name, false);
 	const char *name = schema_printf(schema, "%s_%s", scope, own);
-	return names_is_reserved(name) ? schema_printf(schema, "%s_", name) : name;
+	return reserved_has(name) ? schema_printf(schema, "%s_", name) : name;
 }
 
 static const char *outer_name(const struct schema_decl *decl, const struct schema_message *outer)
@@ -199,7 +203,7 @@ static void name_message(struct name_table *table, struct name_table *members, s
 			             schema_printf(schema, "%s_find", field->decl.c_name));
 		if (field->oneof) {
 			field->constant =
-			        schema_printf(schema, "%s_%s", upper, names_snake(schema, field->decl.name, true));
+			        schema_printf(schema, "%s_%s", upper, snake_case(schema, field->decl.name, true));
 			if (field->decl.c_option)
 				field->constant = schema_printf(schema, "%s_%s", upper,
 				                                change_case(schema, field->decl.c_option, toupper));
@@ -219,11 +223,11 @@ static void name_enum(struct name_table *table, struct schema_enum *enumeration)
 	add_suffixed(table, decl, decl->c_name, "values");
 	const char *upper_scope = change_case(schema, scope, toupper);
 	const char *own =
-	        decl->c_option ? change_case(schema, decl->c_option, toupper) : names_snake(schema, decl->name, true);
+	        decl->c_option ? change_case(schema, decl->c_option, toupper) : snake_case(schema, decl->name, true);
 	size_t own_size = strlen(own);
 	for (size_t i = 0; i < enumeration->value_count; i++) {
 		struct schema_decl *value = &enumeration->values[i].decl;
-		const char *name = value->c_option ? value->c_option : names_snake(schema, value->name, true);
+		const char *name = value->c_option ? value->c_option : snake_case(schema, value->name, true);
 		bool there = strncmp(name, own, own_size) == 0 && name[own_size] == '_' && name[own_size + 1];
 		value->c_name = there ? schema_printf(schema, "%s_%s", upper_scope, name)
 		                      : schema_printf(schema, "%s_%s_%s", upper_scope, own, name);
@@ -237,8 +241,8 @@ static const char *service_base(struct schema *schema, const struct schema_decl 
 	const char *package = decl->file->decl.full_name;
 	const char *dot = strrchr(package, '.');
 	const char *last = dot ? dot + 1 : package[0] ? package : decl->file->prefix;
-	const char *own = decl->c_option ? decl->c_option : names_snake(schema, decl->name, false);
-	if (strcmp(own, names_snake(schema, last, false)) == 0)
+	const char *own = decl->c_option ? decl->c_option : snake_case(schema, decl->name, false);
+	if (strcmp(own, snake_case(schema, last, false)) == 0)
 		return decl->file->prefix;
 	return global_name(schema, decl->file->prefix, decl);
 }
@@ -254,10 +258,10 @@ static void name_method(struct name_table *table, struct name_table *members, st
 	add(table, SPACE_OTHER, decl->c_name, decl);
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
 		add_suffixed(table, decl, decl->c_name, suffixes[i]);
-	const char *own = decl->c_option ? decl->c_option : names_snake(schema, decl->name, false);
-	method->member = own[0] == '_'            ? schema_printf(schema, "x%s", own)
-	                 : names_is_reserved(own) ? schema_printf(schema, "%s_", own)
-	                                          : own;
+	const char *own = decl->c_option ? decl->c_option : snake_case(schema, decl->name, false);
+	method->member = own[0] == '_'       ? schema_printf(schema, "x%s", own)
+	                 : reserved_has(own) ? schema_printf(schema, "%s_", own)
+	                                     : own;
 	add(members, SPACE_MEMBER, method->member, decl);
 }
 
@@ -319,6 +323,7 @@ static void name_file(struct schema *schema, struct schema_file *file)
  * are. */
 void names_assign(struct schema *schema)
 {
+	assert(schema->status == 0 && schema->error_count == 0);
 	struct name_table table = {.schema = schema}, members = {.schema = schema};
 	for (size_t i = 0; i < schema->file_count && schema->status == 0; i++)
 		name_file(schema, &schema->files[i]);

@@ -7,10 +7,4 @@
 /* Letters, digits and _, no digit first, 1 to SCHEMA_NAME_SIZE_MAX; underscore: may begin with one. */
 bool names_is_identifier(const char *text, size_t size, bool underscore);
 
-/* A keyword, a macro or a name of libc: C code cannot use it freely. */
-bool names_is_reserved(const char *name);
-
-/* "OrderBook2" -> "order_book2", "HTTPServer" -> "http_server"; upper: "ORDER_BOOK2". */
-const char *names_snake(struct schema *schema, const char *name, bool upper);
-
 #endif

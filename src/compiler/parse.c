@@ -101,7 +101,7 @@ static void parse_enum_value(struct schema *schema, struct schema_enum *enumerat
 }
 
 /* Adds a pointer to a list that grows in the arena. */
-static void append(struct schema *schema, void *list, size_t *count, size_t *room, void *item)
+static void append_item(struct schema *schema, void *list, size_t *count, size_t *room, void *item)
 {
 	void **items;
 	memcpy(&items, list, sizeof items);
@@ -120,8 +120,8 @@ static void append(struct schema *schema, void *list, size_t *count, size_t *roo
 }
 
 /* Room for the fields of one number, reporting too many of them. */
-static void *make_room(struct schema *schema, const struct schema_decl *decl, const char *what, size_t count,
-                       size_t size)
+static void *make_parts(struct schema *schema, const struct schema_decl *decl, const char *what, size_t count,
+                        size_t size)
 {
 	if (count <= SCHEMA_FIELDS_MAX)
 		return schema_alloc(schema, count, size);
@@ -140,7 +140,7 @@ static void parse_enum(struct schema *schema, const struct schema_decl *outer, s
 	begin_decl(schema, &enumeration->decl, "enum", outer, number, index, bytes);
 	options_enum(schema, enumeration, wire_find(bytes, 3));
 	enumeration->values =
-	        make_room(schema, &enumeration->decl, "values", wire_count(bytes, 2), sizeof enumeration->values[0]);
+	        make_parts(schema, &enumeration->decl, "values", wire_count(bytes, 2), sizeof enumeration->values[0]);
 	struct wire_reader reader = wire_open(bytes);
 	struct wire_field part;
 	while (enumeration->values && schema->status == 0 && wire_next(&reader, &part)) {
@@ -150,7 +150,7 @@ static void parse_enum(struct schema *schema, const struct schema_decl *outer, s
 		}
 	}
 	struct schema_file *file = outer->file;
-	append(schema, &file->enums, &file->enum_count, &file->enum_room, enumeration);
+	append_item(schema, &file->enums, &file->enum_count, &file->enum_room, enumeration);
 }
 
 /* One range of reserved numbers; for messages the end is exclusive. */
@@ -212,13 +212,13 @@ static void parse_message(struct schema *schema, const struct schema_decl *outer
 		return;
 	}
 	options_message(schema, message, wire_find(bytes, 7));
-	message->fields = make_room(schema, &message->decl, "fields", wire_count(bytes, 2), sizeof message->fields[0]);
-	message->oneofs = make_room(schema, &message->decl, "oneofs", wire_count(bytes, 8), sizeof message->oneofs[0]);
+	message->fields = make_parts(schema, &message->decl, "fields", wire_count(bytes, 2), sizeof message->fields[0]);
+	message->oneofs = make_parts(schema, &message->decl, "oneofs", wire_count(bytes, 8), sizeof message->oneofs[0]);
 	if (!message->fields || !message->oneofs)
 		return;
 	struct schema_file *file = outer->file;
 	message->index = file->message_count;
-	append(schema, &file->messages, &file->message_count, &file->message_room, message);
+	append_item(schema, &file->messages, &file->message_count, &file->message_room, message);
 	parse_parts(schema, message, bytes);
 }
 
@@ -256,7 +256,7 @@ static void parse_service(struct schema *schema, const struct schema_decl *outer
 	begin_decl(schema, &service->decl, "service", outer, 6, index, bytes);
 	options_service(schema, service, wire_find(bytes, 3));
 	service->methods =
-	        make_room(schema, &service->decl, "methods", wire_count(bytes, 2), sizeof service->methods[0]);
+	        make_parts(schema, &service->decl, "methods", wire_count(bytes, 2), sizeof service->methods[0]);
 	struct wire_reader reader = wire_open(bytes);
 	struct wire_field part;
 	while (service->methods && schema->status == 0 && wire_next(&reader, &part)) {
@@ -275,7 +275,8 @@ static void parse_file_head(struct schema *schema, struct schema_file *file, con
 	file->decl = (struct schema_decl){.file = file, .kind = "file", .name = input->name};
 	file->decl.full_name = schema_text(schema, wire_find(bytes, 2));
 	file->syntax = schema_text(schema, wire_find(bytes, 12));
-	file->info = source_parse(schema, wire_find(bytes, 9));
+	if (schema->status == 0)
+		schema->status = source_parse(&file->info, &schema->arena, wire_find(bytes, 9));
 	file->usable = strcmp(file->syntax, "proto3") == 0;
 	file->missing = input->missing;
 	if (file->missing && !schema->incomplete)

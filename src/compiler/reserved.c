@@ -1,4 +1,4 @@
-#include "compiler/names.h"
+#include "compiler/reserved.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,12 +127,12 @@ static const char *const words[] = {
 };
 /* clang-format on */
 
-static int compare(const void *key, const void *element)
+static int compare_word(const void *key, const void *element)
 {
 	return strcmp(key, *(const char *const *)element);
 }
 
-bool names_is_reserved(const char *name)
+bool reserved_has(const char *name)
 {
-	return bsearch(name, words, sizeof words / sizeof words[0], sizeof words[0], compare) != NULL;
+	return bsearch(name, words, sizeof words / sizeof words[0], sizeof words[0], compare_word) != NULL;
 }

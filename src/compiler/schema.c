@@ -3,7 +3,10 @@
 #include "base/alloc.h"
 #include "compiler/source_info.h"
 
+#include <assert.h>
 #include <stdio.h>
+
+static_assert(SOURCE_PATH_MAX >= 2 * SCHEMA_DEPTH_MAX + 8, "the path of every declaration has room");
 
 enum {
 	ARENA_FACTOR = 64, /* memory for the schema, in sizes of the request */

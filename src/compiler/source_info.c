@@ -1,10 +1,9 @@
 #include "compiler/source_info.h"
 
+#include "base/alloc.h"
 #include "compiler/wire.h"
 
 #include <stdlib.h>
-
-enum { PATH_COUNT_MAX = 2 * SCHEMA_DEPTH_MAX + 8 };
 
 struct location {
 	const int32_t *path;
@@ -40,7 +39,7 @@ static bool read_numbers(const struct wire_field *field, int32_t *numbers, unsig
 	uint64_t value = field->value;
 	bool single = field->type == WIRE_VARINT;
 	while (single || reader.at < reader.end) {
-		if (*count == PATH_COUNT_MAX)
+		if (*count == SOURCE_PATH_MAX)
 			return false;
 		if (!single && !wire_varint(&reader, &value)) {
 			outer->bad = true;
@@ -53,10 +52,16 @@ static bool read_numbers(const struct wire_field *field, int32_t *numbers, unsig
 	return true;
 }
 
-/* Reads one location; false where it is of no use (its path is deeper than any declaration's) or bad. */
-static bool parse_location(struct schema *schema, struct location *location, struct brine_bytes bytes)
+static void *alloc_array(struct brine_arena *arena, size_t count, size_t size)
 {
-	int32_t path[PATH_COUNT_MAX], span[PATH_COUNT_MAX];
+	size_t total;
+	return brine_mul(count, size, &total) ? brine_arena_alloc(arena, total) : NULL;
+}
+
+/* Reads one location. 1, or 0 where it is of no use: its path is deeper than any declaration's. */
+static int parse_location(struct location *location, struct brine_arena *arena, struct brine_bytes bytes)
+{
+	int32_t path[SOURCE_PATH_MAX], span[SOURCE_PATH_MAX];
 	unsigned path_count = 0, span_count = 0;
 	bool useful = true;
 	struct wire_reader reader = wire_open(bytes);
@@ -73,42 +78,44 @@ static bool parse_location(struct schema *schema, struct location *location, str
 			location->place.trailing = text;
 	}
 	if (reader.bad)
-		schema->status = BRINE_ERR_MALFORMED;
-	if (reader.bad || !useful || span_count < 3 || span[0] < 0 || span[1] < 0)
-		return false;
-	int32_t *copy = schema_alloc(schema, path_count, sizeof path[0]);
+		return BRINE_ERR_MALFORMED;
+	if (!useful || span_count < 3 || span[0] < 0 || span[1] < 0)
+		return 0;
+	int32_t *copy = alloc_array(arena, path_count, sizeof path[0]);
 	if (!copy)
-		return false;
+		return BRINE_ERR_NOMEM;
 	memcpy(copy, path, path_count * sizeof path[0]);
 	location->path = copy;
 	location->path_count = path_count;
 	location->place.line = (uint32_t)span[0] + 1;
 	location->place.column = (uint32_t)span[1] + 1;
-	return true;
+	return 1;
 }
 
-struct source_info *source_parse(struct schema *schema, struct brine_bytes bytes)
+int source_parse(struct source_info **ret_info, struct brine_arena *arena, struct brine_bytes bytes)
 {
-	struct source_info *info = schema_alloc(schema, 1, sizeof *info);
-	struct location *locations = schema_alloc(schema, wire_count(bytes, 1), sizeof *locations);
+	struct source_info *info = alloc_array(arena, 1, sizeof *info);
+	struct location *locations = alloc_array(arena, wire_count(bytes, 1), sizeof *locations);
 	if (!info || !locations)
-		return NULL;
+		return BRINE_ERR_NOMEM;
 	struct wire_reader reader = wire_open(bytes);
 	struct wire_field field;
-	while (schema->status == 0 && wire_next(&reader, &field)) {
+	while (wire_next(&reader, &field)) {
 		if (field.number != 1 || field.type != WIRE_BYTES)
 			continue;
 		struct location *location = &locations[info->count];
 		*location = (struct location){.order = (unsigned)info->count};
-		info->count += parse_location(schema, location, field.bytes);
+		int status = parse_location(location, arena, field.bytes);
+		if (status < 0)
+			return status;
+		info->count += (size_t)status;
 	}
 	if (reader.bad)
-		schema->status = BRINE_ERR_MALFORMED;
-	if (schema->status < 0)
-		return NULL;
+		return BRINE_ERR_MALFORMED;
 	qsort(locations, info->count, sizeof *locations, compare_locations);
 	info->locations = locations;
-	return info;
+	*ret_info = info;
+	return 0;
 }
 
 /* The first location of the path, or NULL. */
@@ -129,11 +136,11 @@ static const struct location *find(const struct source_info *info, const int32_t
 struct source_place source_find(const struct source_info *info, const int32_t *path, unsigned path_count, int32_t which)
 {
 	static const struct source_place unknown;
-	int32_t longer[PATH_COUNT_MAX];
+	int32_t longer[SOURCE_PATH_MAX];
 	const struct location *location = NULL;
 	if (!info)
 		return unknown;
-	if (which && path_count < PATH_COUNT_MAX) {
+	if (which && path_count < SOURCE_PATH_MAX) {
 		if (path_count)
 			memcpy(longer, path, path_count * sizeof longer[0]);
 		longer[path_count] = which;

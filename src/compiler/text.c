@@ -1,7 +1,10 @@
 #include "compiler/text.h"
 
+#include <brine/error.h>
+
 #include "base/utf8.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 enum { LINE_SIZE_MAX = 72 };

@@ -2,7 +2,7 @@
 #ifndef BRINE_COMPILER_TEXT_H
 #define BRINE_COMPILER_TEXT_H
 
-#include "compiler/source_info.h"
+#include <brine/buf.h>
 
 struct text {
 	struct brine_buf *out;

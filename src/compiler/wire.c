@@ -1,5 +1,7 @@
 #include "compiler/wire.h"
 
+#include <assert.h>
+
 enum {
 	VARINT_SIZE_MAX = 10,
 	GROUP_DEPTH_MAX = 32,
@@ -11,7 +13,7 @@ struct wire_reader wire_open(struct brine_bytes bytes)
 	return (struct wire_reader){data, data ? data + bytes.size : data, false};
 }
 
-static bool fail(struct wire_reader *reader)
+static bool fail_wire(struct wire_reader *reader)
 {
 	reader->bad = true;
 	reader->at = reader->end;
@@ -29,13 +31,14 @@ bool wire_varint(struct wire_reader *reader, uint64_t *ret_value)
 			return true;
 		}
 	}
-	return fail(reader);
+	return fail_wire(reader);
 }
 
-static bool skip(struct wire_reader *reader, uint64_t size)
+static bool skip_bytes(struct wire_reader *reader, uint64_t size)
 {
+	assert(reader->at <= reader->end);
 	if (size > (uint64_t)(reader->end - reader->at))
-		return fail(reader);
+		return fail_wire(reader);
 	reader->at += size;
 	return true;
 }
@@ -48,21 +51,21 @@ static bool next_token(struct wire_reader *reader, struct wire_field *field)
 	if (reader->at == reader->end || !wire_varint(reader, &tag))
 		return false;
 	if (tag > UINT32_MAX || tag >> 3 == 0)
-		return fail(reader);
+		return fail_wire(reader);
 	field->number = (uint32_t)tag >> 3;
 	field->type = tag & 7;
 	switch (field->type) {
 	case WIRE_VARINT: return wire_varint(reader, &field->value);
-	case WIRE_FIXED64: return skip(reader, 8);
-	case WIRE_FIXED32: return skip(reader, 4);
+	case WIRE_FIXED64: return skip_bytes(reader, 8);
+	case WIRE_FIXED32: return skip_bytes(reader, 4);
 	case WIRE_GROUP_START:
 	case WIRE_GROUP_END: return true;
 	case WIRE_BYTES:
 		if (!wire_varint(reader, &field->value))
 			return false;
 		field->bytes = (struct brine_bytes){reader->at, (size_t)field->value};
-		return skip(reader, field->value);
-	default: return fail(reader);
+		return skip_bytes(reader, field->value);
+	default: return fail_wire(reader);
 	}
 }
 
@@ -73,16 +76,16 @@ bool wire_next(struct wire_reader *reader, struct wire_field *ret_field)
 	while (next_token(reader, ret_field)) {
 		if (ret_field->type == WIRE_GROUP_START) {
 			if (depth == GROUP_DEPTH_MAX)
-				return fail(reader);
+				return fail_wire(reader);
 			groups[depth++] = ret_field->number;
 		} else if (ret_field->type == WIRE_GROUP_END) {
 			if (depth == 0 || groups[--depth] != ret_field->number)
-				return fail(reader);
+				return fail_wire(reader);
 		} else if (depth == 0) {
 			return true;
 		}
 	}
-	return depth ? fail(reader) : false;
+	return depth ? fail_wire(reader) : false;
 }
 
 size_t wire_count(struct brine_bytes bytes, uint32_t number)

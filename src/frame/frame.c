@@ -4,12 +4,12 @@
 #include "frame/messages.h"
 #include "frame/prefix.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <assert.h>
 
 enum {
 	LENGTH_LEAST = 3, /* an array head, a type and one element */
 	PREFIX_SIZE_MAX = 5,
+	SCALARS_SIZE = 256, /* room for all heads, numbers and keys of any message */
 };
 
 int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits, struct brine_bytes *ret_message,
@@ -43,61 +43,19 @@ int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits
 	return 1;
 }
 
-int frame_judge(struct frame_parse *parse, int verdict, int wire_code, int code, const void *place, const char *format,
-                ...)
-{
-	/* A plain peer knows no goaway: what would be one closes without a word. */
-	if (parse->plain && verdict == BRINE_VERDICT_GOAWAY)
-		verdict = BRINE_VERDICT_SILENT;
-	*parse->judgement = (struct brine_judgement){verdict, wire_code};
-	char text[sizeof parse->error->text];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	return brine_fail(parse->error, code, (uint64_t)((const uint8_t *)place - parse->start), "%s", text);
-}
-
-struct brine_token frame_token(struct brine_bytes value)
-{
-	struct brine_token token = {.kind = BRINE_TOKEN_NIL};
-	brine_token_read(&token, value.data, value.size);
-	return token;
-}
-
-bool frame_text(struct brine_bytes value, struct brine_bytes *ret_text)
-{
-	struct brine_token token = frame_token(value);
-	if (token.kind != BRINE_TOKEN_STR && token.kind != BRINE_TOKEN_BIN)
-		return false;
-	*ret_text = token.content;
-	return true;
-}
-
-struct brine_bytes frame_element(struct frame_parse *parse)
-{
-	/* The last one ends where the message ends: big params and results are not walked through twice. */
-	size_t rest = (size_t)(parse->end - parse->at);
-	size_t size = parse->left == 1 ? rest : brine_value_size(parse->at, rest);
-	struct brine_bytes value = {parse->at, size};
-	parse->at += size;
-	parse->left--;
-	return value;
-}
-
 /* Checks the whole message as MessagePack and says what WIRE.md wants to be said. */
-static int check(struct frame_parse *parse, struct brine_bytes message)
+static int check_messagepack(struct frame_parse *parse, struct brine_bytes message)
 {
 	unsigned depth = parse->limits->depth_max;
 	struct brine_error fault = BRINE_ERROR_INIT;
-	int rc = brine_check(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX, &fault);
-	if (rc == 0)
+	int status = brine_check(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX, &fault);
+	if (status == 0)
 		return 0;
 	const uint8_t *place = parse->start + fault.offset;
-	if (rc == BRINE_ERR_TRAILING)
-		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, rc, place,
+	if (status == BRINE_ERR_TRAILING)
+		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
 		                   "%zu bytes after the message", message.size - (size_t)fault.offset);
-	return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, rc, place,
+	return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
 	                   "value runs past its frame or is malformed: %s", fault.text);
 }
 
@@ -171,25 +129,12 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	};
 	memset(ret_frame, 0, sizeof *ret_frame);
 	*ret_judgement = (struct brine_judgement){BRINE_VERDICT_OK, 0};
-	int rc = check(&parse, message);
-	if (rc == 0)
-		rc = parse_head(&parse, ret_frame);
-	if (rc == 0)
-		rc = check_shape(&parse, ret_frame->type);
-	return rc < 0 ? rc : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
-}
-
-void frame_put_raw(struct frame_write *write, const void *data, size_t size)
-{
-	if (size)
-		memcpy(write->at, data, size);
-	write->at += size;
-}
-
-void frame_put_str(struct frame_write *write, const void *data, size_t size)
-{
-	write->at = brine_put_str_head(write->at, (uint32_t)size);
-	frame_put_raw(write, data, size);
+	int status = check_messagepack(&parse, message);
+	if (status == 0)
+		status = parse_head(&parse, ret_frame);
+	if (status == 0)
+		status = check_shape(&parse, ret_frame->type);
+	return status < 0 ? status : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
 }
 
 /* No message takes more bytes than this. */
@@ -198,7 +143,7 @@ static size_t size_bound(const struct brine_frame *frame)
 	const struct brine_bytes *parts[] = {&frame->id_bytes,  &frame->method,           &frame->params,
 	                                     &frame->result,    &frame->options.metadata, &frame->hello.features,
 	                                     &frame->error.data};
-	size_t bound = FRAME_SCALARS_SIZE;
+	size_t bound = SCALARS_SIZE;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (__builtin_add_overflow(bound, parts[i]->size, &bound))
 			return SIZE_MAX;
@@ -213,7 +158,7 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	if (frame->type < 0 || frame->type >= FRAME_TYPES || !brine_frame_kinds[frame->type].write)
 		return BRINE_ERR_INVALID;
 	size_t bound = size_bound(frame);
-	if (bound > (size_t)limit_size + FRAME_SCALARS_SIZE)
+	if (bound > (size_t)limit_size + SCALARS_SIZE)
 		return BRINE_ERR_TOO_BIG;
 	uint8_t *begin = brine_buf_reserve(out, bound);
 	if (!begin)
@@ -223,6 +168,7 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	struct frame_write write = {body, plain};
 	brine_frame_kinds[frame->type].write(&write, frame);
 	size_t size = (size_t)(write.at - body);
+	assert(write.at <= begin + bound);
 	if (size > limit_size)
 		return BRINE_ERR_TOO_BIG;
 	if (!plain) {
@@ -232,11 +178,4 @@ int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, in
 	}
 	out->end += size;
 	return 0;
-}
-
-const char *brine_frame_type_name(int type)
-{
-	if (type >= FRAME_TYPES || type < 0)
-		return "advisory";
-	return brine_frame_kinds[type].name ? brine_frame_kinds[type].name : "reserved";
 }

@@ -1,7 +1,11 @@
-/* The maps inside messages: opts, metadata, hello. */
-#include "frame/messages.h"
+#include "frame/maps.h"
 
-enum { HELLO_FEATURES_SIZE_MAX = 8192 };
+#include "codec/walk.h"
+
+enum {
+	PAIRS_MAX = 256, /* most pairs of a map whose keys are looked at, whatever the limits say */
+	HELLO_FEATURES_SIZE_MAX = 8192,
+};
 
 /* A key within its map. */
 struct key {
@@ -13,7 +17,7 @@ struct pairs {
 	const uint8_t *start, *at, *end;
 	uint32_t left;
 	uint32_t count;
-	struct key keys[FRAME_MAP_PAIRS_MAX]; /* those seen that are a str; no other key means anything */
+	struct key keys[PAIRS_MAX]; /* those seen that are a str; no other key means anything */
 };
 
 struct pair {
@@ -42,7 +46,7 @@ static bool is_repeated(const struct pairs *pairs, struct brine_bytes key)
 	return false;
 }
 
-/* The next pair: 1, 0 at the end, or BRINE_ERR_DUPLICATE. At most FRAME_MAP_PAIRS_MAX may be taken. */
+/* The next pair: 1, 0 at the end, or BRINE_ERR_DUPLICATE. At most PAIRS_MAX may be taken. */
 static int pairs_next(struct pairs *pairs, struct pair *ret_pair)
 {
 	if (pairs->left == 0)
@@ -73,7 +77,7 @@ static bool key_is(const struct pair *pair, const char *name)
 static uint32_t pair_limit(const struct frame_parse *parse)
 {
 	uint32_t limit = parse->limits->options_count_max;
-	return limit < FRAME_MAP_PAIRS_MAX ? limit : FRAME_MAP_PAIRS_MAX;
+	return limit < PAIRS_MAX ? limit : PAIRS_MAX;
 }
 
 /* Not inlined into who walks through another map, before or after. */
@@ -108,17 +112,17 @@ static OWN_FRAME int check_metadata(struct frame_parse *parse, struct brine_byte
 	if (value.size > parse->limits->metadata_size_max)
 		return REFUSE(parse, BRINE_CODE_TOO_LARGE, BRINE_ERR_LIMIT, value.data, "md: %zu bytes, at most %u",
 		              value.size, parse->limits->metadata_size_max);
-	int rc = check_map(parse, value, "md");
-	if (rc < 0)
-		return rc;
+	int status = check_map(parse, value, "md");
+	if (status < 0)
+		return status;
 	struct pairs pairs;
 	struct pair pair;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0)
+	while ((status = pairs_next(&pairs, &pair)) > 0)
 		if (!is_clean_key(&pair))
 			return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_TYPE, pair.key.data,
 			              "md: a key is not a str, empty, or has control characters");
-	if (rc < 0)
+	if (status < 0)
 		return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_DUPLICATE, pair.key.data, "md: a key twice");
 	return 0;
 }
@@ -156,14 +160,14 @@ static OWN_FRAME int walk_options(struct frame_parse *parse, struct brine_bytes 
 {
 	struct pairs pairs;
 	struct pair pair;
-	int rc;
+	int status;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0) {
-		rc = parse_option(parse, &pair, is_request, options);
-		if (rc < 0)
-			return rc;
+	while ((status = pairs_next(&pairs, &pair)) > 0) {
+		status = parse_option(parse, &pair, is_request, options);
+		if (status < 0)
+			return status;
 	}
-	if (rc < 0)
+	if (status < 0)
 		return REFUSE(parse, BRINE_CODE_INVALID, BRINE_ERR_DUPLICATE, pair.key.data, "opts: a key twice");
 	return 0;
 }
@@ -171,10 +175,10 @@ static OWN_FRAME int walk_options(struct frame_parse *parse, struct brine_bytes 
 int frame_parse_options(struct frame_parse *parse, struct brine_bytes value, bool is_request,
                         struct brine_frame_options *ret_options)
 {
-	int rc = check_map(parse, value, "opts");
-	if (rc == 0)
-		rc = walk_options(parse, value, is_request, ret_options);
-	return rc == 0 && ret_options->metadata.size ? check_metadata(parse, ret_options->metadata) : rc;
+	int status = check_map(parse, value, "opts");
+	if (status == 0)
+		status = walk_options(parse, value, is_request, ret_options);
+	return status == 0 && ret_options->metadata.size ? check_metadata(parse, ret_options->metadata) : status;
 }
 
 bool frame_has_options(const struct brine_frame_options *options)
@@ -247,9 +251,9 @@ static int parse_hello_pair(struct frame_parse *parse, const struct pair *pair, 
 	const struct brine_token *token = &pair->token;
 	if (key_is(pair, "v")) {
 		uint32_t version = 0;
-		int rc = parse_hello_number(parse, pair, 0, &version);
+		int status = parse_hello_number(parse, pair, 0, &version);
 		hello->version = version ? version : 1;
-		return rc;
+		return status;
 	}
 	if (key_is(pair, "max")) {
 		hello->has_message_size_max = true;
@@ -260,10 +264,10 @@ static int parse_hello_pair(struct frame_parse *parse, const struct pair *pair, 
 		return parse_hello_number(parse, pair, 1, &hello->calls_max);
 	}
 	if (key_is(pair, "win")) {
-		int rc = parse_hello_number(parse, pair, 0, &hello->win);
-		return rc == 0 && hello->win > INT32_MAX
+		int status = parse_hello_number(parse, pair, 0, &hello->win);
+		return status == 0 && hello->win > INT32_MAX
 		               ? GOAWAY(parse, pair->value.data, "hello win: at most 2147483647")
-		               : rc;
+		               : status;
 	}
 	if (key_is(pair, "live") && token->kind != BRINE_TOKEN_BOOL)
 		return GOAWAY(parse, pair->value.data, "hello live: expected bool, got %s",
@@ -288,14 +292,14 @@ int frame_parse_hello(struct frame_parse *parse, struct brine_bytes value, struc
 		return GOAWAY(parse, value.data, "hello: %u keys, at most %u", token.count, pair_limit(parse));
 	struct pairs pairs;
 	struct pair pair;
-	int rc;
+	int status;
 	pairs_init(&pairs, value);
-	while ((rc = pairs_next(&pairs, &pair)) > 0) {
-		rc = parse_hello_pair(parse, &pair, ret_hello);
-		if (rc < 0)
-			return rc;
+	while ((status = pairs_next(&pairs, &pair)) > 0) {
+		status = parse_hello_pair(parse, &pair, ret_hello);
+		if (status < 0)
+			return status;
 	}
-	return rc < 0 ? GOAWAY(parse, pair.key.data, "hello: a key twice") : 0;
+	return status < 0 ? GOAWAY(parse, pair.key.data, "hello: a key twice") : 0;
 }
 
 static void put_pair_uint(struct frame_write *write, const char *key, uint64_t value)

@@ -3,12 +3,17 @@
 
 #include <brine/codec.h>
 
+#include "codec/walk.h"
+#include "frame/maps.h"
+
+enum { ID_LAST = UINT32_MAX }; /* on the framed wire, as unsigned */
+
 #define GOAWAY(parse, place, ...)                                                                                      \
 	frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, BRINE_ERR_PROTO, place, __VA_ARGS__)
 #define REFUSE(parse, place, ...)                                                                                      \
 	frame_judge(parse, BRINE_VERDICT_ERROR, BRINE_CODE_INVALID, BRINE_ERR_TYPE, place, __VA_ARGS__)
 
-static const char *kind_name(struct brine_bytes value)
+static const char *value_kind_name(struct brine_bytes value)
 {
 	return brine_token_name(frame_token(value).kind);
 }
@@ -19,8 +24,7 @@ static int parse_id(struct frame_parse *parse, struct brine_frame *frame)
 	struct brine_bytes value = frame_element(parse);
 	struct brine_token token = frame_token(value);
 	bool is_unsigned = token.kind == BRINE_TOKEN_UINT;
-	bool fits = parse->plain ? is_unsigned || token.kind == BRINE_TOKEN_INT
-	                         : is_unsigned && token.uint <= FRAME_ID_LAST;
+	bool fits = parse->plain ? is_unsigned || token.kind == BRINE_TOKEN_INT : is_unsigned && token.uint <= ID_LAST;
 	if (!fits)
 		return GOAWAY(parse, value.data, "bad id: %s, expected %s", brine_token_name(token.kind),
 		              parse->plain ? "an integer" : "0 to 4294967295");
@@ -52,7 +56,7 @@ static int parse_invocation(struct frame_parse *parse, struct brine_frame *frame
 		              parse->count, parse->count + 2 - parse->left);
 	struct brine_bytes value = frame_element(parse);
 	if (!frame_text(value, &frame->method))
-		return REFUSE(parse, value.data, "method: expected str, got %s", kind_name(value));
+		return REFUSE(parse, value.data, "method: expected str, got %s", value_kind_name(value));
 	if (frame->method.size == 0 || frame->method.size > parse->limits->method_size_max)
 		return frame_judge(parse, BRINE_VERDICT_ERROR, BRINE_CODE_INVALID, BRINE_ERR_LIMIT, value.data,
 		                   "method name of %zu bytes, expected 1 to %u", frame->method.size,
@@ -60,7 +64,7 @@ static int parse_invocation(struct frame_parse *parse, struct brine_frame *frame
 	value = frame_element(parse);
 	uint8_t kind = frame_token(value).kind;
 	if (kind != BRINE_TOKEN_ARRAY && kind != BRINE_TOKEN_NIL)
-		return REFUSE(parse, value.data, "params: expected array, got %s", kind_name(value));
+		return REFUSE(parse, value.data, "params: expected array, got %s", value_kind_name(value));
 	frame->params = kind == BRINE_TOKEN_NIL ? BRINE_BYTES("\x90", 1) : value;
 	if (parse->plain || parse->left == 0)
 		return 0;
@@ -82,10 +86,10 @@ static void write_invocation(struct frame_write *write, const struct brine_frame
 		frame_write_options(write, &frame->options);
 }
 
-static int parse_request(struct frame_parse *parse, struct brine_frame *frame)
+static int parse_request_frame(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	return rc < 0 ? rc : parse_invocation(parse, frame);
+	int status = parse_id(parse, frame);
+	return status < 0 ? status : parse_invocation(parse, frame);
 }
 
 static void write_request(struct frame_write *write, const struct brine_frame *frame)
@@ -153,7 +157,7 @@ static void write_error(struct frame_write *write, const struct brine_frame_erro
 	}
 }
 
-static void write_value(struct frame_write *write, struct brine_bytes value)
+static void write_value_or_nil(struct frame_write *write, struct brine_bytes value)
 {
 	if (value.size)
 		frame_put_raw(write, value.data, value.size);
@@ -163,9 +167,9 @@ static void write_value(struct frame_write *write, struct brine_bytes value)
 
 static int parse_response(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	if (rc < 0)
-		return rc;
+	int status = parse_id(parse, frame);
+	if (status < 0)
+		return status;
 	parse_error(frame_element(parse), &frame->error);
 	frame->result = frame_element(parse);
 	if (parse->plain || parse->left == 0)
@@ -179,7 +183,7 @@ static void write_response(struct frame_write *write, const struct brine_frame *
 	write_head(write, 4 + has_options, frame);
 	write_id(write, frame);
 	write_error(write, &frame->error);
-	write_value(write, frame->error.is_set ? (struct brine_bytes){NULL, 0} : frame->result);
+	write_value_or_nil(write, frame->error.is_set ? (struct brine_bytes){NULL, 0} : frame->result);
 	if (has_options)
 		frame_write_options(write, &frame->options);
 }
@@ -187,10 +191,10 @@ static void write_response(struct frame_write *write, const struct brine_frame *
 /* Types 3 and 4. Without an item, type 4 is the end of the upload stream. */
 static int parse_item(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	if (rc == 0 && parse->left)
+	int status = parse_id(parse, frame);
+	if (status == 0 && parse->left)
 		frame->result = frame_element(parse);
-	return rc;
+	return status;
 }
 
 static void write_item(struct frame_write *write, const struct brine_frame *frame)
@@ -199,7 +203,7 @@ static void write_item(struct frame_write *write, const struct brine_frame *fram
 	write_head(write, is_end ? 2 : 3, frame);
 	write_id(write, frame);
 	if (!is_end)
-		write_value(write, frame->result);
+		write_value_or_nil(write, frame->result);
 }
 
 /* An unsigned number of at most `most`. */
@@ -217,8 +221,8 @@ static int parse_number(struct frame_parse *parse, const char *name, uint64_t le
 
 static int parse_credit(struct frame_parse *parse, struct brine_frame *frame)
 {
-	int rc = parse_id(parse, frame);
-	return rc < 0 ? rc : parse_number(parse, "credit", 1, INT32_MAX, &frame->number);
+	int status = parse_id(parse, frame);
+	return status < 0 ? status : parse_number(parse, "credit", 1, INT32_MAX, &frame->number);
 }
 
 static void write_credit(struct frame_write *write, const struct brine_frame *frame)
@@ -262,11 +266,11 @@ static int parse_goaway(struct frame_parse *parse, struct brine_frame *frame)
 	struct brine_token code = frame_token(value);
 	struct brine_bytes text;
 	if (code.kind != BRINE_TOKEN_UINT && code.kind != BRINE_TOKEN_INT)
-		return GOAWAY(parse, value.data, "goaway code: expected int, got %s", kind_name(value));
+		return GOAWAY(parse, value.data, "goaway code: expected int, got %s", value_kind_name(value));
 	frame->code = code.kind == BRINE_TOKEN_INT ? code.sint : code.uint > INT64_MAX ? INT64_MAX : (int64_t)code.uint;
 	value = frame_element(parse);
 	if (!frame_text(value, &text))
-		return GOAWAY(parse, value.data, "goaway text: expected str, got %s", kind_name(value));
+		return GOAWAY(parse, value.data, "goaway text: expected str, got %s", value_kind_name(value));
 	frame->text = (struct brine_str){text.data, text.size};
 	return parse_number(parse, "grace_ms", 0, UINT64_MAX, &frame->number);
 }
@@ -281,7 +285,7 @@ static void write_goaway(struct frame_write *write, const struct brine_frame *fr
 
 /* A request or notification that is too short is answered or dropped, not fatal: its parse says so. */
 const struct frame_kind brine_frame_kinds[FRAME_TYPES] = {
-        [BRINE_FRAME_REQUEST] = {"request", 2, parse_request, write_request},
+        [BRINE_FRAME_REQUEST] = {"request", 2, parse_request_frame, write_request},
         [BRINE_FRAME_RESPONSE] = {"response", 4, parse_response, write_response},
         [BRINE_FRAME_NOTIFICATION] = {"notification", 2, parse_invocation, write_notification},
         [BRINE_FRAME_ITEM] = {"item", 3, parse_item, write_item},
@@ -295,3 +299,10 @@ const struct frame_kind brine_frame_kinds[FRAME_TYPES] = {
         [BRINE_FRAME_PONG] = {"pong", 2, parse_ping, write_ping},
         [BRINE_FRAME_GOAWAY] = {"goaway", 4, parse_goaway, write_goaway},
 };
+
+const char *brine_frame_type_name(int type)
+{
+	if (type >= FRAME_TYPES || type < 0)
+		return "advisory";
+	return brine_frame_kinds[type].name ? brine_frame_kinds[type].name : "reserved";
+}

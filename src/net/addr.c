@@ -12,7 +12,7 @@ struct cursor {
 	struct brine_error *error;
 };
 
-static int fault(const struct cursor *cursor, size_t at, const char *reason)
+static int fail_address(const struct cursor *cursor, size_t at, const char *reason)
 {
 	if (at >= cursor->size)
 		return brine_fail(cursor->error, BRINE_ERR_ADDRESS, at,
@@ -53,7 +53,8 @@ static const struct scheme *parse_scheme(struct cursor *cursor)
 			return &schemes[i];
 		}
 	}
-	fault(cursor, 0, "expected tcp://host:port, unix:///path, msgpack-rpc://host:port or msgpack-rpc+unix:///path");
+	fail_address(cursor, 0,
+	             "expected tcp://host:port, unix:///path, msgpack-rpc://host:port or msgpack-rpc+unix:///path");
 	return NULL;
 }
 
@@ -61,23 +62,24 @@ static const struct scheme *parse_scheme(struct cursor *cursor)
 static int parse_port(struct cursor *cursor, int use, uint16_t *ret_port)
 {
 	if (cursor->at >= cursor->size || cursor->text[cursor->at] != ':')
-		return fault(cursor, cursor->at, "expected ':' and a port");
+		return fail_address(cursor, cursor->at, "expected ':' and a port");
 	size_t start = ++cursor->at;
 	uint32_t port = 0;
 	for (; cursor->at < cursor->size; cursor->at++) {
 		char c = cursor->text[cursor->at];
 		if (!is_digit(c))
-			return fault(cursor, cursor->at,
-			             cursor->at == start ? "expected a port number"
-			                                 : "expected the end after the port");
+			return fail_address(cursor, cursor->at,
+			                    cursor->at == start ? "expected a port number"
+			                                        : "expected the end after the port");
 		port = port * 10 + (uint32_t)(c - '0');
 		if (port > UINT16_MAX)
-			return fault(cursor, start, "expected a port of at most 65535");
+			return fail_address(cursor, start, "expected a port of at most 65535");
 	}
 	if (cursor->at == start)
-		return fault(cursor, start, "expected a port number");
+		return fail_address(cursor, start, "expected a port number");
 	if (port == 0 && use == BRINE_ADDR_CONNECT)
-		return fault(cursor, start, "expected a port from 1 to 65535 to connect to (only listeners may say 0)");
+		return fail_address(cursor, start,
+		                    "expected a port from 1 to 65535 to connect to (only listeners may say 0)");
 	*ret_port = (uint16_t)port;
 	return 0;
 }
@@ -110,28 +112,30 @@ static int parse_bracketed(struct cursor *cursor, struct brine_addr *addr)
 	const char *text = cursor->text + start;
 	const char *close = memchr(text, ']', cursor->size - start);
 	if (!close)
-		return fault(cursor, cursor->size, "expected ']' after the IPv6 address");
+		return fail_address(cursor, cursor->size, "expected ']' after the IPv6 address");
 	size_t size = (size_t)(close - text);
 	const char *percent = memchr(text, '%', size);
 	size_t host_size = percent ? (size_t)(percent - text) : size;
 	char host[INET6_ADDRSTRLEN];
 	struct in6_addr in6;
 	if (host_size >= sizeof host)
-		return fault(cursor, start, "expected an IPv6 address in the brackets");
+		return fail_address(cursor, start, "expected an IPv6 address in the brackets");
 	memcpy(host, text, host_size);
 	host[host_size] = '\0';
 	if (memchr(host, '\0', host_size) || inet_pton(AF_INET6, host, &in6) != 1)
-		return fault(cursor, start, "expected an IPv6 address in the brackets");
+		return fail_address(cursor, start, "expected an IPv6 address in the brackets");
 	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		return fault(cursor, start, "an IPv4 address is written without brackets, as in tcp://127.0.0.1:7411");
+		return fail_address(cursor, start,
+		                    "an IPv4 address is written without brackets, as in tcp://127.0.0.1:7411");
 	uint32_t scope = 0;
 	if (percent && !IN6_IS_ADDR_LINKLOCAL(&in6))
-		return fault(cursor, start + host_size, "only a link-local address (fe80::) has a scope");
+		return fail_address(cursor, start + host_size, "only a link-local address (fe80::) has a scope");
 	if (percent && (scope = parse_scope(percent + 1, size - host_size - 1)) == 0)
-		return fault(cursor, start + host_size + 1, "expected the name or number of a network interface");
+		return fail_address(cursor, start + host_size + 1,
+		                    "expected the name or number of a network interface");
 	if (!percent && IN6_IS_ADDR_LINKLOCAL(&in6))
-		return fault(cursor, start + host_size,
-		             "a link-local address needs its interface, as in [fe80::1%eth0]");
+		return fail_address(cursor, start + host_size,
+		                    "a link-local address needs its interface, as in [fe80::1%eth0]");
 	fill_in6(addr, &in6, scope);
 	cursor->at = start + size + 1;
 	return 0;
@@ -151,23 +155,23 @@ static bool is_number(const char *text, size_t size)
 /* The labels of a name (RFC 1123, and the underscores that are met); *ret_numeric: the last one is a number, so that
  * the whole is no name but an IPv4 address, which resolvers would otherwise read in surprising ways ("127.1", "0x7f").
  */
-static int check_name(const struct cursor *cursor, size_t start, size_t end, bool *ret_numeric)
+static int check_host_name(const struct cursor *cursor, size_t start, size_t end, bool *ret_numeric)
 {
 	size_t label = start;
 	bool numeric = false;
 	for (size_t i = start; i <= end; i++) {
 		if (i < end && cursor->text[i] != '.') {
 			if (!is_name_char(cursor->text[i]))
-				return fault(cursor, i,
-				             "expected a host name or an IPv4 address (IPv6 goes in brackets)");
+				return fail_address(cursor, i,
+				                    "expected a host name or an IPv4 address (IPv6 goes in brackets)");
 			continue;
 		}
 		if (i == label && i == end && label > start)
 			break; /* a final dot */
 		if (i == label)
-			return fault(cursor, i, "expected a host");
+			return fail_address(cursor, i, "expected a host");
 		if (i - label > 63)
-			return fault(cursor, label, "a part of a host name has at most 63 bytes");
+			return fail_address(cursor, label, "a part of a host name has at most 63 bytes");
 		numeric = is_number(cursor->text + label, i - label);
 		label = i + 1;
 	}
@@ -182,13 +186,13 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 	const char *colon = memchr(text, ':', cursor->size - start);
 	size_t size = colon ? (size_t)(colon - text) : cursor->size - start;
 	if (size == 0)
-		return fault(cursor, start, "expected a host");
+		return fail_address(cursor, start, "expected a host");
 	if (size > BRINE_HOST_SIZE_MAX)
-		return fault(cursor, start + BRINE_HOST_SIZE_MAX, "a host name has at most 253 bytes");
+		return fail_address(cursor, start + BRINE_HOST_SIZE_MAX, "a host name has at most 253 bytes");
 	bool numeric = false;
-	int rc = check_name(cursor, start, start + size, &numeric);
-	if (rc < 0)
-		return rc;
+	int status = check_host_name(cursor, start, start + size, &numeric);
+	if (status < 0)
+		return status;
 	memcpy(addr->host, text, size);
 	addr->host[size] = '\0';
 	cursor->at = start + size;
@@ -197,7 +201,7 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 	struct sockaddr_in *in = &addr->sockaddr.u.in;
 	*in = (struct sockaddr_in){.sin_family = AF_INET};
 	if (inet_pton(AF_INET, addr->host, &in->sin_addr) != 1)
-		return fault(cursor, start, "expected an IPv4 address of four numbers from 0 to 255");
+		return fail_address(cursor, start, "expected an IPv4 address of four numbers from 0 to 255");
 	addr->sockaddr.size = sizeof *in;
 	addr->host[0] = '\0';
 	return 0;
@@ -206,11 +210,11 @@ static int parse_host(struct cursor *cursor, struct brine_addr *addr)
 static int parse_tcp(struct cursor *cursor, int use, struct brine_addr *addr)
 {
 	bool bracket = cursor->at < cursor->size && cursor->text[cursor->at] == '[';
-	int rc = bracket ? parse_bracketed(cursor, addr) : parse_host(cursor, addr);
-	if (rc == 0)
-		rc = parse_port(cursor, use, &addr->port);
-	if (rc < 0)
-		return rc;
+	int status = bracket ? parse_bracketed(cursor, addr) : parse_host(cursor, addr);
+	if (status == 0)
+		status = parse_port(cursor, use, &addr->port);
+	if (status < 0)
+		return status;
 	if (addr->sockaddr.size)
 		brine_sockaddr_set_port(&addr->sockaddr, addr->port);
 	return 0;
@@ -222,22 +226,22 @@ static int parse_unix(struct cursor *cursor, struct brine_addr *addr)
 	const char *text = cursor->text + cursor->at;
 	size_t size = cursor->size - cursor->at;
 	if (size == 0 || (text[0] != '/' && text[0] != '@'))
-		return fault(cursor, cursor->at,
-		             "expected an absolute path (unix:///run/x.sock) or @ and a name (unix://@x)");
+		return fail_address(cursor, cursor->at,
+		                    "expected an absolute path (unix:///run/x.sock) or @ and a name (unix://@x)");
 	bool abstract = text[0] == '@';
 	/* A path needs room for its NUL, an abstract name has one in front. */
 	size_t most = sizeof un->sun_path - (abstract ? 0 : 1);
 	if (size > most)
-		return fault(cursor, cursor->at + most,
-		             abstract ? "name too long: expected at most 107 bytes after @"
-		                      : "path too long: expected at most 107 bytes");
+		return fail_address(cursor, cursor->at + most,
+		                    abstract ? "name too long: expected at most 107 bytes after @"
+		                             : "path too long: expected at most 107 bytes");
 	if (abstract && size == 1)
-		return fault(cursor, cursor->size, "expected a name after @");
+		return fail_address(cursor, cursor->size, "expected a name after @");
 	const char *nul = memchr(text, '\0', size);
 	if (nul)
-		return fault(cursor, (size_t)(nul - cursor->text), "expected no NUL in a path or name");
+		return fail_address(cursor, (size_t)(nul - cursor->text), "expected no NUL in a path or name");
 	if (text[size - 1] == '/' && !abstract)
-		return fault(cursor, cursor->size, "expected a file name");
+		return fail_address(cursor, cursor->size, "expected a file name");
 	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
 	memcpy(un->sun_path, text, size);
 	if (abstract)
@@ -254,13 +258,13 @@ int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use
 	if (!scheme)
 		return BRINE_ERR_ADDRESS;
 	if (scheme->plain && use == BRINE_ADDR_LISTEN)
-		return fault(&cursor, 0,
-		             "expected tcp:// or unix:// to listen on (both serve plain MessagePack-RPC too)");
+		return fail_address(&cursor, 0,
+		                    "expected tcp:// or unix:// to listen on (both serve plain MessagePack-RPC too)");
 	addr.kind = scheme->kind;
 	addr.plain = scheme->plain;
-	int rc = scheme->kind == BRINE_ADDR_UNIX ? parse_unix(&cursor, &addr) : parse_tcp(&cursor, use, &addr);
-	if (rc < 0)
-		return rc;
+	int status = scheme->kind == BRINE_ADDR_UNIX ? parse_unix(&cursor, &addr) : parse_tcp(&cursor, use, &addr);
+	if (status < 0)
+		return status;
 	*ret_addr = addr;
 	return 0;
 }

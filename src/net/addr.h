@@ -11,27 +11,12 @@
 #ifndef BRINE_NET_ADDR_H
 #define BRINE_NET_ADDR_H
 
-#include <brine/bytes.h>
+#include "net/sockaddr.h"
+
 #include <brine/error.h>
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-/* A socket address with its size. size 0: none. */
-struct brine_sockaddr {
-	socklen_t size;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_un un;
-	} u;
-};
 
 enum {
 	BRINE_HOST_SIZE_MAX = 253,    /* bytes of a host name (RFC 1035) */
-	BRINE_ADDR_TEXT_SIZE = 512,   /* enough for every brine_sockaddr_format(), NUL included */
 	BRINE_ADDR_RESOLVED_MAX = 16, /* addresses of one name that are looked at */
 };
 
@@ -64,19 +49,5 @@ int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use
  * (the text has the resolver's reason), NOMEM, SYSTEM. */
 int brine_addr_resolve(const struct brine_addr *addr, int use, struct brine_sockaddr *list, size_t capacity,
                        size_t *ret_count, struct brine_error *error);
-
-/* Writes the text of a socket address, always terminated, escaped, cut to capacity: "tcp://127.0.0.1:40312",
- * "unix:///run/x.sock", "unix://@name", "unix://" for a socket without a name. Returns out. */
-char *brine_sockaddr_format(char *out, size_t capacity, const struct brine_sockaddr *sockaddr);
-
-/* Whether two socket addresses are the same place. */
-bool brine_sockaddr_equal(const struct brine_sockaddr *a, const struct brine_sockaddr *b);
-
-/* The port of an internet address; others have none (0). */
-uint16_t brine_sockaddr_port(const struct brine_sockaddr *sockaddr);
-void brine_sockaddr_set_port(struct brine_sockaddr *sockaddr, uint16_t port);
-
-/* Whether it is a Unix socket with a file. */
-bool brine_sockaddr_is_path(const struct brine_sockaddr *sockaddr);
 
 #endif

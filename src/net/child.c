@@ -5,10 +5,11 @@
 #include "base/alloc.h"
 #include "base/later.h"
 #include "net/clock.h"
+#include "net/epoll_set.h"
 #include "net/fail.h"
-#include "net/poller.h"
 #include "net/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -33,7 +34,7 @@ struct brine_child {
 	struct brine_stream base;
 	struct brine_stream *output; /* its stdout; NULL: closed, or not there yet */
 	struct brine_stream *input;  /* its stdin; NULL: closed */
-	struct brine_watcher ends;   /* what to wait for on both */
+	struct brine_epoll_set ends; /* what to wait for on both */
 	const struct brine_allocator *allocator;
 	pid_t pid;
 	int pidfd; /* -1: there is none, and the number must do */
@@ -67,11 +68,8 @@ static int start_failed(const char *program, int reason, struct brine_error *err
 	char shown[NAME_SHOWN];
 	bool machine = reason == EAGAIN || reason == ENOMEM || reason == EMFILE || reason == ENFILE;
 	brine_escape(shown, sizeof shown, program, strlen(program));
-	int code = brine_fail(error, machine ? BRINE_ERR_SYSTEM : BRINE_ERR_CONNECT, 0, "could not run %s: %s%s", shown,
-	                      strerror(reason), start_hint(reason));
-	if (error)
-		error->system_errno = reason;
-	return code;
+	return brine_fail_system(error, machine ? BRINE_ERR_SYSTEM : BRINE_ERR_CONNECT, reason,
+	                         "could not run %s: %s%s", shown, strerror(reason), start_hint(reason));
 }
 
 /* Our ends and the program's ends of both pairs. */
@@ -81,8 +79,8 @@ struct ends {
 };
 
 /* What the program finds: its stdin and stdout, no signal blocked, and none ignored that programs rely on. */
-static int describe(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, const struct ends *ends,
-                    bool quiet)
+static int describe_program(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, const struct ends *ends,
+                            bool quiet)
 {
 	sigset_t none, usual;
 	sigemptyset(&none);
@@ -114,7 +112,7 @@ static int spawn(pid_t *ret_pid, const struct ends *ends, const struct brine_chi
 		return reason;
 	reason = posix_spawnattr_init(&attributes);
 	if (reason == 0) {
-		reason = describe(&files, &attributes, ends, options->quiet);
+		reason = describe_program(&files, &attributes, ends, options->quiet);
 		if (reason == 0)
 			reason = posix_spawnp(ret_pid, argv[0], &files, &attributes, argv,
 			                      environment ? environment : environ);
@@ -175,12 +173,12 @@ static void get_pidfd(struct brine_child *child)
 }
 
 /* Everything but the program. */
-static int equip(struct brine_child *child, struct ends *ends, struct brine_error *error)
+static int equip_child(struct brine_child *child, struct ends *ends, struct brine_error *error)
 {
 	int reason = make_ends(ends);
-	struct brine_waits waits = {0};
-	brine_waits_add(&waits, ends->output, BRINE_READABLE);
-	if (reason == 0 && (brine_watcher_init(&child->ends) < 0 || brine_watcher_set(&child->ends, &waits) < 0))
+	struct brine_poll_set set = {0};
+	brine_poll_set_add(&set, ends->output, BRINE_READABLE);
+	if (reason == 0 && (brine_epoll_set_init(&child->ends) < 0 || brine_epoll_set_update(&child->ends, &set) < 0))
 		reason = errno;
 	if (reason)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, reason, "could not make the descriptors of a program");
@@ -200,7 +198,7 @@ int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct 
 	child->allocator = allocator;
 	child->notice_ms = options->notice_ms;
 	child->ends.fd = child->pidfd = -1;
-	int status = equip(child, &ends, error);
+	int status = equip_child(child, &ends, error);
 	int reason = status == 0 ? spawn(&child->pid, &ends, options) : 0;
 	if (reason)
 		status = start_failed(options->argv[0], reason, error);
@@ -220,7 +218,8 @@ int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct 
 
 /* ---- its end ---- */
 
-bool brine_child_has_ended(struct brine_child *child)
+/* True when the program has ended and was collected. Does not wait. */
+static bool child_has_ended(struct brine_child *child)
 {
 	siginfo_t info;
 	if (child->ended || child->abandoned)
@@ -238,7 +237,7 @@ bool brine_child_has_ended(struct brine_child *child)
 /* Waits until it has ended, or until deadline_ms. */
 static bool wait_for_end(struct brine_child *child, uint64_t deadline_ms)
 {
-	while (!brine_child_has_ended(child) && !child->abandoned) {
+	while (!child_has_ended(child) && !child->abandoned) {
 		uint64_t now_ms = brine_clock_ms();
 		if (now_ms >= deadline_ms)
 			return false;
@@ -271,7 +270,7 @@ static const char *signal_name(int number)
 
 const char *brine_child_ending(struct brine_child *child, char *out, size_t capacity)
 {
-	if (!brine_child_has_ended(child))
+	if (!child_has_ended(child))
 		snprintf(out, capacity, "the program %s", child->output_ended ? "closed its output" : "runs");
 	else if (!child->known)
 		snprintf(out, capacity, "the program ended");
@@ -289,14 +288,14 @@ static void send_signal(struct brine_child *child, int number)
 		return;
 #endif
 	/* It was not collected a moment ago, so the number is still its own. */
-	if (!brine_child_has_ended(child))
+	if (!child_has_ended(child))
 		(void)kill(child->pid, number);
 }
 
 /* The program finds the end of its stdin. */
 static void close_ends(struct brine_child *child)
 {
-	brine_watcher_done(&child->ends);
+	brine_epoll_set_done(&child->ends);
 	brine_stream_close(child->input);
 	brine_stream_close(child->output);
 	child->input = child->output = NULL;
@@ -321,7 +320,7 @@ bool brine_child_has_stream(const struct brine_child *child)
 
 bool brine_child_press(struct brine_child *child, uint64_t patience_ms)
 {
-	while (!brine_child_has_ended(child) && !child->abandoned && child->stage < STAGE_KILLED &&
+	while (!child_has_ended(child) && !child->abandoned && child->stage < STAGE_KILLED &&
 	       brine_clock_ms() >= due(child, patience_ms)) {
 		child->stage++;
 		send_signal(child, child->stage == STAGE_TERMINATED ? SIGTERM : SIGKILL);
@@ -412,19 +411,19 @@ static int child_fd(const struct brine_stream *stream)
 	return ((const struct brine_child *)stream)->ends.fd;
 }
 
-/* Two descriptors as one: a watcher, which is readable where one of them is ready. */
+/* Two descriptors as one: an epoll set, which is readable where one of them is ready. */
 static unsigned child_want(const struct brine_stream *stream, unsigned ready)
 {
 	/* What is waited for is no part of what a stream is. */
 	struct brine_child *child = (struct brine_child *)(uintptr_t)stream;
-	struct brine_waits waits = {0};
+	struct brine_poll_set set = {0};
 	if (ready & BRINE_READABLE)
-		brine_waits_add(&waits, brine_stream_fd(child->output), BRINE_READABLE);
+		brine_poll_set_add(&set, brine_stream_fd(child->output), BRINE_READABLE);
 	if (ready & BRINE_WRITABLE)
-		brine_waits_add(&waits, brine_stream_fd(child->input), BRINE_WRITABLE);
+		brine_poll_set_add(&set, brine_stream_fd(child->input), BRINE_WRITABLE);
 	/* What cannot be waited for would be waited for without end: it ends now. The output is watched from the
 	 * beginning, so that this shows. */
-	if (brine_watcher_set(&child->ends, &waits) < 0)
+	if (brine_epoll_set_update(&child->ends, &set) < 0)
 		(void)shutdown(brine_stream_fd(child->output), SHUT_RDWR);
 	return BRINE_READABLE;
 }
@@ -446,6 +445,7 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 	        .ending = child_ending,
 	        .untaken = child_untaken,
 	};
+	assert(!child->output && child->closed_ms == 0);
 	child->base = (struct brine_stream){.ops = &ops};
 	child->output = output;
 	return &child->base;

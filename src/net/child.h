@@ -40,9 +40,6 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 /* Whether its stream is not closed yet. */
 bool brine_child_has_stream(const struct brine_child *child);
 
-/* True when the program has ended and was collected. Does not wait. */
-bool brine_child_has_ended(struct brine_child *child);
-
 /* "the program ended with status 3", "the program ended by signal 9 (SIGKILL)", "the program ended", "the program
  * closed its output", "the program runs"; cut to capacity. Returns out. */
 const char *brine_child_ending(struct brine_child *child, char *out, size_t capacity);

@@ -5,8 +5,7 @@
 
 #include <stdint.h>
 
-/* Milliseconds and microseconds since some point in the past. Never go back, never fail. */
+/* Milliseconds since some point in the past. Never goes back, never fails. */
 uint64_t brine_clock_ms(void);
-uint64_t brine_clock_us(void);
 
 #endif

@@ -2,10 +2,9 @@
 
 #include <brine/conn.h>
 
-#include "net/clock.h"
-#include "net/fail.h"
-#include "net/poller.h"
+#include "net/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -50,26 +49,27 @@ static int advance(struct brine_dial *dial, size_t index, uint64_t now_ms)
 {
 	struct brine_attempt *attempt = &dial->attempts[index];
 	struct brine_error error = BRINE_ERROR_INIT;
-	int rc = 1;
+	int status = 1;
 	if (attempt->state == BRINE_ATTEMPT_WAITING && attempt->start_ms <= now_ms)
-		rc = brine_socket_connect(&attempt->fd, &dial->list[index], &error);
+		status = brine_socket_connect(&attempt->fd, &dial->list[index], &error);
 	else if (attempt->state == BRINE_ATTEMPT_UNDER_WAY)
-		rc = brine_socket_connect_finish(attempt->fd, &dial->list[index], &error);
+		status = brine_socket_connect_finish(attempt->fd, &dial->list[index], &error);
 	else
 		return 0;
-	if (rc < 0) {
+	if (status < 0) {
 		if (attempt->state == BRINE_ATTEMPT_UNDER_WAY)
 			brine_socket_close(attempt->fd);
 		attempt_failed(dial, index, &error, now_ms);
 		return 0;
 	}
 	attempt->state = BRINE_ATTEMPT_UNDER_WAY;
-	return rc == 0;
+	return status == 0;
 }
 
 int brine_dial_step(struct brine_dial *dial, uint64_t now_ms, int *ret_fd, size_t *ret_index, struct brine_error *error)
 {
 	bool alive = false;
+	assert(dial->count > 0 && dial->count <= BRINE_ADDR_RESOLVED_MAX);
 	for (size_t i = 0; i < dial->count; i++) {
 		if (advance(dial, i, now_ms) > 0) {
 			*ret_fd = dial->attempts[i].fd;
@@ -114,40 +114,4 @@ void brine_dial_done(struct brine_dial *dial)
 		if (dial->attempts[i].state == BRINE_ATTEMPT_UNDER_WAY)
 			brine_socket_close(dial->attempts[i].fd);
 	dial->count = 0;
-}
-
-static int dial_run(struct brine_dial *dial, uint64_t deadline_ms, int *ret_fd, size_t *ret_index,
-                    struct brine_error *error)
-{
-	for (;;) {
-		uint64_t now_ms = brine_clock_ms();
-		int status = brine_dial_step(dial, now_ms, ret_fd, ret_index, error);
-		if (status != 0)
-			return status < 0 ? status : 0;
-		char text[BRINE_ADDR_TEXT_SIZE];
-		if (now_ms >= deadline_ms)
-			return brine_fail(error, BRINE_ERR_DEADLINE, 0, "could not connect to %.150s in time%s%.60s",
-			                  brine_sockaddr_format(text, sizeof text, &dial->list[0]),
-			                  dial->last.code ? ": " : "", dial->last.text);
-		struct brine_waits waits = {0};
-		int fds[BRINE_ADDR_RESOLVED_MAX];
-		size_t count = brine_dial_fds(dial, fds);
-		for (size_t i = 0; i < count; i++)
-			brine_waits_add(&waits, fds[i], BRINE_WRITABLE);
-		uint64_t due_ms = brine_dial_due(dial);
-		if (brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms) < 0)
-			return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not wait for a connection");
-	}
-}
-
-int brine_socket_dial(int *ret_fd, size_t *ret_index, const struct brine_sockaddr *list, size_t count,
-                      uint64_t deadline_ms, struct brine_error *error)
-{
-	struct brine_dial dial;
-	int status = brine_dial_begin(&dial, list, count, brine_clock_ms(), error);
-	if (status < 0)
-		return status;
-	status = dial_run(&dial, deadline_ms, ret_fd, ret_index, error);
-	brine_dial_done(&dial);
-	return status;
 }

@@ -2,7 +2,7 @@
 #ifndef BRINE_NET_DIAL_H
 #define BRINE_NET_DIAL_H
 
-#include "net/socket.h"
+#include "net/addr.h"
 
 enum brine_attempt_state {
 	BRINE_ATTEMPT_WAITING = 0, /* to be tried at start_ms */
@@ -25,8 +25,10 @@ struct brine_dial {
 	struct brine_error last; /* why an address failed, the last to do so */
 };
 
-/* Begins to connect to the first of count addresses (1 .. BRINE_ADDR_RESOLVED_MAX, copied) that answers; the rules are
- * those of brine_socket_dial(). Give it back with brine_dial_done(). BRINE_ERR_INVALID for a wrong count. */
+/* Begins to connect to the first of count addresses (1 .. BRINE_ADDR_RESOLVED_MAX, copied) that answers. The next one
+ * is tried when one fails or after 250 ms, while the earlier ones go on. One that failed because its queue was full or
+ * because it reached itself is tried again. Give it back with brine_dial_done(). BRINE_ERR_INVALID for a wrong count.
+ */
 int brine_dial_begin(struct brine_dial *dial, const struct brine_sockaddr *list, size_t count, uint64_t now_ms,
                      struct brine_error *error);
 

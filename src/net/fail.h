@@ -8,4 +8,8 @@
  * Keeps errno. */
 int brine_fail_errno(struct brine_error *error, int code, int system_errno, const char *format, ...) BRINE_PRINTF(4, 5);
 
+/* The same without that text, where the formatted one says it better. */
+int brine_fail_system(struct brine_error *error, int code, int system_errno, const char *format, ...)
+        BRINE_PRINTF(4, 5);
+
 #endif

@@ -46,9 +46,9 @@ static int listen_plain(int *ret_fd, const struct brine_sockaddr *at, struct bri
 	else if (listen(fd, SOMAXCONN) < 0)
 		what = "listen";
 	if (what) {
-		int rc = listen_failed(at, what, error);
+		int status = listen_failed(at, what, error);
 		brine_socket_close(fd);
-		return rc;
+		return status;
 	}
 	*ret_fd = fd;
 	return 0;
@@ -68,18 +68,18 @@ int brine_listener_open(struct brine_listener **ret_listener, const struct brine
 	listener->allocator = allocator;
 	listener->at = *at;
 	bool path = brine_sockaddr_is_path(at);
-	int rc = path ? brine_unix_listen(&listener->fd, &listener->file, at, mode, error)
-	              : listen_plain(&listener->fd, at, error);
-	if (rc < 0) {
+	int status = path ? brine_unix_listen(&listener->fd, &listener->file, at, mode, error)
+	                  : listen_plain(&listener->fd, at, error);
+	if (status < 0) {
 		brine_release(allocator, listener, sizeof *listener);
-		return rc;
+		return status;
 	}
 	listener->spare_fd = open_spare();
 	/* A socket that moved to its path still calls itself by its temporary name. */
 	if (listener->spare_fd < 0 || (!path && brine_socket_local(listener->fd, &listener->at) < 0)) {
-		rc = listen_failed(at, "could not set it up", error);
+		status = listen_failed(at, "could not set it up", error);
 		brine_listener_close(listener);
-		return rc;
+		return status;
 	}
 	brine_sockaddr_format(listener->address, sizeof listener->address, &listener->at);
 	*ret_listener = listener;
@@ -104,7 +104,7 @@ void brine_listener_abandon(struct brine_listener *listener)
 	brine_release(listener->allocator, listener, sizeof *listener);
 }
 
-static void close_all(struct brine_listener **list, size_t count)
+static void close_listeners(struct brine_listener **list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		brine_listener_close(list[i]);
@@ -124,12 +124,12 @@ static int open_each(struct brine_listener **list, size_t *ret_count, struct bri
 	for (size_t i = 0; i < at_count; i++) {
 		if (count > 0)
 			brine_sockaddr_set_port(&at[i], brine_sockaddr_port(&list[0]->at));
-		int rc = brine_listener_open(&list[count], &at[i], mode, allocator, error);
-		if (rc == 0) {
+		int status = brine_listener_open(&list[count], &at[i], mode, allocator, error);
+		if (status == 0) {
 			count++;
 		} else if (!family_missing(error) || (count == 0 && i + 1 == at_count)) {
-			close_all(list, count);
-			return rc;
+			close_listeners(list, count);
+			return status;
 		}
 	}
 	*ret_count = count;
@@ -143,19 +143,19 @@ int brine_listener_open_all(struct brine_listener **list, size_t *ret_count, con
 	struct brine_sockaddr at[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_error reason = BRINE_ERROR_INIT;
 	size_t at_count;
-	int rc = brine_addr_resolve(addr, BRINE_ADDR_LISTEN, at, BRINE_ADDR_RESOLVED_MAX, &at_count, error);
-	if (rc < 0)
-		return rc;
+	int status = brine_addr_resolve(addr, BRINE_ADDR_LISTEN, at, BRINE_ADDR_RESOLVED_MAX, &at_count, error);
+	if (status < 0)
+		return status;
 	bool any_port = addr->kind == BRINE_ADDR_TCP && addr->port == 0 && at_count > 1;
 	for (int i = 0; i < TRIES_MAX; i++) {
-		rc = open_each(list, ret_count, at, at_count, mode, allocator, &reason);
-		if (rc != BRINE_ERR_ADDRESS_IN_USE || !any_port)
+		status = open_each(list, ret_count, at, at_count, mode, allocator, &reason);
+		if (status != BRINE_ERR_ADDRESS_IN_USE || !any_port)
 			break;
 		brine_sockaddr_set_port(&at[0], 0);
 	}
-	if (rc < 0 && error)
+	if (status < 0 && error)
 		*error = reason;
-	return rc;
+	return status;
 }
 
 int brine_listener_fd(const struct brine_listener *listener)
@@ -168,7 +168,7 @@ const char *brine_listener_address(const struct brine_listener *listener)
 	return listener->address;
 }
 
-static int accept_one(struct brine_listener *listener, struct brine_sockaddr *ret_peer)
+static int accept_socket(struct brine_listener *listener, struct brine_sockaddr *ret_peer)
 {
 	ret_peer->size = sizeof ret_peer->u;
 	int fd = accept4(listener->fd, &ret_peer->u.any, &ret_peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -184,7 +184,7 @@ static int turn_away(struct brine_listener *listener)
 	if (listener->spare_fd < 0)
 		return BRINE_ACCEPT_PAUSE;
 	brine_socket_close(listener->spare_fd);
-	int fd = accept_one(listener, &peer);
+	int fd = accept_socket(listener, &peer);
 	bool none = fd < 0 && errno == EAGAIN;
 	brine_socket_close(fd);
 	listener->spare_fd = open_spare();
@@ -200,7 +200,7 @@ int brine_listener_accept(struct brine_listener *listener, int *ret_fd, struct b
 	if (listener->spare_fd < 0)
 		listener->spare_fd = open_spare();
 	for (int i = 0; i < GONE_MAX; i++) {
-		int fd = accept_one(listener, &peer);
+		int fd = accept_socket(listener, &peer);
 		if (fd >= 0) {
 			*ret_fd = fd;
 			if (ret_peer)

@@ -30,13 +30,13 @@ struct place {
 	struct brine_error *error;
 };
 
-static int failed(const struct place *place, const char *what)
+static int place_failed(const struct place *place, const char *what)
 {
 	return brine_fail_errno(place->error, BRINE_ERR_SYSTEM, errno, "could not listen on %.130s: %s", place->text,
 	                        what);
 }
 
-static void split(struct place *place)
+static void split_place(struct place *place)
 {
 	const char *path = place->at->u.un.sun_path;
 	const char *slash = strrchr(path, '/');
@@ -50,10 +50,10 @@ static int lock_folder(struct place *place)
 	while (flock(place->folder_fd, LOCK_EX | LOCK_NB) < 0) {
 		bool held = errno == EWOULDBLOCK;
 		if (!held && errno != EINTR)
-			return failed(place, "its folder cannot be locked");
+			return place_failed(place, "its folder cannot be locked");
 		if (held && brine_clock_ms() >= deadline_ms) {
 			errno = EWOULDBLOCK;
-			return failed(place, "another process holds the lock of its folder");
+			return place_failed(place, "another process holds the lock of its folder");
 		}
 		if (held)
 			poll(NULL, 0, LOCK_PAUSE_MS);
@@ -66,10 +66,10 @@ static int open_folder(struct place *place)
 	struct stat folder;
 	place->folder_fd = open(place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->folder_fd < 0 || fstat(place->folder_fd, &folder) < 0)
-		return failed(place, "its folder cannot be opened");
+		return place_failed(place, "its folder cannot be opened");
 	if ((folder.st_mode & S_IWOTH) && !(folder.st_mode & S_ISVTX)) {
 		errno = EACCES;
-		return failed(place, "anybody could replace it, use a folder of mode 0700");
+		return place_failed(place, "anybody could replace it, use a folder of mode 0700");
 	}
 	return lock_folder(place);
 }
@@ -94,7 +94,9 @@ static int check_dead(const struct place *place)
 	case ENOENT: return 0;
 	case EAGAIN: /* its queue is full */
 	case EPROTOTYPE: /* a datagram socket */ return in_use(place);
-	default: errno = error.system_errno; return failed(place, "whether a server listens there already is unknown");
+	default:
+		errno = error.system_errno;
+		return place_failed(place, "whether a server listens there already is unknown");
 	}
 }
 
@@ -102,12 +104,12 @@ static int check_dead(const struct place *place)
 static int look(const struct place *place, struct stat *ret_file)
 {
 	if (fstatat(place->folder_fd, place->name, ret_file, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : failed(place, "the path cannot be looked at");
+		return errno == ENOENT ? 0 : place_failed(place, "the path cannot be looked at");
 	if (!S_ISSOCK(ret_file->st_mode))
 		return brine_fail(place->error, BRINE_ERR_NOT_SOCKET, 0,
 		                  "%.150s exists and is not a socket: remove it or choose another path", place->text);
-	int rc = check_dead(place);
-	return rc < 0 ? rc : 1;
+	int status = check_dead(place);
+	return status < 0 ? status : 1;
 }
 
 /* The temporary name as an address. Where folder and name are too long for one, the folder is reached through its
@@ -125,29 +127,29 @@ static void temporary_address(const struct place *place, struct brine_sockaddr *
 }
 
 /* A listening socket under a temporary name, with its mode. */
-static int make(struct place *place, unsigned mode)
+static int make_socket(struct place *place, unsigned mode)
 {
 	uint64_t random;
 	struct brine_sockaddr at;
 	if (brine_random_fill(&random, sizeof random) < 0)
-		return failed(place, "no randomness");
+		return place_failed(place, "no randomness");
 	place->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* The mode of an unbound socket is what bind() gives the file, less the umask: it is never wider than it may
 	 * be. */
 	if (place->fd < 0 || fchmod(place->fd, mode) < 0)
-		return failed(place, "could not make a socket");
+		return place_failed(place, "could not make a socket");
 	snprintf(place->temporary, sizeof place->temporary, ".%016llx", (unsigned long long)random);
 	temporary_address(place, &at);
 	if (bind(place->fd, &at.u.any, at.size) < 0) {
-		int rc = failed(place, "could not make a file in its folder");
+		int status = place_failed(place, "could not make a file in its folder");
 		place->temporary[0] = '\0';
-		return rc;
+		return status;
 	}
 	if (fchmodat(place->folder_fd, place->temporary, mode, 0) < 0 ||
 	    fstatat(place->folder_fd, place->temporary, &place->file, AT_SYMLINK_NOFOLLOW) < 0)
-		return failed(place, "could not set its mode");
+		return place_failed(place, "could not set its mode");
 	if (listen(place->fd, SOMAXCONN) < 0)
-		return failed(place, "listen failed");
+		return place_failed(place, "listen failed");
 	return 0;
 }
 
@@ -159,12 +161,12 @@ static int settle(struct place *place, bool replace, const struct stat *dead)
 	                now.st_dev != dead->st_dev || now.st_ino != dead->st_ino))
 		return 1;
 	unsigned flags = replace ? 0 : RENAME_NOREPLACE;
-	int rc = renameat2(place->folder_fd, place->temporary, place->folder_fd, place->name, flags);
+	int status = renameat2(place->folder_fd, place->temporary, place->folder_fd, place->name, flags);
 	/* Not every file system knows the flag; the lock keeps other servers out all the same. */
-	if (rc < 0 && flags && errno == EINVAL)
-		rc = renameat(place->folder_fd, place->temporary, place->folder_fd, place->name);
-	if (rc < 0)
-		return errno == EEXIST ? 1 : failed(place, "could not move it to its place");
+	if (status < 0 && flags && errno == EINVAL)
+		status = renameat(place->folder_fd, place->temporary, place->folder_fd, place->name);
+	if (status < 0)
+		return errno == EEXIST ? 1 : place_failed(place, "could not move it to its place");
 	place->temporary[0] = '\0';
 	return 0;
 }
@@ -173,20 +175,20 @@ static int listen_at(struct place *place, unsigned mode)
 {
 	enum { LOOKS_MAX = 8 };
 	struct stat dead;
-	int rc = open_folder(place);
-	int found = rc < 0 ? rc : look(place, &dead);
+	int status = open_folder(place);
+	int found = status < 0 ? status : look(place, &dead);
 	if (found < 0)
 		return found;
-	rc = make(place, mode);
-	for (int i = 0; rc == 0 && i < LOOKS_MAX; i++) {
-		rc = settle(place, found > 0, &dead);
-		if (rc <= 0)
-			return rc;
+	status = make_socket(place, mode);
+	for (int i = 0; status == 0 && i < LOOKS_MAX; i++) {
+		status = settle(place, found > 0, &dead);
+		if (status <= 0)
+			return status;
 		found = look(place, &dead);
-		rc = found < 0 ? found : 0;
+		status = found < 0 ? found : 0;
 	}
 	errno = EBUSY;
-	return rc < 0 ? rc : failed(place, "somebody keeps changing the path");
+	return status < 0 ? status : place_failed(place, "somebody keeps changing the path");
 }
 
 int brine_unix_listen(int *ret_fd, struct stat *ret_file, const struct brine_sockaddr *at, unsigned mode,
@@ -194,15 +196,15 @@ int brine_unix_listen(int *ret_fd, struct stat *ret_file, const struct brine_soc
 {
 	struct place place = {.at = at, .folder_fd = -1, .fd = -1, .error = error};
 	brine_sockaddr_format(place.text, sizeof place.text, at);
-	split(&place);
-	int rc = listen_at(&place, mode);
+	split_place(&place);
+	int status = listen_at(&place, mode);
 	if (place.temporary[0])
 		unlinkat(place.folder_fd, place.temporary, 0);
-	if (rc < 0)
+	if (status < 0)
 		brine_socket_close(place.fd);
 	brine_socket_close(place.folder_fd);
-	if (rc < 0)
-		return rc;
+	if (status < 0)
+		return status;
 	*ret_fd = place.fd;
 	*ret_file = place.file;
 	return 0;

@@ -7,7 +7,9 @@
 #ifndef BRINE_NET_LOOP_H
 #define BRINE_NET_LOOP_H
 
-#include "net/stream.h"
+#include "net/socket.h"
+
+#include <brine/allocator.h>
 
 struct brine_loop; /* opaque */
 
@@ -55,11 +57,6 @@ int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsign
 /* Stops watching; before the descriptor is closed. Not added: nothing happens. Never fails. */
 void brine_loop_remove(struct brine_loop *loop, struct brine_watch *watch);
 
-static inline bool brine_watch_added(const struct brine_watch *watch)
-{
-	return watch->slot != 0;
-}
-
 /* Sets the timer to fire once when brine_clock_ms() reaches due_ms, also when it was set already; BRINE_FOREVER: stops
  * it. timer->on_due must be set. Never fails. */
 void brine_timer_set(struct brine_loop *loop, struct brine_timer *timer, uint64_t due_ms);
@@ -70,9 +67,6 @@ void brine_timer_stop(struct brine_loop *loop, struct brine_timer *timer);
 /* When the next timer is due; BRINE_FOREVER: none. */
 uint64_t brine_loop_deadline(const struct brine_loop *loop);
 
-/* The time of the current turn: brine_clock_ms() when it stopped waiting, or when the loop was made. */
-uint64_t brine_loop_now(const struct brine_loop *loop);
-
 /* One turn: waits until something happens, a timer is due or brine_clock_ms() reaches deadline_ms (past: does not wait;
  * BRINE_FOREVER: no end), then calls what is ready, at most BRINE_LOOP_EVENTS_MAX of each kind, descriptors before
  * timers. The number of callbacks, 0 for none (also after a signal), or BRINE_ERR_SYSTEM (errno). */
@@ -80,8 +74,5 @@ int brine_loop_turn(struct brine_loop *loop, uint64_t deadline_ms);
 
 /* Ends the wait of the current or next turn. Any thread, and signal handlers (errno is kept). Never fails. */
 void brine_loop_wake(struct brine_loop *loop);
-
-/* The descriptor that is readable when a turn would find something; for a foreign loop, with brine_loop_deadline(). */
-int brine_loop_fd(const struct brine_loop *loop);
 
 #endif

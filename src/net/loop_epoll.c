@@ -7,12 +7,11 @@
 #include "net/fail.h"
 #include "net/socket.h"
 #include "net/timers.h"
+#include "net/wakeup.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { SLOTS_LEAST = 16 };
 
@@ -41,15 +40,15 @@ struct brine_loop {
 
 static const uint64_t wake_key = UINT64_MAX;
 
-static int control(struct brine_loop *loop, int operation, int fd, unsigned ready, uint64_t key)
+static int control_watch(struct brine_loop *loop, int operation, int fd, unsigned ready, uint64_t key)
 {
 	struct epoll_event event = {.data.u64 = key};
 	event.events = (ready & BRINE_READABLE ? EPOLLIN : 0u) | (ready & BRINE_WRITABLE ? EPOLLOUT : 0u);
-	int rc;
+	int status;
 	do
-		rc = epoll_ctl(loop->epoll_fd, operation, fd, &event);
-	while (rc < 0 && errno == EINTR);
-	return rc;
+		status = epoll_ctl(loop->epoll_fd, operation, fd, &event);
+	while (status < 0 && errno == EINTR);
+	return status;
 }
 
 int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), void *user,
@@ -62,11 +61,11 @@ int brine_loop_new(struct brine_loop **ret_loop, void (*on_wake)(void *user), vo
 	loop->now_ms = brine_clock_ms();
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd >= 0)
-		loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (loop->wake_fd < 0 || control(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
-		int rc = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
+		loop->wake_fd = brine_wakeup_new();
+	if (loop->wake_fd < 0 || control_watch(loop, EPOLL_CTL_ADD, loop->wake_fd, BRINE_READABLE, wake_key) < 0) {
+		int status = brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make an event loop");
 		brine_loop_free(loop);
-		return rc;
+		return status;
 	}
 	*ret_loop = loop;
 	return 0;
@@ -113,18 +112,24 @@ static void give_slot(struct brine_loop *loop, uint32_t number)
 	loop->slot_free = number;
 }
 
-static uint64_t key_of(const struct brine_loop *loop, uint32_t number)
+static uint64_t slot_key(const struct brine_loop *loop, uint32_t number)
 {
 	return (uint64_t)loop->slots[number - 1].generation << 32 | number;
 }
 
+/* Whether the watch is one of this loop's. */
+static bool is_watched(const struct brine_loop *loop, const struct brine_watch *watch)
+{
+	return watch->slot > 0 && watch->slot <= loop->slots_used && loop->slots[watch->slot - 1].watch == watch;
+}
+
 int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, unsigned ready)
 {
-	assert(!watch->slot && watch->on_ready);
+	assert(!watch->slot && watch->on_ready && fd >= 0);
 	uint32_t number = take_slot(loop);
 	if (!number)
 		return BRINE_ERR_NOMEM;
-	if (control(loop, EPOLL_CTL_ADD, fd, ready, key_of(loop, number)) < 0) {
+	if (control_watch(loop, EPOLL_CTL_ADD, fd, ready, slot_key(loop, number)) < 0) {
 		give_slot(loop, number);
 		return BRINE_ERR_SYSTEM;
 	}
@@ -137,10 +142,10 @@ int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, u
 
 int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsigned ready)
 {
-	assert(watch->slot);
+	assert(is_watched(loop, watch));
 	if (watch->ready == ready)
 		return 0;
-	if (control(loop, EPOLL_CTL_MOD, watch->fd, ready, key_of(loop, watch->slot)) < 0) {
+	if (control_watch(loop, EPOLL_CTL_MOD, watch->fd, ready, slot_key(loop, watch->slot)) < 0) {
 		int saved = errno;
 		brine_loop_remove(loop, watch);
 		errno = saved;
@@ -154,9 +159,10 @@ void brine_loop_remove(struct brine_loop *loop, struct brine_watch *watch)
 {
 	if (!watch->slot)
 		return;
+	assert(is_watched(loop, watch));
 	int saved = errno;
 	/* Fails only where the descriptor was closed before; then there is nothing left to remove. */
-	control(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
+	control_watch(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
 	give_slot(loop, watch->slot);
 	watch->slot = 0;
 	errno = saved;
@@ -181,34 +187,14 @@ uint64_t brine_loop_deadline(const struct brine_loop *loop)
 	return loop->timers.first ? loop->timers.first->due_ms : BRINE_FOREVER;
 }
 
-uint64_t brine_loop_now(const struct brine_loop *loop)
-{
-	return loop->now_ms;
-}
-
-int brine_loop_fd(const struct brine_loop *loop)
-{
-	return loop->epoll_fd;
-}
-
 void brine_loop_wake(struct brine_loop *loop)
 {
-	int saved = errno;
-	ssize_t put;
-	/* EAGAIN: the counter is full, so the loop is awake anyway. */
-	do
-		put = write(loop->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
-	while (put < 0 && errno == EINTR);
-	errno = saved;
+	brine_wakeup_signal(loop->wake_fd);
 }
 
 static int take_wake(struct brine_loop *loop)
 {
-	uint64_t count;
-	ssize_t got;
-	do
-		got = read(loop->wake_fd, &count, sizeof count);
-	while (got < 0 && errno == EINTR);
+	brine_wakeup_clear(loop->wake_fd);
 	if (!loop->on_wake)
 		return 0;
 	loop->on_wake(loop->user);

@@ -1,17 +1,17 @@
 #include "net/addr.h"
 
+#include "net/fail.h"
+
 #include <errno.h>
 #include <netdb.h>
 
 static int resolve_failed(const struct brine_addr *addr, int failure, struct brine_error *error)
 {
-	int saved = errno;
+	int system_errno = failure == EAI_SYSTEM ? errno : 0;
 	if (failure == EAI_MEMORY)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory while resolving %s", addr->host);
-	int rc = brine_fail(error, BRINE_ERR_RESOLVE, 0, "could not resolve %s: %s", addr->host, gai_strerror(failure));
-	if (error && failure == EAI_SYSTEM)
-		error->system_errno = saved;
-	return rc;
+	return brine_fail_system(error, BRINE_ERR_RESOLVE, system_errno, "could not resolve %s: %s", addr->host,
+	                         gai_strerror(failure));
 }
 
 int brine_addr_resolve(const struct brine_addr *addr, int use, struct brine_sockaddr *list, size_t capacity,

@@ -1,4 +1,6 @@
-#include "net/addr.h"
+#include "net/sockaddr.h"
+
+#include <brine/error.h>
 
 #include <arpa/inet.h>
 #include <stdio.h>

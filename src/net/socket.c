@@ -4,7 +4,6 @@
 
 #include "net/clock.h"
 #include "net/fail.h"
-#include "net/stream.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -83,7 +82,8 @@ int brine_socket_local(int fd, struct brine_sockaddr *ret_sockaddr)
 	return name_of(local_name, fd, ret_sockaddr);
 }
 
-int brine_socket_peer(int fd, struct brine_sockaddr *ret_sockaddr)
+/* The address of the other end; it is gone once the peer closed. */
+static int socket_peer(int fd, struct brine_sockaddr *ret_sockaddr)
 {
 	return name_of(peer_name, fd, ret_sockaddr);
 }
@@ -103,17 +103,15 @@ static int check_ends(int fd, const struct brine_sockaddr *to, struct brine_erro
 	struct brine_sockaddr local, peer;
 	if (to->u.any.sa_family == AF_UNIX)
 		return 0;
-	if (brine_socket_local(fd, &local) < 0 || brine_socket_peer(fd, &peer) < 0)
+	if (brine_socket_local(fd, &local) < 0 || socket_peer(fd, &peer) < 0)
 		return connect_failed(to, errno, error);
 	if (!brine_sockaddr_equal(&local, &peer))
 		return 0;
 	char text[BRINE_ADDR_TEXT_SIZE];
-	brine_fail(error, BRINE_ERR_CONNECT, 0,
-	           "could not connect to %.150s (is the server running?): the connection came back to itself",
-	           brine_sockaddr_format(text, sizeof text, to));
-	if (error)
-		error->system_errno = ELOOP;
-	return BRINE_ERR_CONNECT;
+	return brine_fail_system(
+	        error, BRINE_ERR_CONNECT, ELOOP,
+	        "could not connect to %.150s (is the server running?): the connection came back to itself",
+	        brine_sockaddr_format(text, sizeof text, to));
 }
 
 int brine_socket_connect(int *ret_fd, const struct brine_sockaddr *to, struct brine_error *error)
@@ -121,20 +119,20 @@ int brine_socket_connect(int *ret_fd, const struct brine_sockaddr *to, struct br
 	int fd = socket(to->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not make a socket");
-	int rc;
+	int status;
 	do
-		rc = connect(fd, &to->u.any, to->size);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0 && (errno == EINPROGRESS || errno == EALREADY)) {
+		status = connect(fd, &to->u.any, to->size);
+	while (status < 0 && errno == EINTR);
+	if (status < 0 && (errno == EINPROGRESS || errno == EALREADY)) {
 		*ret_fd = fd;
 		return 1;
 	}
-	rc = rc < 0 && errno != EISCONN ? connect_failed(to, errno, error) : check_ends(fd, to, error);
-	if (rc < 0)
+	status = status < 0 && errno != EISCONN ? connect_failed(to, errno, error) : check_ends(fd, to, error);
+	if (status < 0)
 		brine_socket_close(fd);
 	else
 		*ret_fd = fd;
-	return rc;
+	return status;
 }
 
 int brine_socket_connect_finish(int fd, const struct brine_sockaddr *to, struct brine_error *error)
@@ -146,7 +144,7 @@ int brine_socket_connect_finish(int fd, const struct brine_sockaddr *to, struct 
 	if (failure)
 		return connect_failed(to, failure, error);
 	struct brine_sockaddr peer;
-	if (brine_socket_peer(fd, &peer) == 0)
+	if (socket_peer(fd, &peer) == 0)
 		return check_ends(fd, to, error);
 	if (errno != ENOTCONN)
 		return connect_failed(to, errno, error);

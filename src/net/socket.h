@@ -2,7 +2,15 @@
 #ifndef BRINE_NET_SOCKET_H
 #define BRINE_NET_SOCKET_H
 
-#include "net/addr.h"
+#include "net/sockaddr.h"
+
+#include <brine/error.h>
+
+/* What to wait for, and what was found. */
+enum brine_ready {
+	BRINE_READABLE = 1, /* bytes, the end, or an error to collect by reading */
+	BRINE_WRITABLE = 2, /* room, or an error to collect by writing */
+};
 
 /* Starts to connect: 0: connected; 1: under way, wait for BRINE_WRITABLE on *ret_fd, then
  * brine_socket_connect_finish(). The caller owns *ret_fd (non-blocking, close-on-exec). Errors, *ret_fd then untouched:
@@ -15,15 +23,9 @@ int brine_socket_connect(int *ret_fd, const struct brine_sockaddr *to, struct br
  * to close: BRINE_ERR_CONNECT as above, SYSTEM. */
 int brine_socket_connect_finish(int fd, const struct brine_sockaddr *to, struct brine_error *error);
 
-/* Connects to the first of count addresses (1 .. BRINE_ADDR_RESOLVED_MAX) that answers, blocking until deadline_ms at
- * most. The next one is tried when one fails or after 250 ms, the earlier ones go on; one that failed because its queue
- * was full or because it reached itself is tried again. *ret_fd is the caller's, *ret_index (NULL allowed) says which.
- * Errors: BRINE_ERR_DEADLINE, CONNECT (the last address's reason), SYSTEM. */
-int brine_socket_dial(int *ret_fd, size_t *ret_index, const struct brine_sockaddr *list, size_t count,
-                      uint64_t deadline_ms, struct brine_error *error);
-
-/* As brine_stream_wait(), on a bare descriptor: > 0: a set of enum brine_ready, BRINE_ERR_DEADLINE, BRINE_ERR_SYSTEM
- * (errno). */
+/* Waits until the descriptor is ready for one of the operations or brine_clock_ms() reaches deadline_ms (BRINE_FOREVER:
+ * no end; a past one: looks once). Signals do not shorten or lengthen it. > 0: the set that may be tried now,
+ * BRINE_ERR_DEADLINE, or BRINE_ERR_SYSTEM (errno). */
 int brine_socket_wait(int fd, unsigned ready, uint64_t deadline_ms);
 
 /* The time left as poll() and epoll_wait() want it: -1 for BRINE_FOREVER, 0 when past. */
@@ -46,9 +48,8 @@ struct brine_credentials {
  * sockets, BRINE_ERR_SYSTEM (errno). */
 int brine_socket_credentials(int fd, struct brine_credentials *ret_credentials);
 
-/* The addresses of the two ends. 0 or BRINE_ERR_SYSTEM (errno; the peer's is gone once it closed). */
+/* The address of our end. 0 or BRINE_ERR_SYSTEM (errno). */
 int brine_socket_local(int fd, struct brine_sockaddr *ret_sockaddr);
-int brine_socket_peer(int fd, struct brine_sockaddr *ret_sockaddr);
 
 /* Closes a descriptor once, whatever close() says; errno is kept. fd < 0 is allowed. */
 void brine_socket_close(int fd);

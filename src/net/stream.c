@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "net/fail.h"
-#include "net/socket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,7 +27,7 @@ static struct socket_stream *socket_of(struct brine_stream *stream)
 	return (struct socket_stream *)stream;
 }
 
-static ssize_t failed(struct brine_stream *stream)
+static ssize_t stream_failed(struct brine_stream *stream)
 {
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return BRINE_STREAM_AGAIN;
@@ -44,11 +43,12 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 	do
 		got = recv(socket_of(stream)->fd, data, size, 0);
 	while (got < 0 && errno == EINTR);
-	return got < 0 ? failed(stream) : got;
+	return got < 0 ? stream_failed(stream) : got;
 }
 
 static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
+	assert(count > 0);
 	int fd = socket_of(stream)->fd;
 	/* sendmsg only reads the parts, but its struct has no const. */
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
@@ -58,7 +58,7 @@ static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *pa
 		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
 		                 : sendmsg(fd, &message, MSG_NOSIGNAL);
 	while (put < 0 && errno == EINTR);
-	return put < 0 ? failed(stream) : put;
+	return put < 0 ? stream_failed(stream) : put;
 }
 
 static int socket_shutdown(struct brine_stream *stream)
@@ -100,7 +100,7 @@ static int set_flag(int fd, int get, int set, int flag)
 	return flags & flag ? 0 : fcntl(fd, set, flags | flag);
 }
 
-static int prepare(int fd, struct brine_error *error)
+static int prepare_socket(int fd, struct brine_error *error)
 {
 	int type, domain;
 	socklen_t size = sizeof type;
@@ -139,24 +139,12 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	struct socket_stream *self = brine_alloc_zero(allocator, sizeof *self);
 	if (!self)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a connection");
-	int rc = prepare(fd, error);
-	if (rc < 0) {
+	int status = prepare_socket(fd, error);
+	if (status < 0) {
 		brine_release(allocator, self, sizeof *self);
-		return rc;
+		return status;
 	}
 	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
 	*ret_stream = &self->base;
 	return 0;
-}
-
-int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms)
-{
-	unsigned wanted = brine_stream_want(stream, ready);
-	if (!wanted)
-		return (int)ready;
-	int found = brine_socket_wait(brine_stream_fd(stream), wanted, deadline_ms);
-	if (found == BRINE_ERR_SYSTEM)
-		stream->system_errno = errno;
-	/* A filter that waits for something else than it was asked for may be able to do any of it afterwards. */
-	return found > 0 && wanted != ready ? (int)ready : found;
 }

@@ -3,17 +3,13 @@
 #ifndef BRINE_NET_STREAM_H
 #define BRINE_NET_STREAM_H
 
+#include "net/socket.h"
+
 #include <brine/allocator.h>
 #include <brine/error.h>
 
 #include <sys/types.h>
 #include <sys/uio.h>
-
-/* What to wait for, and what was found. */
-enum brine_ready {
-	BRINE_READABLE = 1, /* bytes, the end, or an error to collect by reading */
-	BRINE_WRITABLE = 2, /* room, or an error to collect by writing */
-};
 
 /* Returned by read and writev: nothing can be moved now; wait and try again. No error code has this value. */
 #define BRINE_STREAM_AGAIN (-1000)
@@ -100,11 +96,6 @@ static inline const char *brine_stream_ending(struct brine_stream *stream)
 {
 	return stream->ops->ending ? stream->ops->ending(stream) : NULL;
 }
-
-/* Waits until the stream is ready for one of the operations or brine_clock_ms() reaches deadline_ms (BRINE_FOREVER: no
- * end; a past one: looks once). Signals do not shorten or lengthen it. > 0: the set that may be tried now,
- * BRINE_ERR_DEADLINE, or BRINE_ERR_SYSTEM (stream->system_errno). */
-int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms);
 
 /* Makes the stream of a connected stream socket and owns the descriptor from then on; on error the descriptor is still
  * the caller's. Sets it non-blocking, close-on-exec and, for TCP, TCP_NODELAY and TCP_NOTSENT_LOWAT. allocator NULL:

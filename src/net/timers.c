@@ -1,5 +1,7 @@
 #include "net/timers.h"
 
+#include <assert.h>
+
 /* child: the first of the timers below; next: the neighbour; previous: the neighbour before, or the parent for a first
  * child. */
 
@@ -47,6 +49,7 @@ static struct brine_timer *meld_row(struct brine_timer *row)
 
 void brine_timers_add(struct brine_timers *timers, struct brine_timer *timer, uint64_t due_ms)
 {
+	assert(!timer->set);
 	timer->due_ms = due_ms;
 	timer->set = true;
 	timer->child = timer->next = timer->previous = NULL;
@@ -55,6 +58,7 @@ void brine_timers_add(struct brine_timers *timers, struct brine_timer *timer, ui
 
 void brine_timers_remove(struct brine_timers *timers, struct brine_timer *timer)
 {
+	assert(timer->set && timers->first);
 	struct brine_timer *below = meld_row(timer->child);
 	if (timer == timers->first) {
 		timers->first = below;

@@ -58,7 +58,7 @@ void brine_call_unlist(struct brine_client *client, struct brine_call *call)
 	list->count--;
 	call->list = call->prev = call->next = NULL;
 	if (list == &client->completed && list->count == 0 && client->completed_fd >= 0)
-		brine_bell_silence(client->completed_fd);
+		brine_wakeup_clear(client->completed_fd);
 }
 
 /* ---- the request, kept for later ---- */
@@ -305,7 +305,7 @@ void brine_call_completed(struct brine_client *client, struct brine_call *call)
 {
 	brine_call_list_add(&client->completed, call);
 	if (client->completed.count == 1 && client->completed_fd >= 0)
-		brine_bell_ring(client->completed_fd);
+		brine_wakeup_signal(client->completed_fd);
 }
 
 /* Lets a call that was lost, or that a peer going away did not start, wait for the next connection. False: that is not

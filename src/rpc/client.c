@@ -50,14 +50,14 @@ static int init_descriptors(struct brine_client *client, struct brine_error *err
 {
 	if (client->driven)
 		return 0;
-	client->bell = brine_bell_new();
-	int status = client->bell < 0 ? BRINE_ERR_SYSTEM : 0;
+	client->wakeup = brine_wakeup_new();
+	int status = client->wakeup < 0 ? BRINE_ERR_SYSTEM : 0;
 	if (status == 0 && client->options.mode == BRINE_CLIENT_LOOP)
-		status = brine_watcher_init(&client->watcher);
-	struct brine_waits waits = {0};
-	brine_waits_add(&waits, client->bell, BRINE_READABLE);
+		status = brine_epoll_set_init(&client->epoll_set);
+	struct brine_poll_set set = {0};
+	brine_poll_set_add(&set, client->wakeup, BRINE_READABLE);
 	if (status == 0 && client->options.mode == BRINE_CLIENT_LOOP)
-		status = brine_watcher_set(&client->watcher, &waits);
+		status = brine_epoll_set_update(&client->epoll_set, &set);
 	return status < 0 ? brine_fail_errno(error, status, errno, "could not make the descriptors of a client") : 0;
 }
 
@@ -119,7 +119,7 @@ int brine_client_make(struct brine_client **ret_client, const struct brine_clien
 	client->home.owner = &client->owner;
 	client->home.methods = &client->methods;
 	brine_buf_init(&client->home.scratch, options->allocator);
-	client->bell = client->completed_fd = client->watcher.fd = -1;
+	client->wakeup = client->completed_fd = client->epoll_set.fd = -1;
 	brine_buf_init(&client->scratch, options->allocator);
 	init_locks(client);
 	status = equip(client, options->name, error);
@@ -224,10 +224,10 @@ int brine_client_open_fd(struct brine_client **ret_client, int fd, const struct 
 
 static void close_descriptors(struct brine_client *client)
 {
-	brine_socket_close(client->bell);
+	brine_socket_close(client->wakeup);
 	brine_socket_close(client->completed_fd);
-	brine_watcher_done(&client->watcher);
-	client->bell = client->completed_fd = -1;
+	brine_epoll_set_done(&client->epoll_set);
+	client->wakeup = client->completed_fd = -1;
 }
 
 static void close_links(struct brine_client *client)
@@ -291,7 +291,7 @@ static void end_calls(struct brine_client *client)
 		brine_client_events(client, node, now_ms);
 	}
 	brine_client_announce(client);
-	brine_bell_ring(client->bell);
+	brine_wakeup_signal(client->wakeup);
 }
 
 static bool is_busy_elsewhere(const struct brine_client *client)
@@ -333,7 +333,7 @@ static void close_all(struct brine_client *client)
 	brine_command_end(client);
 	client->moving = false;
 	brine_client_call_back(client);
-	/* Whoever cancels a parent of its calls rings with this lock alone. */
+	/* Whoever cancels a parent of its calls signals with this lock alone. */
 	pthread_mutex_lock(&client->home.lock);
 	close_descriptors(client);
 	pthread_mutex_unlock(&client->home.lock);
@@ -367,7 +367,7 @@ static void end_requests(struct brine_request_list *list)
 /* In a child: nothing that its parent would notice, and no lock. */
 static void free_in_child(struct brine_client *client)
 {
-	client->watcher.now.count = 0;
+	client->epoll_set.now.count = 0;
 	brine_command_abandon(client);
 	brine_connector_stop(client);
 	client->arrived = NULL;

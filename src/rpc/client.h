@@ -32,7 +32,8 @@
 
 #include "net/addr.h"
 #include "net/dial.h"
-#include "net/poller.h"
+#include "net/epoll_set.h"
+#include "net/wakeup.h"
 #include "rpc/home.h"
 #include "rpc/link.h"
 #include "rpc/owner.h"
@@ -147,7 +148,7 @@ struct brine_client {
 	bool moving;           /* there is a mover */
 	bool polling;          /* it waits, without the lock */
 	uint64_t polled_until; /* until then at most; mode LOOP: what the program was told */
-	int bell;              /* ends its wait; closed under both locks */
+	int wakeup;            /* ends its wait; closed under both locks */
 	struct brine_waiter *waiters;
 	atomic_uint entering;                         /* threads that are about to queue something */
 	uint64_t order;                               /* of the next thing that is to be told to the program */
@@ -161,7 +162,7 @@ struct brine_client {
 	bool calls_back;                  /* a callback runs */
 	bool free_deferred;               /* brine_client_free() was called in it, and not in a handler */
 	pthread_t callback_thread;        /* who runs it */
-	struct brine_watcher watcher;     /* mode LOOP */
+	struct brine_epoll_set epoll_set; /* mode LOOP */
 	int process_status;               /* mode LOOP: what became of the connection */
 	pthread_t thread;                 /* mode BACKGROUND */
 	bool has_thread;
@@ -241,7 +242,7 @@ int brine_client_adopt(struct brine_client *client, int fd, const struct brine_a
 
 /* Goes on with connecting where one is wanted. For the mover. */
 void brine_connector_step(struct brine_client *client, uint64_t now_ms);
-void brine_connector_waits(const struct brine_client *client, struct brine_waits *waits);
+void brine_connector_poll_set(const struct brine_client *client, struct brine_poll_set *set);
 /* When the next step is due; BRINE_FOREVER: never. */
 uint64_t brine_connector_due(struct brine_client *client);
 void brine_connector_stop(struct brine_client *client);

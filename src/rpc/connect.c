@@ -140,7 +140,7 @@ void brine_connector_stop(struct brine_client *client)
 {
 	struct brine_connector *connector = &client->connector;
 	if (connector->lookup && client->options.mode == BRINE_CLIENT_LOOP)
-		brine_watcher_forget(&client->watcher, brine_lookup_fd(connector->lookup));
+		brine_epoll_set_forget(&client->epoll_set, brine_lookup_fd(connector->lookup));
 	brine_lookup_drop(connector->lookup);
 	connector->lookup = NULL;
 	if (connector->state == BRINE_CONNECTING_DIAL)
@@ -242,7 +242,7 @@ static void step_dial(struct brine_client *client, uint64_t now_ms)
 	int fd;
 	size_t count = client->options.mode == BRINE_CLIENT_LOOP ? brine_dial_fds(&connector->dial, fds) : 0;
 	for (size_t i = 0; i < count; i++)
-		brine_watcher_forget(&client->watcher, fds[i]);
+		brine_epoll_set_forget(&client->epoll_set, fds[i]);
 	int status = brine_dial_step(&connector->dial, now_ms, &fd, NULL, &why);
 	if (status == 0)
 		return;
@@ -286,15 +286,15 @@ void brine_connector_step(struct brine_client *client, uint64_t now_ms)
 	}
 }
 
-void brine_connector_waits(const struct brine_client *client, struct brine_waits *waits)
+void brine_connector_poll_set(const struct brine_client *client, struct brine_poll_set *set)
 {
 	const struct brine_connector *connector = &client->connector;
 	int fds[BRINE_ADDR_RESOLVED_MAX];
 	if (connector->state == BRINE_CONNECTING_RESOLVE)
-		brine_waits_add(waits, brine_lookup_fd(connector->lookup), BRINE_READABLE);
+		brine_poll_set_add(set, brine_lookup_fd(connector->lookup), BRINE_READABLE);
 	size_t count = connector->state == BRINE_CONNECTING_DIAL ? brine_dial_fds(&connector->dial, fds) : 0;
 	for (size_t i = 0; i < count; i++)
-		brine_waits_add(waits, fds[i], BRINE_WRITABLE);
+		brine_poll_set_add(set, fds[i], BRINE_WRITABLE);
 }
 
 uint64_t brine_connector_due(struct brine_client *client)

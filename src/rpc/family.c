@@ -203,13 +203,13 @@ bool brine_client_end_cut(struct brine_client *client)
 
 /* ---- the request ---- */
 
-/* Has the client look at what was cut. Holds the lock of the home that it is, which keeps its bell. */
+/* Has the client look at what was cut. Holds the lock of the home that it is, which keeps its wakeup. */
 static void wake(struct brine_client *client)
 {
 	if (client->driven)
 		brine_caller_wake(client);
-	else if (client->bell >= 0)
-		brine_bell_ring(client->bell);
+	else if (client->wakeup >= 0)
+		brine_wakeup_signal(client->wakeup);
 }
 
 void brine_request_cut(struct brine_request *request, int reason)

@@ -126,7 +126,7 @@ static void serve_link(struct brine_client *client, struct brine_client_link *no
 static void close_link(struct brine_client *client, struct brine_client_link *node)
 {
 	if (client->options.mode == BRINE_CLIENT_LOOP)
-		brine_watcher_forget(&client->watcher, brine_stream_fd(node->link.stream));
+		brine_epoll_set_forget(&client->epoll_set, brine_stream_fd(node->link.stream));
 	if (client->current == node)
 		client->current = NULL;
 	brine_client_leave_requests(client, node);
@@ -187,17 +187,17 @@ void brine_client_look(struct brine_client *client)
 	reap_links(client, now_ms);
 }
 
-static void collect_waits(struct brine_client *client, struct brine_waits *waits)
+static void collect_poll_set(struct brine_client *client, struct brine_poll_set *set)
 {
-	*waits = (struct brine_waits){.count = 0};
-	brine_waits_add(waits, client->bell, BRINE_READABLE);
+	*set = (struct brine_poll_set){.count = 0};
+	brine_poll_set_add(set, client->wakeup, BRINE_READABLE);
 	for (struct brine_client_link *node = client->links; node; node = node->next) {
 		node->polled = brine_link_wants(&node->link);
 		unsigned want = node->polled ? brine_stream_want(node->link.stream, node->polled) : 0;
 		if (want)
-			brine_waits_add(waits, brine_stream_fd(node->link.stream), want);
+			brine_poll_set_add(set, brine_stream_fd(node->link.stream), want);
 	}
-	brine_connector_waits(client, waits);
+	brine_connector_poll_set(client, set);
 }
 
 /* When bytes are to be moved next, or the time has to be told. */
@@ -256,22 +256,22 @@ static void machine_failed(struct brine_client *client, int system_errno)
 /* Waits, without the lock, until bytes can move, and reads them. */
 static void wait_and_read(struct brine_client *client, uint64_t until_ms)
 {
-	struct brine_waits waits;
-	collect_waits(client, &waits);
+	struct brine_poll_set set;
+	collect_poll_set(client, &set);
 	client->polled_until = until_ms;
 	client->polling = true;
 	int state = brine_client_leave(client);
-	int status = brine_waits_poll(&waits, until_ms);
+	int status = brine_poll_set_wait(&set, until_ms);
 	int reason = errno;
 	brine_client_return(client, state);
 	client->polling = false;
 	if (status < 0)
 		machine_failed(client, reason);
-	if (brine_waits_found(&waits, client->bell))
-		brine_bell_silence(client->bell);
+	if (brine_poll_set_found(&set, client->wakeup))
+		brine_wakeup_clear(client->wakeup);
 	uint64_t now_ms = brine_clock_ms();
 	for (struct brine_client_link *node = client->links; node; node = node->next)
-		if (brine_waits_found(&waits, brine_stream_fd(node->link.stream)) & BRINE_READABLE)
+		if (brine_poll_set_found(&set, brine_stream_fd(node->link.stream)) & BRINE_READABLE)
 			read_link(client, node, now_ms);
 }
 
@@ -301,12 +301,12 @@ static void *background(void *argument)
 /* The program's loop has to know what to wait for, and when to come. */
 static void update_watcher(struct brine_client *client)
 {
-	struct brine_waits waits;
-	collect_waits(client, &waits);
-	if (brine_watcher_set(&client->watcher, &waits) < 0) {
+	struct brine_poll_set set;
+	collect_poll_set(client, &set);
+	if (brine_epoll_set_update(&client->epoll_set, &set) < 0) {
 		/* Nobody would look at it again. */
 		machine_failed(client, errno);
-		brine_bell_ring(client->bell);
+		brine_wakeup_signal(client->wakeup);
 	}
 }
 
@@ -337,7 +337,7 @@ static void tell_mover(struct brine_client *client)
 	uint64_t due_ms = brine_client_due(client);
 	if (due_ms < client->polled_until || (changed && client->polling)) {
 		client->polled_until = due_ms;
-		brine_bell_ring(client->bell);
+		brine_wakeup_signal(client->wakeup);
 	}
 }
 
@@ -362,15 +362,15 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 {
 	uint64_t now_ms;
 	do {
-		struct brine_waits waits;
-		collect_waits(client, &waits);
+		struct brine_poll_set set;
+		collect_poll_set(client, &set);
 		/* Callbacks have to wait: they may be due all the time. */
 		uint64_t due_ms = moves_due(client);
 		int state = brine_client_leave(client);
-		(void)brine_waits_poll(&waits, due_ms < deadline_ms ? due_ms : deadline_ms);
+		(void)brine_poll_set_wait(&set, due_ms < deadline_ms ? due_ms : deadline_ms);
 		brine_client_return(client, state);
-		if (brine_waits_found(&waits, client->bell))
-			brine_bell_silence(client->bell);
+		if (brine_poll_set_found(&set, client->wakeup))
+			brine_wakeup_clear(client->wakeup);
 		now_ms = brine_clock_ms();
 		for (struct brine_client_link *node = client->links; node; node = node->next) {
 			read_link(client, node, now_ms);
@@ -386,7 +386,7 @@ int brine_client_get_fd(const struct brine_client *client)
 {
 	if (!client)
 		return BRINE_ERR_INVALID;
-	return client->options.mode == BRINE_CLIENT_LOOP ? client->watcher.fd : BRINE_ERR_STATE;
+	return client->options.mode == BRINE_CLIENT_LOOP ? client->epoll_set.fd : BRINE_ERR_STATE;
 }
 
 int brine_client_get_events(const struct brine_client *client)
@@ -423,7 +423,7 @@ int brine_client_process(struct brine_client *client)
 	} else {
 		client->moving = true;
 		client->process_status = 0;
-		brine_bell_silence(client->bell);
+		brine_wakeup_clear(client->wakeup);
 		uint64_t now_ms = brine_clock_ms();
 		for (struct brine_client_link *node = client->links; node; node = node->next)
 			for (int i = 0; i < READS_MAX && read_link(client, node, now_ms); i++)

@@ -4,8 +4,8 @@
 #include "base/meter.h"
 #include "base/poison.h"
 #include "net/clock.h"
-#include "net/poller.h"
 #include "net/socket.h"
+#include "net/wakeup.h"
 #include "rpc/client.h"
 #include "rpc/family.h"
 #include "rpc/flow.h"
@@ -60,7 +60,7 @@ static struct brine_request *take_from_pool(struct brine_home *home)
 	request = brine_alloc_zero(home->allocator, sizeof *request);
 	if (request) {
 		request->home = home;
-		request->bell = -1;
+		request->wakeup = -1;
 		brine_arena_init(&request->arena, home->allocator, 0);
 		brine_buf_init(&request->encoded, home->allocator);
 	}
@@ -74,10 +74,10 @@ static void let_go_of_caller(struct brine_request *request)
 	request->caller = NULL;
 }
 
-static void close_bell(struct brine_request *request)
+static void close_wakeup(struct brine_request *request)
 {
-	brine_socket_close(request->bell);
-	request->bell = -1;
+	brine_socket_close(request->wakeup);
+	request->wakeup = -1;
 }
 
 /* A request that has ended makes room for another one of its method. */
@@ -97,7 +97,7 @@ static void give_to_pool(struct brine_home *home, struct brine_request *request)
 	leave_gate(request);
 	let_go_of_caller(request);
 	brine_request_part(request, true);
-	close_bell(request);
+	close_wakeup(request);
 	brine_flow_free(request->flow, home->allocator);
 	request->flow = NULL;
 	brine_arena_reset(&request->arena);
@@ -117,7 +117,7 @@ void brine_request_release(struct brine_request *request)
 	leave_gate(request);
 	let_go_of_caller(request);
 	brine_request_part(request, false);
-	close_bell(request);
+	close_wakeup(request);
 	brine_flow_free(request->flow, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
@@ -201,12 +201,12 @@ void brine_request_let_go(struct brine_request *request)
 	brine_request_settle(request);
 }
 
-static void ring_bell(struct brine_request *request)
+static void signal_wakeup(struct brine_request *request)
 {
 	struct brine_home *home = request->home;
 	pthread_mutex_lock(&home->lock);
-	if (request->bell >= 0)
-		brine_bell_ring(request->bell);
+	if (request->wakeup >= 0)
+		brine_wakeup_signal(request->wakeup);
 	pthread_mutex_unlock(&home->lock);
 }
 
@@ -218,7 +218,7 @@ void brine_request_cancel(struct brine_request *request, int status)
 	/* What runs on behind an answer runs for itself. */
 	if (!atomic_load_explicit(&request->answered, memory_order_acquire))
 		brine_request_cut(request, status);
-	ring_bell(request);
+	signal_wakeup(request);
 	if (request->flow)
 		brine_flow_cancel(request->flow);
 	if (request->answer_waits)
@@ -322,13 +322,13 @@ int brine_request_cancelled_fd(struct brine_request *request)
 	if (status < 0)
 		return status;
 	pthread_mutex_lock(&home->lock);
-	if (request->bell < 0) {
-		request->bell = brine_bell_new();
+	if (request->wakeup < 0) {
+		request->wakeup = brine_wakeup_new();
 		/* It may have happened already. */
-		if (request->bell >= 0 && atomic_load_explicit(&request->ended, memory_order_acquire))
-			brine_bell_ring(request->bell);
+		if (request->wakeup >= 0 && atomic_load_explicit(&request->ended, memory_order_acquire))
+			brine_wakeup_signal(request->wakeup);
 	}
-	int fd = request->bell;
+	int fd = request->wakeup;
 	pthread_mutex_unlock(&home->lock);
 	return fd < 0 ? BRINE_ERR_SYSTEM : fd;
 }

@@ -76,7 +76,7 @@ struct brine_request {
 	unsigned posts; /* enum brine_post; 0: not in the lane's queue */
 	void (*on_ready)(struct brine_request *request, void *user);
 	void *on_ready_user;
-	int bell; /* rings when nobody waits any more; -1: nobody asked for it */
+	int wakeup; /* signalled when nobody waits any more; -1: nobody asked for it */
 
 	struct brine_request *job_next; /* in the queue of handlers to be run, guarded by that one's lock */
 };

@@ -2,8 +2,8 @@
 
 #include "base/alloc.h"
 #include "net/fail.h"
-#include "net/poller.h"
 #include "net/socket.h"
+#include "net/wakeup.h"
 #include "rpc/thread.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static void *look_up(void *argument)
 	lookup->status = brine_addr_resolve(&lookup->addr, BRINE_ADDR_CONNECT, lookup->list, BRINE_ADDR_RESOLVED_MAX,
 	                                    &lookup->count, &lookup->error);
 	atomic_store_explicit(&lookup->done, true, memory_order_release);
-	brine_bell_ring(lookup->done_fd);
+	brine_wakeup_signal(lookup->done_fd);
 	brine_lookup_drop(lookup);
 	return NULL;
 }
@@ -51,7 +51,7 @@ int brine_lookup_start(struct brine_lookup **ret_lookup, const struct brine_addr
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory resolving %s", addr->host);
 	lookup->addr = *addr;
 	atomic_init(&lookup->holders, 2);
-	lookup->done_fd = brine_bell_new();
+	lookup->done_fd = brine_wakeup_new();
 	int reason = lookup->done_fd < 0 ? errno : brine_thread_start(NULL, BRINE_THREAD_STACK_SIZE, look_up, lookup);
 	if (reason) {
 		brine_socket_close(lookup->done_fd);

@@ -113,9 +113,9 @@ int brine_client_completed_fd(struct brine_client *client)
 		return BRINE_ERR_STATE;
 	brine_client_lock(client);
 	if (client->completed_fd < 0) {
-		client->completed_fd = brine_bell_new();
+		client->completed_fd = brine_wakeup_new();
 		if (client->completed_fd >= 0 && client->completed.count)
-			brine_bell_ring(client->completed_fd);
+			brine_wakeup_signal(client->completed_fd);
 	}
 	int fd = client->completed_fd;
 	brine_client_unlock(client);

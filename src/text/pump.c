@@ -2,7 +2,8 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
-#include "net/poller.h"
+#include "net/poll_set.h"
+#include "net/wakeup.h"
 #include "rpc/thread.h"
 #include "text/text.h"
 #include "text/wait.h"
@@ -17,8 +18,8 @@ struct text_pump {
 	atomic_uint holders; /* its maker and its thread */
 	struct brine_text *text;
 	pthread_t thread;
-	int fd;   /* out; -1: closed */
-	int bell; /* wakes it */
+	int fd;     /* out; -1: closed */
+	int wakeup; /* wakes it */
 	atomic_bool drains, stops;
 	char stream[TEXT_STREAM_MAX + 1];
 	void (*on_lost)(void *user);
@@ -37,8 +38,8 @@ static void drop(struct text_pump *pump)
 		return;
 	if (pump->fd >= 0)
 		close(pump->fd);
-	if (pump->bell >= 0)
-		close(pump->bell);
+	if (pump->wakeup >= 0)
+		close(pump->wakeup);
 	if (pump->sink.release)
 		pump->sink.release(pump->sink.user);
 	pthread_cond_destroy(&pump->changed);
@@ -64,13 +65,13 @@ static void finish(struct text_pump *pump, int status)
 /* Waits for bytes; false: there is nothing more to carry. */
 static bool await_bytes(struct text_pump *pump)
 {
-	struct brine_waits waits = {.count = 0};
+	struct brine_poll_set set = {.count = 0};
 	/* What was there when the drain began is read before the end is believed. */
 	if (atomic_load(&pump->stops) || atomic_load(&pump->drains))
 		return false;
-	brine_waits_add(&waits, pump->fd, BRINE_READABLE);
-	brine_waits_add(&waits, pump->bell, BRINE_READABLE);
-	return brine_waits_poll(&waits, BRINE_FOREVER) >= 0 || errno == EINTR;
+	brine_poll_set_add(&set, pump->fd, BRINE_READABLE);
+	brine_poll_set_add(&set, pump->wakeup, BRINE_READABLE);
+	return brine_poll_set_wait(&set, BRINE_FOREVER) >= 0 || errno == EINTR;
 }
 
 /* Reads what is there: the size, 0 at the end. A terminal's master says EIO when nobody has the terminal any more. */
@@ -128,7 +129,7 @@ int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size
 {
 	const char *at = data;
 	while (size > 0) {
-		struct brine_waits waits = {.count = 0};
+		struct brine_poll_set set = {.count = 0};
 		/* The signal that a broken pipe raises is blocked in threads of ours. */
 		ssize_t written = write(fd, at, size);
 		if (written >= 0) {
@@ -138,9 +139,9 @@ int brine_text_pump_write(struct text_pump *pump, int fd, const void *data, size
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return BRINE_ERR_SYSTEM;
-		brine_waits_add(&waits, fd, BRINE_WRITABLE);
-		brine_waits_add(&waits, pump->bell, BRINE_READABLE);
-		(void)brine_waits_poll(&waits, BRINE_FOREVER);
+		brine_poll_set_add(&set, fd, BRINE_WRITABLE);
+		brine_poll_set_add(&set, pump->wakeup, BRINE_READABLE);
+		(void)brine_poll_set_wait(&set, BRINE_FOREVER);
 		if (atomic_load(&pump->stops))
 			return BRINE_ERR_CANCELLED;
 	}
@@ -151,9 +152,9 @@ bool brine_text_pump_rest(struct text_pump *pump, uint64_t duration_ms)
 {
 	uint64_t until_ms = brine_text_until(duration_ms);
 	while (!atomic_load(&pump->stops) && brine_clock_ms() < until_ms) {
-		struct brine_waits waits = {.count = 0};
-		brine_waits_add(&waits, pump->bell, BRINE_READABLE);
-		(void)brine_waits_poll(&waits, until_ms);
+		struct brine_poll_set set = {.count = 0};
+		brine_poll_set_add(&set, pump->wakeup, BRINE_READABLE);
+		(void)brine_poll_set_wait(&set, until_ms);
 	}
 	return atomic_load(&pump->stops);
 }
@@ -171,8 +172,8 @@ static int new_pump(struct text_pump **ret_pump, struct brine_text *text)
 	brine_text_hold(text);
 	pthread_mutex_init(&pump->lock, NULL);
 	brine_text_condition_init(&pump->changed);
-	pump->bell = brine_bell_new();
-	if (pump->bell < 0) {
+	pump->wakeup = brine_wakeup_new();
+	if (pump->wakeup < 0) {
 		drop(pump);
 		return BRINE_ERR_SYSTEM;
 	}
@@ -233,7 +234,7 @@ int brine_text_pump_in(struct text_pump **ret_pump, struct brine_text *text, con
 void brine_text_pump_drain(struct text_pump *pump)
 {
 	atomic_store(&pump->drains, true);
-	brine_bell_ring(pump->bell);
+	brine_wakeup_signal(pump->wakeup);
 }
 
 int brine_text_pump_wait(struct text_pump *pump, uint64_t timeout_ms)
@@ -250,7 +251,7 @@ int brine_text_pump_wait(struct text_pump *pump, uint64_t timeout_ms)
 void brine_text_pump_stop(struct text_pump *pump)
 {
 	atomic_store(&pump->stops, true);
-	brine_bell_ring(pump->bell);
+	brine_wakeup_signal(pump->wakeup);
 	/* Ends their waits for the peer; calls that have ended do not mind. */
 	if (pump->text->client)
 		brine_call_cancel(pump->chunk ? &pump->text->out.call : &pump->text->in.call);

@@ -4,6 +4,7 @@
 #define BRINE_TESTS_HARNESS_H
 
 #include "calc.h"
+#include "dial.h"
 #include "e2e.h"
 
 #include "net/addr.h"
@@ -249,7 +250,7 @@ static inline int raw_connect(const char *address)
 	struct brine_addr addr;
 	int fd;
 	assert_int_equal(brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_CONNECT, NULL), 0);
-	assert_int_equal(brine_socket_dial(&fd, NULL, &addr.sockaddr, 1, brine_clock_ms() + PATIENCE_MS, NULL), 0);
+	assert_int_equal(dial_and_wait(&fd, NULL, &addr.sockaddr, 1, brine_clock_ms() + PATIENCE_MS, NULL), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
 	return fd;
 }

@@ -1,6 +1,6 @@
 /* Proves: a handler that waits for something else, on a worker, is told by its request's descriptor when nobody wants
  * its answer any more: because of a cancel, the deadline, the end of the connection or of the server; also where that
- * had happened before it asked. What is not cancelled rings nothing. */
+ * had happened before it asked. What is not cancelled signals nothing. */
 #include "harness.h"
 
 enum end { END_ANSWERED, END_CANCEL, END_DEADLINE, END_LOST, END_STOP, END_EARLY, ENDS };

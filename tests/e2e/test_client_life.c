@@ -279,7 +279,7 @@ static void seven_hang(void **state)
 		list[i] = addr.sockaddr;
 	assert_int_equal(brine_addr_parse(&addr, brine_str_from(host.address), BRINE_ADDR_CONNECT, NULL), 0);
 	list[7] = addr.sockaddr;
-	assert_int_equal(brine_socket_dial(&fd, &index, list, 8, brine_clock_ms() + 10000, NULL), 0);
+	assert_int_equal(dial_and_wait(&fd, &index, list, 8, brine_clock_ms() + 10000, NULL), 0);
 	assert_int_equal(index, 7);
 	close(fd);
 	deaf_stop(&deaf);

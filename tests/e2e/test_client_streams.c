@@ -128,7 +128,7 @@ static void *peer_run(void *argument)
 		unsigned ready = brine_link_wants(&peer->link);
 		uint64_t due_ms = brine_conn_deadline(peer->link.conn);
 		if (ready && !peer->link.dead)
-			(void)brine_stream_wait(peer->link.stream, ready, due_ms);
+			(void)brine_socket_wait(brine_stream_fd(peer->link.stream), ready, due_ms);
 		else if (!peer->link.dead)
 			brine_link_fail(&peer->link, 0, brine_clock_ms());
 		uint64_t now_ms = brine_clock_ms();

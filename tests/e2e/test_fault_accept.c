@@ -1,6 +1,7 @@
 /* Proves: running out of descriptors while accepting neither spins nor strands anybody (G07); a connection to oneself
  * is tried again (H08); permissions are set before anybody can connect (H03); setting the wall clock changes nothing
  * (G11). */
+#include "dial.h"
 #include "e2e.h"
 #include "faults.h"
 
@@ -31,7 +32,7 @@ static int dial(const struct brine_addr *addr)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int fd;
-	if (brine_socket_dial(&fd, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
+	if (dial_and_wait(&fd, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
 		fail_msg("%s", error.text);
 	return fd;
 }
@@ -94,7 +95,7 @@ static void pausing_ready(struct brine_watch *watch, unsigned ready)
 	}
 	assert_int_equal(rc, BRINE_ACCEPT_PAUSE);
 	brine_loop_remove(pausing->loop, watch);
-	brine_timer_set(pausing->loop, &pausing->timer, brine_loop_now(pausing->loop) + BRINE_ACCEPT_PAUSE_MS);
+	brine_timer_set(pausing->loop, &pausing->timer, brine_clock_ms() + BRINE_ACCEPT_PAUSE_MS);
 }
 
 static void pausing_over(struct brine_timer *timer, uint64_t now_ms)
@@ -255,10 +256,9 @@ static void G11_only_the_monotonic_clock_is_asked(void **state)
 	struct brine_listener *listener = listen_at("tcp://127.0.0.1:0", &addr);
 	int client = dial(&addr), server;
 	assert_int_equal(accept_soon(listener, &server), BRINE_ACCEPT_ONE);
-	uint64_t start_ms = brine_clock_ms(), start_us = brine_clock_us();
+	uint64_t start_ms = brine_clock_ms();
 	fault_clock_jump(3600000);
 	assert_true(brine_clock_ms() >= start_ms + 3600000);
-	assert_true(brine_clock_us() >= start_us + UINT64_C(3600000000));
 	assert_int_equal(brine_socket_wait(server, BRINE_READABLE, start_ms + 3600000), BRINE_ERR_DEADLINE);
 	assert_true(fault_calls(FAULT_clock_gettime) > 4);
 	assert_int_equal(fault_clock_others(), 0);

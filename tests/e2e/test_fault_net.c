@@ -1,5 +1,6 @@
 /* Proves: no system call that fails, and no short read or write, makes src/net crash, leak, hang or lie (G05, G06);
  * running out of descriptors in accept costs no busy loop (G07). */
+#include "dial.h"
 #include "e2e.h"
 #include "faults.h"
 
@@ -160,7 +161,7 @@ static void listener_ready(struct brine_watch *watch, unsigned ready)
 		x->pauses++;
 		for (size_t i = 0; i < x->listener_count; i++)
 			brine_loop_remove(x->loop, &x->listener_watches[i]);
-		brine_timer_set(x->loop, &x->pause, brine_loop_now(x->loop) + BRINE_ACCEPT_PAUSE_MS);
+		brine_timer_set(x->loop, &x->pause, brine_clock_ms() + BRINE_ACCEPT_PAUSE_MS);
 		break;
 	default: set_failure(x, rc);
 	}
@@ -185,7 +186,7 @@ static int exchange_start(struct exchange *x)
 	struct brine_str at = brine_str_from(brine_listener_address(x->listeners[0]));
 	assert_int_equal(brine_addr_parse(&real, at, BRINE_ADDR_CONNECT, &x->error), 0);
 	int fd;
-	rc = brine_socket_dial(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &x->error);
+	rc = dial_and_wait(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &x->error);
 	if (rc < 0)
 		return rc;
 	rc = brine_stream_new_socket(&x->client, fd, &x->allocator.base, &x->error);
@@ -193,7 +194,7 @@ static int exchange_start(struct exchange *x)
 		brine_socket_close(fd);
 		return rc;
 	}
-	rc = brine_stream_wait(x->client, BRINE_WRITABLE, BRINE_FOREVER);
+	rc = brine_socket_wait(brine_stream_fd(x->client), BRINE_WRITABLE, BRINE_FOREVER);
 	if (rc < 0)
 		return rc;
 	x->client_watch = (struct brine_watch){.on_ready = client_ready, .user = x};

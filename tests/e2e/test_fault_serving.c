@@ -289,7 +289,7 @@ static int try_connect(const char *address)
 	struct brine_addr addr;
 	int fd;
 	assert_int_equal(brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_CONNECT, NULL), 0);
-	if (brine_socket_dial(&fd, NULL, &addr.sockaddr, 1, brine_clock_ms() + PATIENCE_MS, NULL) < 0)
+	if (dial_and_wait(&fd, NULL, &addr.sockaddr, 1, brine_clock_ms() + PATIENCE_MS, NULL) < 0)
 		return -1;
 	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
 	return fd;

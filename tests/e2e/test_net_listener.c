@@ -1,4 +1,5 @@
 /* Proves: listeners follow the rules of src/net/listener.h for files, ports and names (H01 to H06). */
+#include "dial.h"
 #include "e2e.h"
 
 #include "net/clock.h"
@@ -36,7 +37,7 @@ static void assert_reaches(struct brine_listener *listener, const struct brine_a
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int client, server = -1;
-	if (brine_socket_dial(&client, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
+	if (dial_and_wait(&client, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
 	assert_int_equal(brine_listener_accept(listener, &server, NULL), BRINE_ACCEPT_ONE);
@@ -264,7 +265,7 @@ static void H06_only_the_own_file_is_removed(void **state)
 	struct stat file;
 	int client, server;
 	assert_int_equal(open_at(&first, &addr, &error), 0);
-	assert_int_equal(brine_socket_dial(&client, NULL, &addr.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
+	assert_int_equal(dial_and_wait(&client, NULL, &addr.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
 	assert_int_equal(brine_listener_accept(first, &server, NULL), BRINE_ACCEPT_ONE);
 	assert_int_equal(unlink(addr.sockaddr.u.un.sun_path), 0);
 	/* The open connection goes on. */

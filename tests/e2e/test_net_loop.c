@@ -76,7 +76,7 @@ static void watches_fire_while_they_are_ready(void **state)
 	end.fds[1] = -1;
 	assert_int_equal(brine_loop_turn(loop, 0), 1);
 	end_remove(&end);
-	assert_false(brine_watch_added(&end.watch));
+	assert_int_equal(end.watch.slot, 0);
 	assert_int_equal(brine_loop_turn(loop, 0), 0);
 	assert_int_equal(end.fired, 4);
 	brine_loop_free(loop);
@@ -116,7 +116,7 @@ static void adding_what_cannot_be_watched_leaves_nothing(void **state)
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(brine_loop_add(loop, &watch, file, BRINE_READABLE), BRINE_ERR_SYSTEM);
 	assert_int_equal(errno, EPERM);
-	assert_false(brine_watch_added(&watch));
+	assert_int_equal(watch.slot, 0);
 	close(file);
 	brine_loop_free(loop);
 }
@@ -230,7 +230,7 @@ static void a_stopped_timer_never_fires_and_a_busy_one_leaves_room(void **state)
 	uint64_t due_ms = brine_clock_ms() + 30;
 	brine_timer_set(loop, &first.timer, due_ms);
 	assert_int_equal(brine_loop_turn(loop, BRINE_FOREVER), 1);
-	assert_true(brine_loop_now(loop) >= due_ms);
+	assert_true(brine_clock_ms() >= due_ms);
 	brine_loop_free(loop);
 }
 

@@ -1,5 +1,6 @@
 /* Proves: streams tell apart bytes, the end, "not now" and errors; waits keep their length; nothing that a peer passes
  * along leaks (H08, H09, H10, G09, G10, G20). */
+#include "dial.h"
 #include "e2e.h"
 
 #include <brine/conn.h>
@@ -32,7 +33,7 @@ static struct pair connect_tcp(void)
 	assert_int_equal(
 	        brine_addr_parse(&real, brine_str_from(brine_listener_address(listener)), BRINE_ADDR_CONNECT, &error),
 	        0);
-	assert_int_equal(brine_socket_dial(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
+	assert_int_equal(dial_and_wait(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
 	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
 	assert_int_equal(brine_listener_accept(listener, &pair.peer, NULL), BRINE_ACCEPT_ONE);
 	assert_int_equal(brine_stream_new_socket(&pair.stream, fd, NULL, &error), 0);
@@ -58,7 +59,7 @@ static void pair_close(struct pair *pair)
 
 static ssize_t read_soon(struct brine_stream *stream, void *data, size_t size)
 {
-	assert_true(brine_stream_wait(stream, BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	assert_true(brine_socket_wait(brine_stream_fd(stream), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
 	return brine_stream_read(stream, data, size);
 }
 
@@ -69,9 +70,11 @@ static void results_tell_bytes_end_not_now_and_errors_apart(void **state)
 		struct pair pair = kind ? connect_tcp() : connect_unix();
 		char data[16];
 		assert_int_equal(brine_stream_read(pair.stream, data, sizeof data), BRINE_STREAM_AGAIN);
-		assert_int_equal(brine_stream_wait(pair.stream, BRINE_READABLE, 0), BRINE_ERR_DEADLINE);
-		assert_int_equal(brine_stream_wait(pair.stream, BRINE_READABLE | BRINE_WRITABLE, BRINE_FOREVER),
-		                 BRINE_WRITABLE);
+		assert_int_equal(brine_socket_wait(brine_stream_fd(pair.stream), BRINE_READABLE, 0),
+		                 BRINE_ERR_DEADLINE);
+		assert_int_equal(
+		        brine_socket_wait(brine_stream_fd(pair.stream), BRINE_READABLE | BRINE_WRITABLE, BRINE_FOREVER),
+		        BRINE_WRITABLE);
 		assert_int_equal(send(pair.peer, "abc", 3, 0), 3);
 		assert_int_equal(read_soon(pair.stream, data, 2), 2);
 		assert_int_equal(read_soon(pair.stream, data, sizeof data), 1);
@@ -236,7 +239,8 @@ static void G10_signals_do_not_change_a_wait(void **state)
 	for (int waits = 0; waits == 0 || signals <= 10; waits++) {
 		assert_in_range(waits, 0, 100);
 		uint64_t start_ms = brine_clock_ms();
-		assert_int_equal(brine_stream_wait(pair.stream, BRINE_READABLE, start_ms + 200), BRINE_ERR_DEADLINE);
+		assert_int_equal(brine_socket_wait(brine_stream_fd(pair.stream), BRINE_READABLE, start_ms + 200),
+		                 BRINE_ERR_DEADLINE);
 		/* If each signal had started the wait anew it would never have ended. */
 		assert_true(brine_clock_ms() - start_ms >= 200);
 	}
@@ -262,15 +266,15 @@ static void dialling_passes_over_dead_addresses(void **state)
 	list[0] = addr.sockaddr;
 	assert_int_equal(brine_addr_parse(&addr, BRINE_STR("tcp://127.0.0.1:1"), BRINE_ADDR_CONNECT, &error), 0);
 	list[1] = addr.sockaddr;
-	assert_int_equal(brine_socket_dial(&fd, &index, list, 3, BRINE_FOREVER, &error), 0);
+	assert_int_equal(dial_and_wait(&fd, &index, list, 3, BRINE_FOREVER, &error), 0);
 	assert_int_equal(index, 2);
 	brine_socket_close(fd);
-	assert_int_equal(brine_socket_dial(&fd, NULL, list, 1, BRINE_FOREVER, &error), BRINE_ERR_CONNECT);
+	assert_int_equal(dial_and_wait(&fd, NULL, list, 1, BRINE_FOREVER, &error), BRINE_ERR_CONNECT);
 	assert_int_equal(error.system_errno, ENOENT);
 	assert_non_null(strstr(error.text, "is the server running?"));
-	assert_int_equal(brine_socket_dial(&fd, NULL, list + 1, 1, BRINE_FOREVER, &error), BRINE_ERR_CONNECT);
+	assert_int_equal(dial_and_wait(&fd, NULL, list + 1, 1, BRINE_FOREVER, &error), BRINE_ERR_CONNECT);
 	assert_int_equal(error.system_errno, ECONNREFUSED);
-	assert_int_equal(brine_socket_dial(&fd, NULL, list, 0, BRINE_FOREVER, &error), BRINE_ERR_INVALID);
+	assert_int_equal(dial_and_wait(&fd, NULL, list, 0, BRINE_FOREVER, &error), BRINE_ERR_INVALID);
 	brine_listener_close(listener);
 }
 

@@ -41,7 +41,7 @@ struct watch {
 	struct source *sources[SOURCES_MOST];
 	int source_count;
 	/* Set once: */
-	int bell[2]; /* wakes the main thread */
+	int wakeup[2]; /* wakes the main thread */
 	struct brine_server *server;
 	pthread_t thread;
 	double began;
@@ -63,7 +63,7 @@ static double now(void)
 static void wake(const struct watch *watch)
 {
 	/* A full pipe wakes as well. */
-	(void)!write(watch->bell[1], "", 1);
+	(void)!write(watch->wakeup[1], "", 1);
 }
 
 static int on_begin(struct brine_text *text, void *user, void **ret_user)
@@ -210,11 +210,11 @@ static void look(void)
 	bool goes_on = true;
 	while (goes_on) {
 		struct pollfd polled[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-		                          {.fd = watch.bell[0], .events = POLLIN}};
+		                          {.fd = watch.wakeup[0], .events = POLLIN}};
 		int key;
 		(void)poll(polled, 2, REDRAW_MS);
 		if (polled[1].revents)
-			(void)!read(watch.bell[0], bytes, sizeof bytes);
+			(void)!read(watch.wakeup[0], bytes, sizeof bytes);
 		pthread_mutex_lock(&watch.lock);
 		while (goes_on && (key = getch()) != ERR)
 			goes_on = press(key);
@@ -240,7 +240,7 @@ static int open_server(const char *address, struct brine_text_service **ret_serv
 
 static int run(void)
 {
-	if (pipe2(watch.bell, O_CLOEXEC | O_NONBLOCK) < 0 || pthread_create(&watch.thread, NULL, serve, NULL) != 0)
+	if (pipe2(watch.wakeup, O_CLOEXEC | O_NONBLOCK) < 0 || pthread_create(&watch.thread, NULL, serve, NULL) != 0)
 		return 1;
 	initscr();
 	cbreak();
@@ -254,8 +254,8 @@ static int run(void)
 	brine_server_stop(watch.server);
 	brine_server_stop(watch.server);
 	pthread_join(watch.thread, NULL);
-	close(watch.bell[0]);
-	close(watch.bell[1]);
+	close(watch.wakeup[0]);
+	close(watch.wakeup[1]);
 	return 0;
 }
 

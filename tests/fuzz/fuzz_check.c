@@ -6,6 +6,7 @@
 
 #include "codec/scan.h"
 #include "codec/token.h"
+#include "codec/walk.h"
 
 #include <brine/untyped.h>
 

@@ -26,7 +26,7 @@ chan to_client = [CALLS * 2] of { mtype, byte }; /* answer: of a call; request: 
 chan arrived = [CALLS] of { byte };              /* requests that were read, but not handled */
 
 bool over[CALLS], reader_of[THREADS];
-bool moving, bell, closing, freed;
+bool moving, wakeup, closing, freed;
 bool asleep[THREADS], signalled[THREADS];
 byte handling;             /* threads in handlers, in all levels */
 byte freer = NOBODY;       /* the thread that frees it in a handler */
@@ -64,8 +64,8 @@ inline end_calls()
 	:: arrived?_
 	:: empty(arrived) -> break
 	od;
-#ifndef PLANT_FREE_RINGS_NO_BELL
-	bell = true
+#ifndef PLANT_FREE_SIGNALS_NO_WAKEUP
+	wakeup = true
 #endif
 }
 
@@ -83,7 +83,7 @@ inline move()
 		fi
 	:: empty(to_client) -> break
 	od;
-	bell = false;
+	wakeup = false;
 	moving = false;
 	type = 0; c = 0
 }
@@ -105,7 +105,7 @@ inline move()
 		atomic { signalled[_pid] -> signalled[_pid] = false; asleep[_pid] = false }                            \
 	:: atomic { (empty(arrived) || !(MAY_HANDLE)) && !over[CALL_OF(level)] && !moving && !closing ->               \
 		moving = true }                                                                                        \
-		atomic { nempty(to_client) || bell -> move(); reader_of[_pid] = true }                                 \
+		atomic { nempty(to_client) || wakeup -> move(); reader_of[_pid] = true }                                 \
 	od
 
 inline begin(level)

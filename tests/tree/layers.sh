@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Proves: each folder of src includes only from itself and those before it; only net touches sockets and clocks, threads begin
-# in rpc, memory comes from the allocator seam; the top level holds what it may hold.
+# Proves: each folder of src includes only from itself and those before it, and the files inside a folder do not depend on
+# each other in a circle; only net touches sockets and clocks, threads begin in rpc, memory comes from the allocator seam;
+# the top level holds what it may hold.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-layers=(base codec frame conn net rpc text)
+read -ra layers < <(sed -nE 's/^set\(BRINE_LAYERS (.*)\)/\1/p' CMakeLists.txt)
 bad=0
 checked=0
 complain() { echo "$*"; bad=1; }
@@ -22,6 +23,8 @@ for layer in "${layers[@]}" compiler; do
 		done < <(sed -nE 's|^#include "([a-z_]+)/.*|\1|;t p;d;:p;=;p' "$file" | paste -d: - -)
 	done
 done
+
+tests/tree/circles.sh || bad=1
 
 # only WHAT PATTERN ALLOWED-PATHS...: the pattern may stand in no other file of src.
 only() {

@@ -5,6 +5,7 @@
 
 #include "codec/scan.h"
 #include "codec/token.h"
+#include "codec/walk.h"
 
 #include <brine/codec.h>
 #include <brine/pack.h>

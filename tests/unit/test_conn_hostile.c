@@ -3,6 +3,8 @@
 #include "conn_harness.h"
 #include "files.h"
 
+#include "codec/walk.h"
+
 enum { MEMORY_MAX = 6144 };
 
 static const struct brine_limits limits = BRINE_LIMITS_INIT;

@@ -2,7 +2,7 @@
  * every first byte, cut anywhere. */
 #include "support.h"
 
-#include "codec/reader.h"
+#include "codec/scalar.h"
 
 enum { SIZE = 48, RANDOM = 400000 };
 

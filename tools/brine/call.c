@@ -28,7 +28,7 @@ struct run {
 	bool pretty;
 };
 
-static int find_method(struct run *run)
+static int find_called_method(struct run *run)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	const struct call_options *options = &run->options;
@@ -47,7 +47,7 @@ static bool is_stream(const struct run *run)
 	return run->method && run->method->flags & STREAM_FLAGS;
 }
 
-static int open_client(struct run *run)
+static int open_call_client(struct run *run)
 {
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
 	struct brine_error error = BRINE_ERROR_INIT;
@@ -70,7 +70,7 @@ static struct brine_bytes params_of(const struct run *run)
 	return brine_buf_bytes(&run->request.params);
 }
 
-static int notify(struct run *run)
+static int send_notification(struct run *run)
 {
 	int rc = run->method ? brine_client_notify(run->client, &run->call, run->method, run->request.typed)
 	                     : brine_client_notify_raw(run->client, &run->call, run->options.method, params_of(run));
@@ -84,7 +84,7 @@ static void on_done(struct brine_call *call, void *user)
 	run->is_done = true;
 }
 
-static int begin(struct run *run)
+static int begin_call(struct run *run)
 {
 	run->call.on_done = on_done;
 	run->call.user = run;
@@ -93,7 +93,7 @@ static int begin(struct run *run)
 }
 
 /* Ends the call as the user or a failure wants it, and lets the peer know. */
-static int give_up(struct run *run, int status)
+static int give_up_call(struct run *run, int status)
 {
 	brine_call_cancel(&run->call);
 	brine_client_process(run->client);
@@ -101,7 +101,7 @@ static int give_up(struct run *run, int status)
 }
 
 /* Prints the answer of a call that has ended, or says how it failed. */
-static int conclude(struct run *run)
+static int conclude_call(struct run *run)
 {
 	bool has_answer = !run->method || !(run->method->flags & BRINE_METHOD_DOWNLOAD);
 	void *response = run->method && has_answer ? calloc(1, run->method->response->size) : NULL;
@@ -129,7 +129,7 @@ static int converse(struct run *run, struct call_loop *loop)
 			status = call_streams_step(&streams);
 	}
 	if (status)
-		give_up(run, status);
+		give_up_call(run, status);
 	call_streams_done(&streams);
 	return status;
 }
@@ -140,7 +140,7 @@ static int call(struct run *run)
 	int status = call_loop_init(&loop, run->client);
 	if (status)
 		return status;
-	int rc = begin(run);
+	int rc = begin_call(run);
 	if (rc < 0)
 		status = call_report(&run->errors, &run->call, rc, false);
 	else
@@ -149,25 +149,25 @@ static int call(struct run *run)
 	 * interrupted.
 	 */
 	call_loop_done(&loop);
-	return status || rc < 0 ? status : conclude(run);
+	return status || rc < 0 ? status : conclude_call(run);
 }
 
 static int run_with(struct run *run)
 {
-	int status = find_method(run);
+	int status = find_called_method(run);
 	if (status)
 		return status;
 	if (run->options.template)
 		return call_print(inspect_template(run->method->request), run->pretty);
 	status = call_request_make(&run->request, &run->options, run->method);
 	if (status == 0)
-		status = open_client(run);
+		status = open_call_client(run);
 	if (status)
 		return status;
-	return run->options.notify ? notify(run) : call(run);
+	return run->options.notify ? send_notification(run) : call(run);
 }
 
-static int run(int argc, char **argv)
+static int run_call(int argc, char **argv)
 {
 	struct run run = {.request = CALL_REQUEST_INIT};
 	int status = call_options_read(&run.options, argc, argv);
@@ -190,4 +190,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command call_command = {"call", "call a method of a server", call_help, run};
+const struct command call_command = {"call", "call a method of a server", call_help, run_call};

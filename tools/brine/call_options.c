@@ -90,7 +90,7 @@ static int read_timeout(uint64_t *ret_timeout_ms)
 }
 
 /* The value may be a secret, so that the error does not show it. */
-static int add_metadata(struct call_options *options)
+static int add_metadata_option(struct call_options *options)
 {
 	const char *equals = strchr(optarg, '=');
 	if (!equals || equals == optarg)
@@ -101,13 +101,13 @@ static int add_metadata(struct call_options *options)
 	return 0;
 }
 
-static int read_option(struct call_options *options, int id, const char *as_written)
+static int read_call_option(struct call_options *options, int id, const char *as_written)
 {
 	char shown[128];
 	switch (id) {
 	case OPTION_SCHEMA: return schema_option_add_file(&options->schema, optarg);
 	case 'I': return schema_option_add_import_dir(&options->schema, optarg);
-	case 'm': return add_metadata(options);
+	case 'm': return add_metadata_option(options);
 	case OPTION_TIMEOUT: return read_timeout(&options->timeout_ms);
 	case OPTION_NOTIFY: options->notify = true; return 0;
 	case OPTION_ERROR_TYPE: options->error_type = optarg; return 0;
@@ -141,7 +141,7 @@ static int read_words(struct call_options *options, size_t *ret_count, int argc,
 			break;
 		if (id == 1 || id == 's')
 			options->words[count++] = (struct call_argument){optarg, id == 's'};
-		else if (read_option(options, id, argv[optind - 1]) != 0)
+		else if (read_call_option(options, id, argv[optind - 1]) != 0)
 			return EXIT_FAILED;
 	}
 	while (optind < argc) /* behind -- */

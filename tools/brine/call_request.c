@@ -20,7 +20,7 @@ enum {
 	SHOWN_SIZE = 96,
 };
 
-static int out_of_memory(void)
+static int fail_call_memory(void)
 {
 	return command_fail("call", "out of memory");
 }
@@ -32,7 +32,7 @@ static int read_descriptor(struct brine_buf *out, int fd, size_t size_max, const
 	for (;;) {
 		void *to = brine_buf_reserve(out, READ_SIZE);
 		if (!to)
-			return out_of_memory();
+			return fail_call_memory();
 		ssize_t size = read(fd, to, READ_SIZE);
 		if (size < 0 && errno == EINTR)
 			continue;
@@ -117,7 +117,7 @@ static int make_params(struct call_request *request, const struct call_options *
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	if (brine_pack_array(&request->params, (uint32_t)options->argument_count) < 0)
-		return out_of_memory();
+		return fail_call_memory();
 	for (size_t i = 0; i < options->argument_count; i++) {
 		json_t *value = parse_argument(options, i);
 		if (!value)
@@ -144,7 +144,7 @@ static int make_typed(struct call_request *request, const struct call_options *o
 		                     method->name, method->request->name);
 	request->json = options->argument_count ? parse_argument(options, 0) : json_object();
 	if (!request->json)
-		return options->argument_count ? EXIT_FAILED : out_of_memory();
+		return options->argument_count ? EXIT_FAILED : fail_call_memory();
 	if (inspect_typed_read(&request->typed, method->request, request->json, &request->arena, &error) < 0)
 		return command_fail("call", "the request: %s", error.text);
 	return 0;
@@ -153,7 +153,7 @@ static int make_typed(struct call_request *request, const struct call_options *o
 /* ---- metadata ---- */
 
 /* KEY=VALUE or KEY=@FILE; nothing that is said shows the value. */
-static int add_metadata(struct brine_buf *out, const char *text)
+static int append_metadata(struct brine_buf *out, const char *text)
 {
 	struct brine_buf content = BRINE_BUF_INIT;
 	const char *value = strchr(text, '=') + 1;
@@ -168,7 +168,7 @@ static int add_metadata(struct brine_buf *out, const char *text)
 	}
 	if (status == 0 && (brine_pack_str(out, text, (size_t)(value - 1 - text)) < 0 ||
 	                    brine_pack_str(out, bytes.data, bytes.size) < 0))
-		status = out_of_memory();
+		status = fail_call_memory();
 	brine_buf_done(&content);
 	return status;
 }
@@ -177,9 +177,9 @@ static int make_metadata(struct call_request *request, const struct call_options
 {
 	if (options->metadata_count == 0)
 		return 0;
-	int status = brine_pack_map(&request->metadata, (uint32_t)options->metadata_count) < 0 ? out_of_memory() : 0;
+	int status = brine_pack_map(&request->metadata, (uint32_t)options->metadata_count) < 0 ? fail_call_memory() : 0;
 	for (size_t i = 0; i < options->metadata_count && status == 0; i++)
-		status = add_metadata(&request->metadata, options->metadata[i]);
+		status = append_metadata(&request->metadata, options->metadata[i]);
 	return status;
 }
 

@@ -130,7 +130,7 @@ static int read_input(struct call_streams *streams)
 }
 
 /* Sends the item that is ready. 0 also where the peer takes none now (item stays) or no more (upload_ended). */
-static int send_item(struct call_streams *streams)
+static int send_ready_item(struct call_streams *streams)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int rc = brine_call_send(streams->call, streams->item);
@@ -155,7 +155,7 @@ static int upload(struct call_streams *streams)
 			status = make_item(streams);
 		if (status || !streams->item)
 			break;
-		status = send_item(streams);
+		status = send_ready_item(streams);
 		if (streams->item)
 			break;
 	}

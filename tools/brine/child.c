@@ -18,7 +18,7 @@ struct ends {
 	int report[2];
 };
 
-static void close_all(int count, int *const *fds)
+static void close_descriptors(int count, int *const *fds)
 {
 	for (int i = 0; i < count; i++) {
 		if (*fds[i] >= 0)
@@ -27,7 +27,7 @@ static void close_all(int count, int *const *fds)
 	}
 }
 
-static int fail(const char *what)
+static int fail_child(const char *what)
 {
 	(void)command_fail("run", "%s: %s", what, strerror(errno));
 	return EXIT_RUN_FAILED;
@@ -58,22 +58,22 @@ static int open_terminal(struct child *child, struct ends *ends, const struct ru
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	child->output = master;
 	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0 || ptsname_r(master, name, sizeof name) != 0)
-		return fail("no pseudo-terminal");
+		return fail_child("no pseudo-terminal");
 	ends->output = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (ends->output < 0)
-		return fail("no pseudo-terminal");
+		return fail_child("no pseudo-terminal");
 	make_transparent(ends->output);
 	(void)ioctl(ends->output, TIOCSWINSZ, &size);
 	ends->errors = fcntl(ends->output, F_DUPFD_CLOEXEC, 3);
 	child->terminal = fcntl(master, F_DUPFD_CLOEXEC, 3);
-	return ends->errors < 0 || child->terminal < 0 ? fail("no descriptor") : 0;
+	return ends->errors < 0 || child->terminal < 0 ? fail_child("no descriptor") : 0;
 }
 
 static int open_pipe(int *ours, int *theirs, bool we_read)
 {
 	int both[2];
 	if (pipe2(both, O_CLOEXEC) < 0)
-		return fail("no pipe");
+		return fail_child("no pipe");
 	*ours = both[we_read ? 0 : 1];
 	*theirs = both[we_read ? 1 : 0];
 	return 0;
@@ -84,13 +84,13 @@ static int open_input(struct child *child, struct ends *ends, const struct run_o
 	int rc = 0;
 	if (options->no_input) {
 		ends->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		return ends->input < 0 ? fail("/dev/null") : 0;
+		return ends->input < 0 ? fail_child("/dev/null") : 0;
 	}
 	if (options->terminal == RUN_TERMINAL_ALL) {
 		child->has_terminal_input = true;
 		child->input = fcntl(child->output, F_DUPFD_CLOEXEC, 3);
 		ends->input = fcntl(ends->output, F_DUPFD_CLOEXEC, 3);
-		return child->input < 0 || ends->input < 0 ? fail("no descriptor") : 0;
+		return child->input < 0 || ends->input < 0 ? fail_child("no descriptor") : 0;
 	}
 	rc = open_pipe(&child->input, &ends->input, false);
 	if (rc == 0)
@@ -111,7 +111,7 @@ static int open_ends(struct child *child, struct ends *ends, const struct run_op
 	if (rc == 0)
 		rc = open_input(child, ends, options);
 	if (rc == 0 && pipe2(ends->report, O_CLOEXEC) < 0)
-		rc = fail("no pipe");
+		rc = fail_child("no pipe");
 	return rc;
 }
 
@@ -161,14 +161,14 @@ int child_start(struct child *ret_child, const struct run_options *options)
 	if (options->terminal != RUN_TERMINAL_NONE)
 		(void)setenv("TERM", options->term, 1);
 	if (rc == 0 && (child.process = fork()) < 0)
-		rc = fail("cannot fork");
+		rc = fail_child("cannot fork");
 	if (rc == 0 && child.process == 0)
 		become(&ends, options);
-	close_all(4, theirs);
+	close_descriptors(4, theirs);
 	if (rc == 0)
 		rc = await_exec(ends.report[0], options);
 	if (rc != 0) {
-		close_all(5, ours);
+		close_descriptors(5, ours);
 		return rc;
 	}
 	close(ends.report[0]);

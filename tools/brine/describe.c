@@ -63,7 +63,7 @@ static int describe_name(struct inspect_line *line, const struct inspect_schema 
 	return 0;
 }
 
-static int describe(const struct schema_option *option, char **names)
+static int describe_schema(const struct schema_option *option, char **names)
 {
 	struct inspect_schema *schema = NULL;
 	struct inspect_line line;
@@ -85,7 +85,7 @@ static int describe(const struct schema_option *option, char **names)
 	return status ? status : command_flush("describe");
 }
 
-static int run(int argc, char **argv)
+static int run_describe(int argc, char **argv)
 {
 	struct schema_option option = {.command = "describe"};
 	char shown[128];
@@ -109,7 +109,7 @@ static int run(int argc, char **argv)
 	if (optind == argc)
 		return command_usage("describe", "which schema?");
 	status = schema_option_add_file(&option, argv[optind]);
-	return status ? status : describe(&option, argv + optind + 1);
+	return status ? status : describe_schema(&option, argv + optind + 1);
 }
 
-const struct command describe_command = {"describe", "print the methods and messages of a schema", help, run};
+const struct command describe_command = {"describe", "print the methods and messages of a schema", help, run_describe};

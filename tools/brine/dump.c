@@ -36,7 +36,7 @@ struct dump {
 	uint8_t *chunk; /* READ_SIZE bytes */
 };
 
-static int out_of_memory(void)
+static int fail_dump_memory(void)
 {
 	return command_fail("dump", "out of memory");
 }
@@ -75,7 +75,7 @@ static int source_read(struct dump *dump, struct source *source)
 		source->at_end = true;
 		inspect_stream_end(&source->stream);
 	}
-	return inspect_stream_feed(&source->stream, dump->chunk, (size_t)size) < 0 ? out_of_memory() : 0;
+	return inspect_stream_feed(&source->stream, dump->chunk, (size_t)size) < 0 ? fail_dump_memory() : 0;
 }
 
 /* Makes sure that source has its next piece, if there is one. 0 or the exit status. */
@@ -108,7 +108,7 @@ static struct source *choose_source(struct dump *dump)
 	return forth == INSPECT_TURN_WAITS && back == INSPECT_TURN_LATE ? s2c : c2s;
 }
 
-static int show(struct dump *dump, struct source *source)
+static int show_source(struct dump *dump, struct source *source)
 {
 	struct inspect_record record;
 	int wire = source->stream.wire;
@@ -117,7 +117,7 @@ static int show(struct dump *dump, struct source *source)
 		source->direction = inspect_direction_of(&source->piece, wire);
 	source->was_shown = true;
 	if (inspect_session_take(&dump->session, &source->piece, source->direction, wire, &record) < 0)
-		return out_of_memory();
+		return fail_dump_memory();
 	inspect_line_reset(&dump->line);
 	if (dump->options->json)
 		inspect_json_record(&dump->line, &record, &dump->options->view, &dump->arena, &mismatch);
@@ -125,7 +125,7 @@ static int show(struct dump *dump, struct source *source)
 		inspect_text_record(&dump->line, &record, &dump->options->view, &dump->arena, &mismatch);
 	inspect_line_text(&dump->line, "\n");
 	if (dump->line.status < 0)
-		return out_of_memory();
+		return fail_dump_memory();
 	dump->mismatches += mismatch;
 	struct brine_bytes text = brine_buf_bytes(&dump->line.text);
 	if (fwrite(text.data, 1, text.size, stdout) < text.size)
@@ -145,14 +145,14 @@ static int run_sources(struct dump *dump)
 		struct source *source = choose_source(dump);
 		if (!source)
 			return command_flush("dump");
-		int rc = show(dump, source);
+		int rc = show_source(dump, source);
 		if (rc)
 			return rc;
 	}
 }
 
 /* Says on standard error what is not as it should be. Returns the exit status. */
-static int conclude(const struct dump *dump)
+static int conclude_dump(const struct dump *dump)
 {
 	const struct inspect_session *session = &dump->session;
 	/* In one direction alone no answer is ever seen. */
@@ -194,7 +194,7 @@ static bool wants_colour(const struct dump_options *options)
 	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
 }
 
-static int run(int argc, char **argv)
+static int run_dump(int argc, char **argv)
 {
 	struct dump_options options;
 	struct dump dump = {.options = &options};
@@ -209,14 +209,14 @@ static int run(int argc, char **argv)
 	dump.line.colour = wants_colour(&options);
 	dump.line.text_max = options.text_max;
 	dump.chunk = malloc(READ_SIZE);
-	status = dump.chunk ? schema_option_load(&options.schema, &dump.schema) : out_of_memory();
+	status = dump.chunk ? schema_option_load(&options.schema, &dump.schema) : fail_dump_memory();
 	inspect_session_init(&dump.session, &options.stream.limits, dump.schema, NULL);
 	if (!status)
 		status = open_sources(&dump);
 	if (!status)
 		status = run_sources(&dump);
 	if (!status)
-		status = conclude(&dump);
+		status = conclude_dump(&dump);
 	for (int i = 0; i < dump.source_count; i++)
 		source_close(&dump.sources[i]);
 	inspect_session_done(&dump.session);
@@ -227,4 +227,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command dump_command = {"dump", "show the messages in a recorded connection", dump_help, run};
+const struct command dump_command = {"dump", "show the messages in a recorded connection", dump_help, run_dump};

@@ -103,7 +103,7 @@ static int read_word(const char *option, const char *wanted, const char *const *
 	return bad_value(option, wanted);
 }
 
-static int read_option(struct dump_options *options, int id, const char *as_written)
+static int read_dump_option(struct dump_options *options, int id, const char *as_written)
 {
 	static const char *const directions[] = {"c2s", "s2c", NULL};
 	static const char *const wires[] = {"auto", "framed", "plain", NULL};
@@ -152,7 +152,7 @@ int dump_options_read(struct dump_options *ret_options, int argc, char **argv)
 	int id;
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, ":I:h", long_options, NULL)) != -1) {
-		if (read_option(&options, id, argv[optind - 1]) != 0)
+		if (read_dump_option(&options, id, argv[optind - 1]) != 0)
 			return EXIT_FAILED;
 	}
 	options.file_count = argc - optind;

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static void wake(const struct keyboard *keyboard)
+static void wake_reader(const struct keyboard *keyboard)
 {
 	/* A full pipe wakes as well. */
-	(void)!write(keyboard->bell[1], "", 1);
+	(void)!write(keyboard->wakeup[1], "", 1);
 }
 
 /* Closes those at the front that have ended, and tells those that come too late for any input. The lock is held; the
@@ -32,15 +32,15 @@ static struct reader *front(struct keyboard *keyboard)
 	return reader;
 }
 
-/* Waits for keys (with a reader to give them to) or the bell. Bytes read; 0: none; -1: the end of input. */
+/* Waits for keys (with a reader to give them to) or the wakeup. Bytes read; 0: none; -1: the end of input. */
 static ssize_t await_input(struct keyboard *keyboard, bool wanted, char *bytes, size_t capacity)
 {
-	struct pollfd polled[] = {{.fd = keyboard->bell[0], .events = POLLIN},
+	struct pollfd polled[] = {{.fd = keyboard->wakeup[0], .events = POLLIN},
 	                          {.fd = wanted ? STDIN_FILENO : -1, .events = POLLIN}};
 	if (poll(polled, 2, -1) < 0)
 		return 0;
 	if (polled[0].revents)
-		(void)!read(keyboard->bell[0], bytes, capacity);
+		(void)!read(keyboard->wakeup[0], bytes, capacity);
 	if (!polled[1].revents)
 		return 0;
 	ssize_t got = read(STDIN_FILENO, bytes, capacity);
@@ -50,7 +50,7 @@ static ssize_t await_input(struct keyboard *keyboard, bool wanted, char *bytes, 
 }
 
 /* Gives input to the reader, which only this thread closes. */
-static void give(struct keyboard *keyboard, struct brine_text *text, const char *bytes, ssize_t size)
+static void give_input(struct keyboard *keyboard, struct brine_text *text, const char *bytes, ssize_t size)
 {
 	if (size < 0) {
 		pthread_mutex_lock(&keyboard->lock);
@@ -71,7 +71,7 @@ static int take_signal(struct keyboard *keyboard)
 	return signal;
 }
 
-static void *run(void *argument)
+static void *run_keyboard(void *argument)
 {
 	struct keyboard *keyboard = argument;
 	char bytes[4096];
@@ -89,7 +89,7 @@ static void *run(void *argument)
 			(void)brine_text_end(reader->text, 0, 0, 0);
 		ssize_t size = await_input(keyboard, reader && !at_end, bytes, sizeof bytes);
 		if (reader)
-			give(keyboard, reader->text, bytes, size);
+			give_input(keyboard, reader->text, bytes, size);
 		pthread_mutex_lock(&keyboard->lock);
 	}
 	pthread_mutex_unlock(&keyboard->lock);
@@ -98,12 +98,12 @@ static void *run(void *argument)
 
 int keyboard_start(struct keyboard *keyboard)
 {
-	*keyboard = (struct keyboard){.bell = {-1, -1}};
+	*keyboard = (struct keyboard){.wakeup = {-1, -1}};
 	keyboard->last = &keyboard->first;
 	pthread_mutex_init(&keyboard->lock, NULL);
-	if (pipe2(keyboard->bell, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(keyboard->wakeup, O_CLOEXEC | O_NONBLOCK) < 0)
 		return command_fail("listen", "no pipe: %s", strerror(errno));
-	int failure = pthread_create(&keyboard->thread, NULL, run, keyboard);
+	int failure = pthread_create(&keyboard->thread, NULL, run_keyboard, keyboard);
 	keyboard->has_thread = failure == 0;
 	return failure == 0 ? 0 : command_fail("listen", "no thread: %s", strerror(failure));
 }
@@ -118,7 +118,7 @@ void keyboard_add(struct keyboard *keyboard, struct brine_text *text)
 	*keyboard->last = reader;
 	keyboard->last = &reader->next;
 	pthread_mutex_unlock(&keyboard->lock);
-	wake(keyboard);
+	wake_reader(keyboard);
 }
 
 void keyboard_ended(struct keyboard *keyboard, const struct brine_text *text)
@@ -128,7 +128,7 @@ void keyboard_ended(struct keyboard *keyboard, const struct brine_text *text)
 		if (reader->text == text)
 			reader->has_ended = true;
 	pthread_mutex_unlock(&keyboard->lock);
-	wake(keyboard);
+	wake_reader(keyboard);
 }
 
 bool keyboard_signal(struct keyboard *keyboard, int signal)
@@ -139,7 +139,7 @@ bool keyboard_signal(struct keyboard *keyboard, int signal)
 	if (takes)
 		keyboard->signal = signal;
 	pthread_mutex_unlock(&keyboard->lock);
-	wake(keyboard);
+	wake_reader(keyboard);
 	return takes;
 }
 
@@ -150,12 +150,12 @@ void keyboard_stop(struct keyboard *keyboard)
 	pthread_mutex_lock(&keyboard->lock);
 	keyboard->stops = true;
 	pthread_mutex_unlock(&keyboard->lock);
-	wake(keyboard);
+	wake_reader(keyboard);
 	pthread_join(keyboard->thread, NULL);
 	pthread_mutex_lock(&keyboard->lock);
 	(void)front(keyboard);
 	pthread_mutex_unlock(&keyboard->lock);
-	close(keyboard->bell[0]);
-	close(keyboard->bell[1]);
+	close(keyboard->wakeup[0]);
+	close(keyboard->wakeup[1]);
 	pthread_mutex_destroy(&keyboard->lock);
 }

@@ -17,7 +17,7 @@ struct reader {
 struct keyboard {
 	pthread_t thread;
 	bool has_thread;
-	int bell[2]; /* a pipe that wakes it */
+	int wakeup[2]; /* a pipe that wakes it */
 	pthread_mutex_t lock;
 	/* Guarded by the lock: */
 	struct reader *first, **last; /* the first one has the keyboard */

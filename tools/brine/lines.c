@@ -15,7 +15,7 @@ static int spill(struct lines *lines)
 	return 0;
 }
 
-static int keep(struct lines *lines, const char *data, size_t size)
+static int keep_rest(struct lines *lines, const char *data, size_t size)
 {
 	while (size > 0) {
 		if (lines->size == LINES_MEMORY_MOST && spill(lines) < 0)
@@ -79,7 +79,7 @@ int lines_put(struct lines *lines, const char *data, size_t size, lines_fn *give
 		data += length + 1;
 		size -= length + 1;
 	}
-	if (keep(lines, data, size) < 0)
+	if (keep_rest(lines, data, size) < 0)
 		return -1;
 	/* No disk holds everything. */
 	return lines->spilled > LINES_FILE_MOST ? lines_end(lines, give, user) : 0;

@@ -100,7 +100,7 @@ static void *wait_for_signals(void *argument)
 }
 
 /* In all threads that begin later. */
-static void block_signals(struct listen *listen)
+static void block_end_signals(struct listen *listen)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 	sigemptyset(&listen->signals);
@@ -117,7 +117,7 @@ static int catch_signals(struct listen *listen)
 
 /* ---- the server ---- */
 
-static void say(void *user, const char *line)
+static void say_log(void *user, const char *line)
 {
 	const struct listen *listen = user;
 	if (!listen->options.quiet)
@@ -133,7 +133,7 @@ static int open_server(struct listen *listen)
 	options.connections_max = CONNECTIONS_MOST;
 	options.limits.calls_max = CALLS_MOST;
 	options.drain_ms = 1000;
-	options.log = say;
+	options.log = say_log;
 	options.log_user = listen;
 	int status = brine_server_new(&listen->server, &options);
 	if (status < 0)
@@ -153,7 +153,7 @@ static int serve(struct listen *listen)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int rc = 0;
-	block_signals(listen);
+	block_end_signals(listen);
 	if (listen->options.interactive)
 		rc = keyboard_start(&listen->keyboard);
 	if (rc == 0)

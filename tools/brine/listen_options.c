@@ -55,7 +55,7 @@ static const struct option long_options[] = {
 };
 
 /* The complaint is BEFORE, what was written, AFTER. */
-static int usage(const char *before, const char *what, const char *after)
+static int listen_usage(const char *before, const char *what, const char *after)
 {
 	char shown[128];
 	return command_usage("listen", "%s%s%s", before, brine_escape(shown, sizeof shown, what, strlen(what)), after);
@@ -70,10 +70,10 @@ static int read_when(const char *complaint, int *ret_when)
 			return 0;
 		}
 	}
-	return usage(complaint, optarg, "\"");
+	return listen_usage(complaint, optarg, "\"");
 }
 
-static int read_option(struct listen_options *options, int id, const char *as_written)
+static int read_listen_option(struct listen_options *options, int id, const char *as_written)
 {
 	switch (id) {
 	case 'i': options->interactive = true; return 0;
@@ -86,8 +86,8 @@ static int read_option(struct listen_options *options, int id, const char *as_wr
 	case OPTION_ESCAPE: return read_when("--escape wants always, never or auto, not \"", &options->escape);
 	case OPTION_ONCE: options->once = true; return 0;
 	case OPTION_ANYBODY: options->anybody = true; return 0;
-	case ':': return usage("", as_written, " wants a value");
-	default: return usage("there is no option ", as_written, "");
+	case ':': return listen_usage("", as_written, " wants a value");
+	default: return listen_usage("there is no option ", as_written, "");
 	}
 }
 
@@ -112,15 +112,15 @@ int listen_options_read(struct listen_options *ret_options, int argc, char **arg
 	int id;
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, ":iqh", long_options, NULL)) != -1) {
-		if (read_option(&options, id, argv[optind - 1]) != 0)
+		if (read_listen_option(&options, id, argv[optind - 1]) != 0)
 			return EXIT_FAILED;
 	}
 	if (argc - optind > LISTEN_ADDRESSES_MOST)
 		return command_usage("listen", "more than %d addresses", LISTEN_ADDRESSES_MOST);
 	for (int i = optind; i < argc; i++) {
 		if (!options.anybody && !is_local(argv[i]))
-			return usage("other machines could print here through ", argv[i],
-			             ": say --anybody if they may");
+			return listen_usage("other machines could print here through ", argv[i],
+			                    ": say --anybody if they may");
 		options.addresses[options.address_count++] = argv[i];
 	}
 	if (options.address_count == 0)

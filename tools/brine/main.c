@@ -12,7 +12,7 @@ static const struct command *const commands[] = {&call_command, &describe_comman
                                                  &run_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
-static void BRINE_PRINTF(2, 0) say(const char *name, const char *format, va_list arguments)
+static void BRINE_PRINTF(2, 0) say_with_name(const char *name, const char *format, va_list arguments)
 {
 	fprintf(stderr, *name ? "brine %s: " : "brine%s: ", name);
 	vfprintf(stderr, format, arguments);
@@ -23,7 +23,7 @@ int command_fail(const char *name, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	say(name, format, arguments);
+	say_with_name(name, format, arguments);
 	va_end(arguments);
 	return EXIT_FAILED;
 }
@@ -32,7 +32,7 @@ int command_usage(const char *name, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	say(name, format, arguments);
+	say_with_name(name, format, arguments);
 	va_end(arguments);
 	fprintf(stderr, *name ? "Try: brine %s --help\n" : "Try: brine%s --help\n", name);
 	return EXIT_FAILED;
@@ -41,7 +41,7 @@ int command_usage(const char *name, const char *format, ...)
 /* Why a write failed; stdio forgets it where another one follows. */
 static int output_errno;
 
-static ssize_t write_output(void *cookie, const char *data, size_t size)
+static ssize_t write_standard_output(void *cookie, const char *data, size_t size)
 {
 	size_t written = 0;
 	(void)cookie;
@@ -61,7 +61,7 @@ static ssize_t write_output(void *cookie, const char *data, size_t size)
 /* Standard output as before, but that it remembers. */
 static int remember_errors(void)
 {
-	FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_output});
+	FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_standard_output});
 	if (!file)
 		return command_fail("", "out of memory");
 	stdout = file;

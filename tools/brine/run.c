@@ -108,7 +108,7 @@ static void on_lost(void *user)
 		(void)kill(run->child.process, SIGHUP);
 }
 
-static int connect_text(struct run *run)
+static int connect_streams(struct run *run)
 {
 	struct brine_text_options options = BRINE_TEXT_OPTIONS_INIT;
 	struct brine_error error = BRINE_ERROR_INIT;
@@ -137,7 +137,7 @@ static int start_pumps(struct run *run)
 }
 
 /* What a terminal's user or a supervisor may send. They are blocked in all threads and taken by the main one. */
-static void block_signals(sigset_t *ret_signals)
+static void block_run_signals(sigset_t *ret_signals)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
 	sigemptyset(ret_signals);
@@ -146,7 +146,7 @@ static void block_signals(sigset_t *ret_signals)
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
 }
 
-/* Until the program has ended. Its number stays its own until end(): the listener's signals for it must not meet
+/* Until the program has ended. Its number stays its own until end_run(): the listener's signals for it must not meet
  * another process. */
 static void await_program(const struct run *run, const sigset_t *signals, siginfo_t *ret_ended)
 {
@@ -170,7 +170,7 @@ static int finish_output(struct text_pump *pump)
 	return brine_text_pump_free(pump);
 }
 
-static int end(struct run *run, const siginfo_t *ended)
+static int end_run(struct run *run, const siginfo_t *ended)
 {
 	int signal_number = ended->si_code == CLD_EXITED ? 0 : ended->si_status;
 	int status = signal_number ? 0 : ended->si_status;
@@ -211,10 +211,10 @@ static int run_program(int argc, char **argv)
 		fputs(run_help, stdout);
 		return command_flush("run");
 	}
-	rc = connect_text(&run);
+	rc = connect_streams(&run);
 	if (rc != 0)
 		return rc;
-	block_signals(&signals);
+	block_run_signals(&signals);
 	rc = child_start(&run.child, &run.options);
 	if (rc == 0)
 		rc = start_pumps(&run);
@@ -227,7 +227,7 @@ static int run_program(int argc, char **argv)
 	if (run.child.terminal >= 0)
 		close(run.child.terminal);
 	unblock_deadly_signals();
-	return end(&run, &ended);
+	return end_run(&run, &ended);
 }
 
 const struct command run_command = {"run", "run a program and send what it prints, as it prints it", run_help,

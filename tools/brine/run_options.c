@@ -51,7 +51,7 @@ static const struct option long_options[] = {
 };
 
 /* The complaint is BEFORE, what was written, AFTER. */
-static int usage(const char *before, const char *what, const char *after)
+static int run_usage(const char *before, const char *what, const char *after)
 {
 	char shown[128];
 	(void)command_usage("run", "%s%s%s", before, brine_escape(shown, sizeof shown, what, strlen(what)), after);
@@ -64,10 +64,10 @@ static int read_terminal_size(struct run_options *options)
 	if (sscanf(optarg, "%5ux%5u%c", &options->columns, &options->rows, &rest) == 2 && options->columns > 0 &&
 	    options->rows > 0 && options->columns < 65536 && options->rows < 65536)
 		return 0;
-	return usage("--size wants COLUMNSxROWS, as 80x24, not \"", optarg, "\"");
+	return run_usage("--size wants COLUMNSxROWS, as 80x24, not \"", optarg, "\"");
 }
 
-static int read_option(struct run_options *options, int id, const char *as_written)
+static int read_run_option(struct run_options *options, int id, const char *as_written)
 {
 	switch (id) {
 	case OPTION_PTY: options->terminal = RUN_TERMINAL_ALL; return 0;
@@ -78,8 +78,8 @@ static int read_option(struct run_options *options, int id, const char *as_writt
 	case OPTION_TERM: options->term = optarg; return 0;
 	case OPTION_SIZE: return read_terminal_size(options);
 	case 'h': options->help = true; return 0;
-	case ':': return usage("", as_written, " wants a value");
-	default: return usage("there is no option ", as_written, "");
+	case ':': return run_usage("", as_written, " wants a value");
+	default: return run_usage("there is no option ", as_written, "");
 	}
 }
 
@@ -90,19 +90,19 @@ int run_options_read(struct run_options *ret_options, int argc, char **argv)
 	opterr = 0;
 	/* "+": what follows ADDRESS belongs to the program. */
 	while ((id = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
-		if (read_option(&options, id, argv[optind - 1]) != 0)
+		if (read_run_option(&options, id, argv[optind - 1]) != 0)
 			return EXIT_RUN_FAILED;
 	}
 	*ret_options = options;
 	if (options.help)
 		return 0;
 	if (optind == argc)
-		return usage("where to? brine run ADDRESS -- PROGRAM", "", "");
+		return run_usage("where to? brine run ADDRESS -- PROGRAM", "", "");
 	ret_options->address = argv[optind++];
 	if (optind < argc && strcmp(argv[optind], "--") == 0)
 		optind++;
 	if (optind == argc)
-		return usage("which program? brine run ", ret_options->address, " -- PROGRAM");
+		return run_usage("which program? brine run ", ret_options->address, " -- PROGRAM");
 	ret_options->program = argv + optind;
 	return 0;
 }

@@ -50,7 +50,7 @@ static size_t chunk_of(const char *data, size_t size)
 }
 
 /* What a terminal would obey is shown instead; tabs are harmless and make columns. */
-static void print_escaped(const char *data, size_t size)
+static void print_harmless(const char *data, size_t size)
 {
 	char shown[10 * ESCAPE_CHUNK + 1];
 	while (size > 0) {
@@ -80,7 +80,7 @@ static size_t unfinished_size(const char *data, size_t size)
 
 static void print_held(struct stream *stream)
 {
-	print_escaped(stream->held, stream->held_size);
+	print_harmless(stream->held, stream->held_size);
 	stream->held_size = 0;
 }
 
@@ -94,7 +94,7 @@ static void print_part(struct stream *stream, const char *data, size_t size, boo
 	if (is_last || size || !unfinished_size(stream->held, stream->held_size))
 		print_held(stream);
 	size_t unfinished = is_last ? 0 : unfinished_size(data, size);
-	print_escaped(data, size - unfinished);
+	print_harmless(data, size - unfinished);
 	if (unfinished) {
 		memcpy(stream->held, data + size - unfinished, unfinished);
 		stream->held_size = unfinished;

@@ -107,7 +107,7 @@ static struct stream *find_stream(struct source *source, struct brine_str name)
 
 /* ---- sources ---- */
 
-static void tell(const struct source *source, const char *what)
+static void tell_source(const struct source *source, const char *what)
 {
 	if (!source->sources->options->quiet)
 		fprintf(stderr, "brine listen: %s %s\n", source->name, what);
@@ -129,7 +129,7 @@ struct source *source_new(struct sources *sources, struct brine_text *text)
 		source->next->at = &source->next;
 	sources->first = source;
 	snprintf(what, sizeof what, "began (%s)", brine_text_peer(text)->address);
-	tell(source, what);
+	tell_source(source, what);
 	return source;
 }
 
@@ -180,7 +180,7 @@ void source_end(struct source *source, const struct brine_text_end *end)
 		snprintf(what, sizeof what, "ended by signal %d", end->signal);
 	else
 		snprintf(what, sizeof what, "ended, status %d", end->status);
-	tell(source, what);
+	tell_source(source, what);
 	*source->at = source->next;
 	if (source->next)
 		source->next->at = source->at;

@@ -27,7 +27,7 @@ void inspect_describe_method(struct inspect_line *line, const struct inspect_met
 	inspect_line_text(line, "\n");
 }
 
-static const char *kind_name(const struct brine_field *field)
+static const char *field_kind_name(const struct brine_field *field)
 {
 	switch (field->kind) {
 	case BRINE_KIND_BOOL: return "bool";
@@ -63,15 +63,15 @@ static void add_field(struct inspect_line *line, const struct brine_field *field
 	inspect_line_text(line, indent);
 	if (field->shape == BRINE_SHAPE_MAP) {
 		inspect_line_text(line, "map<");
-		inspect_line_text(line, kind_name(&field->type->fields[0]));
+		inspect_line_text(line, field_kind_name(&field->type->fields[0]));
 		inspect_line_text(line, ", ");
-		inspect_line_text(line, kind_name(value));
+		inspect_line_text(line, field_kind_name(value));
 		inspect_line_text(line, ">");
 	} else {
 		inspect_line_text(line, field->shape == BRINE_SHAPE_REPEATED ? "repeated "
 		                        : is_optional                        ? "optional "
 		                                                             : "");
-		inspect_line_text(line, kind_name(field));
+		inspect_line_text(line, field_kind_name(field));
 	}
 	inspect_line_text(line, " ");
 	inspect_line_text(line, field->name);

@@ -57,7 +57,7 @@ static void put_content(struct writer *writer, const char *name, unsigned index)
 	    typed.type ? inspect_typed_json(typed.type, typed.message) : inspect_json_value(value, false));
 }
 
-static void put_response(struct writer *writer)
+static void put_json_response(struct writer *writer)
 {
 	bool failed = !inspect_is_nil(writer->record->elements[2]);
 	if (failed)
@@ -95,7 +95,7 @@ static void put_sound(struct writer *writer)
 		put_content(writer, "params", 2);
 		put_element(writer, "opts", 3, true);
 		break;
-	case BRINE_FRAME_RESPONSE: put_response(writer); break;
+	case BRINE_FRAME_RESPONSE: put_json_response(writer); break;
 	case BRINE_FRAME_ITEM:
 	case BRINE_FRAME_UPLOAD:
 		if (record->element_count > 2)

@@ -67,7 +67,7 @@ static void skip_space(struct inspect_json_items *items)
 }
 
 /* Hands out the first size bytes. */
-static int take(struct inspect_json_items *items, size_t size, struct brine_bytes *ret_text)
+static int take_text(struct inspect_json_items *items, size_t size, struct brine_bytes *ret_text)
 {
 	items->taken = size;
 	items->scanned = items->depth = 0;
@@ -88,9 +88,9 @@ int inspect_json_items_next(struct inspect_json_items *items, struct brine_bytes
 		bool ends = scan(items, data[items->scanned], &before);
 		items->scanned += !before;
 		if (ends)
-			return take(items, items->scanned, ret_text);
+			return take_text(items, items->scanned, ret_text);
 	}
 	if (bytes.size > INSPECT_JSON_SIZE_MOST)
 		return BRINE_ERR_LIMIT;
-	return items->at_end && bytes.size ? take(items, bytes.size, ret_text) : 0;
+	return items->at_end && bytes.size ? take_text(items, bytes.size, ret_text) : 0;
 }

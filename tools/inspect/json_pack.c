@@ -40,7 +40,7 @@ static void append_place(char *text, size_t capacity, const struct step *step)
 		snprintf(text + used, capacity - used, "[%zu]", step->index);
 }
 
-static int fail(const struct packer *packer, const struct step *step, int code, const char *text)
+static int fail_step(const struct packer *packer, const struct step *step, int code, const char *text)
 {
 	char place[128] = "";
 	append_place(place, sizeof place, step);
@@ -50,18 +50,18 @@ static int fail(const struct packer *packer, const struct step *step, int code, 
 /* What the packer of a value returned, with its text. */
 static int packed(const struct packer *packer, const struct step *step, int rc)
 {
-	return rc == 0 ? 0 : fail(packer, step, rc, brine_error_text(rc));
+	return rc == 0 ? 0 : fail_step(packer, step, rc, brine_error_text(rc));
 }
 
 /* The head of an array or map. */
-static int open_container(const struct packer *packer, const struct step *step, size_t count, unsigned depth,
-                          int (*pack)(struct brine_buf *out, uint32_t count))
+static int pack_head(const struct packer *packer, const struct step *step, size_t count, unsigned depth,
+                     int (*pack)(struct brine_buf *out, uint32_t count))
 {
 	if (depth < packer->depth_max)
 		return packed(packer, step, pack(packer->out, (uint32_t)count));
 	char text[64];
 	snprintf(text, sizeof text, "nested more than %u levels deep", packer->depth_max);
-	return fail(packer, step, BRINE_ERR_DEPTH, text);
+	return fail_step(packer, step, BRINE_ERR_DEPTH, text);
 }
 
 /* ---- the forms that begin with $ ---- */
@@ -168,13 +168,13 @@ static int pack_pairs(const struct packer *packer, const struct step *step, cons
 	static const char wanted[] = "{\"$map\": ...} wants [[key, value], ...]";
 	size_t count = json_array_size(pairs);
 	if (!json_is_array(pairs))
-		return fail(packer, step, BRINE_ERR_TYPE, wanted);
-	int rc = open_container(packer, step, count, depth, brine_pack_map);
+		return fail_step(packer, step, BRINE_ERR_TYPE, wanted);
+	int rc = pack_head(packer, step, count, depth, brine_pack_map);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		const json_t *pair = json_array_get(pairs, i);
 		struct step of_pair = {step, NULL, i};
 		if (json_array_size(pair) != 2)
-			return fail(packer, &of_pair, BRINE_ERR_TYPE, wanted);
+			return fail_step(packer, &of_pair, BRINE_ERR_TYPE, wanted);
 		rc = pack_value(packer, &of_pair, json_array_get(pair, 0), depth + 1);
 		if (rc == 0)
 			rc = pack_value(packer, &of_pair, json_array_get(pair, 1), depth + 1);
@@ -191,13 +191,13 @@ static int pack_form(const struct packer *packer, const struct step *step, const
 		if (strcmp(forms[i].name, name) == 0) {
 			int rc = forms[i].pack(packer->out, content);
 			bool is_misfit = rc == BRINE_ERR_TYPE || rc == BRINE_ERR_RANGE;
-			return is_misfit ? fail(packer, step, rc, forms[i].wanted) : packed(packer, step, rc);
+			return is_misfit ? fail_step(packer, step, rc, forms[i].wanted) : packed(packer, step, rc);
 		}
 	}
-	return fail(packer, step, BRINE_ERR_TYPE,
-	            "of names with $ in front only {\"$int\": ...}, $float, $str, $bin, $ext, $time and $map are "
-	            "known, each "
-	            "alone; any other map is {\"$map\": [[key, value], ...]}");
+	return fail_step(packer, step, BRINE_ERR_TYPE,
+	                 "of names with $ in front only {\"$int\": ...}, $float, $str, $bin, $ext, $time and $map are "
+	                 "known, each "
+	                 "alone; any other map is {\"$map\": [[key, value], ...]}");
 }
 
 /* ---- values ---- */
@@ -205,7 +205,7 @@ static int pack_form(const struct packer *packer, const struct step *step, const
 static int pack_array(const struct packer *packer, const struct step *step, const json_t *array, unsigned depth)
 {
 	size_t count = json_array_size(array);
-	int rc = open_container(packer, step, count, depth, brine_pack_array);
+	int rc = pack_head(packer, step, count, depth, brine_pack_array);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		struct step of_element = {step, NULL, i};
 		rc = pack_value(packer, &of_element, json_array_get(array, i), depth + 1);
@@ -224,7 +224,7 @@ static int pack_object(const struct packer *packer, const struct step *step, con
 			continue;
 		return pack_form(packer, step, json_object_size(object) == 1 ? key : "", value, depth);
 	}
-	int rc = open_container(packer, step, json_object_size(object), depth, brine_pack_map);
+	int rc = pack_head(packer, step, json_object_size(object), depth, brine_pack_map);
 	for (void *at = json_object_iter(members); at && rc == 0; at = json_object_iter_next(members, at)) {
 		key = json_object_iter_key(at);
 		struct step of_member = {step, key, 0};

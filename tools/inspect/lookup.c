@@ -44,8 +44,8 @@ static bool is_end_of(const char *name, const char *whole)
 }
 
 /* Says that there is none, or more than one. */
-static void say(const char *what, const char *name, const struct list *found, const struct list *all,
-                struct brine_error *error)
+static void say_not_found(const char *what, const char *name, const struct list *found, const struct list *all,
+                          struct brine_error *error)
 {
 	char shown[SHOWN_SIZE];
 	brine_escape(shown, sizeof shown, name, strlen(name));
@@ -78,7 +78,7 @@ const struct brine_method *inspect_lookup_method(const struct inspect_schema *sc
 	}
 	if (found.count == 1)
 		return method;
-	say("method", name, &found, &all, error);
+	say_not_found("method", name, &found, &all, error);
 	return NULL;
 }
 
@@ -99,6 +99,6 @@ const struct brine_type *inspect_lookup_type(const struct inspect_schema *schema
 	}
 	if (found.count == 1)
 		return type;
-	say("message", name, &found, &all, error);
+	say_not_found("message", name, &found, &all, error);
 	return NULL;
 }

@@ -17,7 +17,7 @@ extern char **environ;
 
 enum { READ_SIZE = 64 * 1024 };
 
-static int fail_system(struct brine_error *error, const char *what, const char *path)
+static int fail_protoc(struct brine_error *error, const char *what, const char *path)
 {
 	char shown[128];
 	int number = errno;
@@ -41,7 +41,7 @@ static int add_from(struct inspect_schema *schema, int fd, const char *path, str
 		else if (size < 0 && errno == EINTR)
 			continue;
 		else if (size < 0)
-			rc = fail_system(error, "cannot read", path);
+			rc = fail_protoc(error, "cannot read", path);
 		else if (size == 0)
 			break;
 		else
@@ -69,11 +69,11 @@ static int run_protoc(const char *const *arguments, const char *path, struct bri
 	int status;
 	errno = posix_spawnp(&pid, arguments[0], NULL, NULL, (char *const *)(uintptr_t)arguments, environ);
 	if (errno)
-		return fail_system(error, "cannot run protoc (Debian: protobuf-compiler; or give a descriptor set) for",
+		return fail_protoc(error, "cannot run protoc (Debian: protobuf-compiler; or give a descriptor set) for",
 		                   path);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return fail_system(error, "cannot wait for protoc, which reads", path);
+			return fail_protoc(error, "cannot wait for protoc, which reads", path);
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
@@ -116,7 +116,7 @@ static int load_proto(struct inspect_schema *schema, const char *path, const cha
 	/* A file without a name: nothing is left behind, however this ends. protoc inherits it. */
 	int out = memfd_create("brine-descriptor-set", 0);
 	if (out < 0)
-		return fail_system(error, "no temporary file for", path);
+		return fail_protoc(error, "no temporary file for", path);
 	const char *const *arguments = make_arguments(&arena, path, import_dirs, import_dir_count, out);
 	int rc =
 	        arguments ? run_protoc(arguments, path, error) : brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
@@ -140,7 +140,7 @@ int inspect_schema_load(struct inspect_schema *schema, const char *path, const c
 		return load_proto(schema, path, import_dirs, import_dir_count, error);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return fail_system(error, "cannot open", path);
+		return fail_protoc(error, "cannot open", path);
 	int rc = add_from(schema, fd, path, error);
 	close(fd);
 	return rc;

@@ -17,7 +17,7 @@ struct word {
 	size_t size;
 };
 
-static int BRINE_PRINTF(3, 4) fail(char *why, int code, const char *format, ...)
+static int BRINE_PRINTF(3, 4) fail_scalar(char *why, int code, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -40,10 +40,10 @@ const char *inspect_json_kind(const json_t *value)
 	}
 }
 
-static int misfit(char *why, const struct brine_field *field, const json_t *found)
+static int scalar_misfit(char *why, const struct brine_field *field, const json_t *found)
 {
-	return fail(why, BRINE_ERR_TYPE, "expected %s, found %s", brine_kind_info(field->kind)->name,
-	            inspect_json_kind(found));
+	return fail_scalar(why, BRINE_ERR_TYPE, "expected %s, found %s", brine_kind_info(field->kind)->name,
+	                   inspect_json_kind(found));
 }
 
 /* ---- integers ---- */
@@ -85,7 +85,7 @@ static int integer_of(const json_t *value, struct integer *ret_integer)
 	return 0;
 }
 
-static void store_integer(void *to, size_t size, struct integer integer)
+static void store_json_integer(void *to, size_t size, struct integer integer)
 {
 	uint64_t bits = integer.negative ? -integer.magnitude : integer.magnitude;
 	switch (size) {
@@ -101,18 +101,18 @@ static int check_integer(char *why, const struct brine_field *field, int rc, str
 	const struct brine_kind_info *info = brine_kind_info(field->kind);
 	uint64_t most = integer.negative ? -(uint64_t)info->least : info->most;
 	if (rc == BRINE_ERR_TYPE)
-		return fail(why, rc, "expected %s, a number without a fraction", info->name);
+		return fail_scalar(why, rc, "expected %s, a number without a fraction", info->name);
 	if (rc < 0 || integer.magnitude > most)
-		return fail(why, BRINE_ERR_RANGE, "out of the range of %s", info->name);
-	store_integer(to, info->size, integer);
+		return fail_scalar(why, BRINE_ERR_RANGE, "out of the range of %s", info->name);
+	store_json_integer(to, info->size, integer);
 	return 0;
 }
 
-static int read_integer(char *why, const struct brine_field *field, const json_t *value, void *to)
+static int read_json_integer(char *why, const struct brine_field *field, const json_t *value, void *to)
 {
 	struct integer integer = {false, 0};
 	if (!json_is_number(value) && !json_is_string(value))
-		return misfit(why, field, value);
+		return scalar_misfit(why, field, value);
 	int rc = integer_of(value, &integer);
 	return check_integer(why, field, rc, integer, to);
 }
@@ -133,15 +133,16 @@ static int read_float(char *why, const struct brine_field *field, const json_t *
 	if (json_is_string(value)) {
 		struct word word = {json_string_value(value), json_string_length(value)};
 		if (!inspect_json_float_name(value, &number) && !float_of_text(word, &number))
-			return fail(why, BRINE_ERR_TYPE, "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\"");
+			return fail_scalar(why, BRINE_ERR_TYPE,
+			                   "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\"");
 	} else if (!json_is_number(value)) {
-		return misfit(why, field, value);
+		return scalar_misfit(why, field, value);
 	}
 	float single = (float)number;
 	if (field->kind == BRINE_KIND_DOUBLE)
 		memcpy(to, &number, sizeof number);
 	else if (isfinite(number) && !isfinite(single))
-		return fail(why, BRINE_ERR_RANGE, "out of the range of float");
+		return fail_scalar(why, BRINE_ERR_RANGE, "out of the range of float");
 	else
 		memcpy(to, &single, sizeof single);
 	return 0;
@@ -153,7 +154,7 @@ static int read_enum(char *why, const struct brine_field *field, const json_t *v
 {
 	const struct brine_enum *enumeration = field->enumeration;
 	if (!json_is_string(value))
-		return read_integer(why, field, value, to);
+		return read_json_integer(why, field, value, to);
 	for (uint32_t i = 0; enumeration && i < enumeration->value_count; i++) {
 		if (inspect_json_is(value, enumeration->values[i].name)) {
 			*(int32_t *)to = enumeration->values[i].number;
@@ -165,15 +166,16 @@ static int read_enum(char *why, const struct brine_field *field, const json_t *v
 	for (uint32_t i = 0; enumeration && i < enumeration->value_count && used < sizeof names; i++)
 		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
 		                         enumeration->values[i].name);
-	return fail(why, BRINE_ERR_TYPE, "%s has no \"%s\"; it has %s%s", enumeration ? enumeration->name : "the enum",
-	            brine_escape(shown, sizeof shown, json_string_value(value), json_string_length(value)), names,
-	            used < sizeof names ? "" : "...");
+	return fail_scalar(why, BRINE_ERR_TYPE, "%s has no \"%s\"; it has %s%s",
+	                   enumeration ? enumeration->name : "the enum",
+	                   brine_escape(shown, sizeof shown, json_string_value(value), json_string_length(value)),
+	                   names, used < sizeof names ? "" : "...");
 }
 
-static int read_text(char *why, const struct brine_field *field, const json_t *value, void *to)
+static int read_json_text(char *why, const struct brine_field *field, const json_t *value, void *to)
 {
 	if (!json_is_string(value))
-		return misfit(why, field, value);
+		return scalar_misfit(why, field, value);
 	*(struct brine_str *)to = (struct brine_str){json_string_value(value), json_string_length(value)};
 	return 0;
 }
@@ -181,9 +183,9 @@ static int read_text(char *why, const struct brine_field *field, const json_t *v
 static int read_time(char *why, const struct brine_field *field, const json_t *value, void *to)
 {
 	if (!json_is_string(value))
-		return misfit(why, field, value);
+		return scalar_misfit(why, field, value);
 	if (!inspect_time_read(json_string_value(value), json_string_length(value), to))
-		return fail(why, BRINE_ERR_TYPE, "expected a time like \"2026-11-22T10:00:00Z\"");
+		return fail_scalar(why, BRINE_ERR_TYPE, "expected a time like \"2026-11-22T10:00:00Z\"");
 	return 0;
 }
 
@@ -192,13 +194,13 @@ int inspect_scalar_read(void *to, const struct brine_field *field, const json_t 
 	switch (field->kind) {
 	case BRINE_KIND_BOOL:
 		*(bool *)to = json_is_true(value);
-		return json_is_boolean(value) ? 0 : misfit(why, field, value);
+		return json_is_boolean(value) ? 0 : scalar_misfit(why, field, value);
 	case BRINE_KIND_FLOAT:
 	case BRINE_KIND_DOUBLE: return read_float(why, field, value, to);
-	case BRINE_KIND_STRING: return read_text(why, field, value, to);
+	case BRINE_KIND_STRING: return read_json_text(why, field, value, to);
 	case BRINE_KIND_ENUM: return read_enum(why, field, value, to);
 	case BRINE_KIND_TIMESTAMP: return read_time(why, field, value, to);
-	default: return read_integer(why, field, value, to);
+	default: return read_json_integer(why, field, value, to);
 	}
 }
 
@@ -212,7 +214,7 @@ int inspect_scalar_read_name(void *to, const struct brine_field *field, const ch
 		*(bool *)to = strcmp(name, "true") == 0;
 		return *(bool *)to || strcmp(name, "false") == 0
 		               ? 0
-		               : fail(why, BRINE_ERR_TYPE, "expected true or false as the key of a map");
+		               : fail_scalar(why, BRINE_ERR_TYPE, "expected true or false as the key of a map");
 	default: break;
 	}
 	int rc = integer_of_text(word, &integer);

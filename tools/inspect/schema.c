@@ -237,7 +237,7 @@ static void fill_tables(struct set *set)
 }
 
 /* Of one wire name: as the files are ordered and the methods declared. */
-static int compare_methods(const void *left, const void *right)
+static int compare_method_names(const void *left, const void *right)
 {
 	const struct inspect_method *a = left, *b = right;
 	int order = strcmp(a->method->name, b->method->name);
@@ -266,7 +266,7 @@ static void make_methods(struct set *set)
 		}
 	}
 	if (set->model.status == 0)
-		qsort(set->methods, set->method_count, sizeof *set->methods, compare_methods);
+		qsort(set->methods, set->method_count, sizeof *set->methods, compare_method_names);
 }
 
 static void list_types(struct set *set)
@@ -281,7 +281,7 @@ static void list_types(struct set *set)
 	}
 }
 
-static int report(const struct set *set, int status, struct brine_bytes descriptor_set, struct brine_error *error)
+static int report_fault(const struct set *set, int status, struct brine_bytes descriptor_set, struct brine_error *error)
 {
 	const struct schema *model = &set->model;
 	if (status == BRINE_ERR_NOMEM)
@@ -331,7 +331,7 @@ int inspect_schema_add(struct inspect_schema *schema, struct brine_bytes descrip
 	brine_arena_init(&set->tables, schema->allocator, set->model.arena.budget);
 	int status = fill_set(set, descriptor_set);
 	if (status < 0 || set->model.error_count) {
-		status = report(set, status, descriptor_set, error);
+		status = report_fault(set, status, descriptor_set, error);
 		set_free(set, schema->allocator);
 		return status;
 	}

@@ -19,7 +19,7 @@ void inspect_session_done(struct inspect_session *session)
 }
 
 /* Cuts a checked message into the elements of its array. */
-static void split(struct inspect_record *record, struct brine_bytes message)
+static void split_elements(struct inspect_record *record, struct brine_bytes message)
 {
 	struct inspect_walk walk;
 	if (!inspect_walk_array(&walk, message))
@@ -30,7 +30,7 @@ static void split(struct inspect_record *record, struct brine_bytes message)
 }
 
 /* The integer that value is, negative ones as two's complement; false for anything else. */
-static bool read_number(struct brine_bytes value, uint64_t *ret_number)
+static bool read_integer_value(struct brine_bytes value, uint64_t *ret_number)
 {
 	struct brine_token token;
 	if (brine_token_read(&token, value.data, value.size) <= 0)
@@ -79,7 +79,7 @@ static int join_call(struct inspect_session *session, struct inspect_record *rec
 {
 	int type = record->frame.type;
 	uint64_t id = 0;
-	if (record->element_count > 1 && record->frame.has_id && !read_number(record->elements[1], &id))
+	if (record->element_count > 1 && record->frame.has_id && !read_integer_value(record->elements[1], &id))
 		return 0;
 	if (type == BRINE_FRAME_REQUEST || type == BRINE_FRAME_NOTIFICATION) {
 		record->method = record->frame.method;
@@ -123,9 +123,9 @@ static int take_message(struct inspect_session *session, struct inspect_record *
 	                           &record->fault);
 	record->sound = rc == 0 || record->judgement.verdict == BRINE_VERDICT_IGNORE;
 	if (rc == 0 || brine_check(message, session->limits.depth_max, NULL) == 0)
-		split(record, message);
+		split_elements(record, message);
 	uint64_t type;
-	if (record->element_count && read_number(record->elements[0], &type) && type < 128)
+	if (record->element_count && read_integer_value(record->elements[0], &type) && type < 128)
 		record->type = (int)type;
 	session->messages++;
 	if (!record->sound) {
@@ -149,18 +149,19 @@ int inspect_session_take(struct inspect_session *session, const struct inspect_p
 }
 
 /* Type and id of a message that may be anything; false where it has none. */
-static bool peek(struct brine_bytes message, uint64_t *ret_type, uint64_t *ret_id)
+static bool peek_message(struct brine_bytes message, uint64_t *ret_type, uint64_t *ret_id)
 {
 	struct brine_token token;
 	if (brine_token_read(&token, message.data, message.size) <= 0 || token.kind != BRINE_TOKEN_ARRAY ||
 	    token.count < 2)
 		return false;
 	struct brine_bytes rest = {(const uint8_t *)message.data + token.size, message.size - token.size};
-	if (!read_number(rest, ret_type) || rest.size < 2)
+	if (!read_integer_value(rest, ret_type) || rest.size < 2)
 		return false;
 	*ret_id = 0;
 	rest = (struct brine_bytes){(const uint8_t *)rest.data + 1, rest.size - 1};
-	return read_number(rest, ret_id) || *ret_type > BRINE_FRAME_CANCEL || *ret_type == BRINE_FRAME_NOTIFICATION;
+	return read_integer_value(rest, ret_id) || *ret_type > BRINE_FRAME_CANCEL ||
+	       *ret_type == BRINE_FRAME_NOTIFICATION;
 }
 
 /* Whether what answers a call comes after the next message of the other direction: the caller has more to say about the
@@ -172,7 +173,7 @@ static bool follows_other(const struct inspect_session *session, const struct in
 	if (type == BRINE_FRAME_ITEM)
 		return call->counts_credit && call->credit == 0;
 	if (type != BRINE_FRAME_RESPONSE || other->type != INSPECT_MESSAGE ||
-	    !peek(other->bytes, &other_type, &other_id) || other_type > BRINE_FRAME_CANCEL)
+	    !peek_message(other->bytes, &other_type, &other_id) || other_type > BRINE_FRAME_CANCEL)
 		return false;
 	const struct inspect_call *nested = inspect_calls_find(&session->calls[direction], other_id);
 	return (is_of_caller((int)other_type) && other_id == call->id) ||
@@ -183,7 +184,7 @@ enum inspect_turn inspect_session_turn(const struct inspect_session *session, co
                                        int direction, const struct inspect_piece *other)
 {
 	uint64_t type, id;
-	if (piece->type != INSPECT_MESSAGE || !peek(piece->bytes, &type, &id))
+	if (piece->type != INSPECT_MESSAGE || !peek_message(piece->bytes, &type, &id))
 		return INSPECT_TURN_NOW;
 	int other_side = other_direction(direction);
 	const struct inspect_call *call;
@@ -207,7 +208,7 @@ enum inspect_turn inspect_session_turn(const struct inspect_session *session, co
 int inspect_direction_of(const struct inspect_piece *first, int wire)
 {
 	uint64_t type, id;
-	if (first->type != INSPECT_MESSAGE || wire != BRINE_WIRE_FRAMED || !peek(first->bytes, &type, &id))
+	if (first->type != INSPECT_MESSAGE || wire != BRINE_WIRE_FRAMED || !peek_message(first->bytes, &type, &id))
 		return INSPECT_DIRECTION_UNKNOWN;
 	return type == BRINE_FRAME_HELLO     ? INSPECT_C2S
 	       : type == BRINE_FRAME_WELCOME ? INSPECT_S2C

@@ -71,7 +71,7 @@ static int give_undecoded(struct inspect_stream *stream, struct brine_bytes byte
 	return 1;
 }
 
-static int find_framed(struct inspect_stream *stream, struct brine_bytes input, struct inspect_piece *ret_piece)
+static int find_framed_piece(struct inspect_stream *stream, struct brine_bytes input, struct inspect_piece *ret_piece)
 {
 	struct brine_bytes message;
 	size_t prefix_size;
@@ -89,7 +89,7 @@ static bool is_array_head(uint8_t byte)
 	return (byte & 0xf0) == 0x90 || byte == 0xdc || byte == 0xdd;
 }
 
-static int find_plain(struct inspect_stream *stream, struct brine_bytes input, struct inspect_piece *ret_piece)
+static int find_plain_piece(struct inspect_stream *stream, struct brine_bytes input, struct inspect_piece *ret_piece)
 {
 	const uint8_t *bytes = input.data;
 	struct brine_error error = BRINE_ERROR_INIT;
@@ -148,8 +148,8 @@ static int find_next(struct inspect_stream *stream, struct brine_bytes input, st
 	if (stream->lost)
 		return 0;
 	switch (stream->wire) {
-	case BRINE_WIRE_FRAMED: return find_framed(stream, input, ret_piece);
-	case BRINE_WIRE_PLAIN: return find_plain(stream, input, ret_piece);
+	case BRINE_WIRE_FRAMED: return find_framed_piece(stream, input, ret_piece);
+	case BRINE_WIRE_PLAIN: return find_plain_piece(stream, input, ret_piece);
 	default: return 0;
 	}
 }

@@ -56,20 +56,20 @@ static json_t *make_one(const struct open *open, const struct brine_field *field
 	}
 }
 
-static const char *key_of(const struct brine_field *key)
+static const char *template_key(const struct brine_field *key)
 {
 	return key->kind == BRINE_KIND_STRING ? "" : key->kind == BRINE_KIND_BOOL ? "false" : "0";
 }
 
 /* Lists of what is left out are empty. */
-static json_t *make_list(const struct open *open, const struct brine_field *field)
+static json_t *template_list(const struct open *open, const struct brine_field *field)
 {
 	const struct brine_field *element = field->shape == BRINE_SHAPE_MAP ? &field->type->fields[1] : field;
 	json_t *list = field->shape == BRINE_SHAPE_MAP ? json_object() : json_array();
 	if (!list || (element->kind == BRINE_KIND_MESSAGE && is_left_out(open, element->type)))
 		return list;
 	int rc = field->shape == BRINE_SHAPE_MAP
-	                 ? json_object_set_new(list, key_of(&field->type->fields[0]), make_one(open, element))
+	                 ? json_object_set_new(list, template_key(&field->type->fields[0]), make_one(open, element))
 	                 : json_array_append_new(list, make_one(open, element));
 	if (rc == 0)
 		return list;
@@ -102,7 +102,7 @@ static json_t *make_message(const struct open *up, const struct brine_type *type
 		if (is_second_member(type, i) ||
 		    (!is_list && field->kind == BRINE_KIND_MESSAGE && is_left_out(&open, field->type)))
 			continue;
-		json_t *value = is_list ? make_list(&open, field) : make_one(&open, field);
+		json_t *value = is_list ? template_list(&open, field) : make_one(&open, field);
 		if (json_object_set_new(object, field->name, value) < 0) {
 			json_decref(object);
 			return NULL;

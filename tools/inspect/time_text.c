@@ -26,7 +26,7 @@ static bool take_digits(struct text *text, unsigned count, int *ret_number)
 	return true;
 }
 
-static bool take(struct text *text, const char *any_of)
+static bool take_character(struct text *text, const char *any_of)
 {
 	if (text->size == 0 || !memchr(any_of, text->at[0], strlen(any_of)))
 		return false;
@@ -38,10 +38,12 @@ static bool take(struct text *text, const char *any_of)
 static bool take_civil(struct text *text, int64_t *ret_seconds)
 {
 	struct tm civil = {0}, same;
-	bool read = take_digits(text, 4, &civil.tm_year) && take(text, "-") && take_digits(text, 2, &civil.tm_mon) &&
-	            take(text, "-") && take_digits(text, 2, &civil.tm_mday) && take(text, "Tt") &&
-	            take_digits(text, 2, &civil.tm_hour) && take(text, ":") && take_digits(text, 2, &civil.tm_min) &&
-	            take(text, ":") && take_digits(text, 2, &civil.tm_sec);
+	bool read = take_digits(text, 4, &civil.tm_year) && take_character(text, "-") &&
+	            take_digits(text, 2, &civil.tm_mon) && take_character(text, "-") &&
+	            take_digits(text, 2, &civil.tm_mday) && take_character(text, "Tt") &&
+	            take_digits(text, 2, &civil.tm_hour) && take_character(text, ":") &&
+	            take_digits(text, 2, &civil.tm_min) && take_character(text, ":") &&
+	            take_digits(text, 2, &civil.tm_sec);
 	if (!read)
 		return false;
 	civil.tm_year -= 1900;
@@ -57,7 +59,7 @@ static bool take_fraction(struct text *text, int32_t *ret_nanos)
 {
 	int32_t nanos = 0, unit = 100000000;
 	int digit;
-	if (!take(text, "."))
+	if (!take_character(text, "."))
 		return true;
 	if (text->size == 0 || text->at[0] < '0' || text->at[0] > '9')
 		return false;
@@ -70,11 +72,11 @@ static bool take_fraction(struct text *text, int32_t *ret_nanos)
 static bool take_offset(struct text *text, int64_t *ret_seconds)
 {
 	int hours, minutes;
-	if (take(text, "Zz"))
+	if (take_character(text, "Zz"))
 		return true;
 	bool behind = text->size && text->at[0] == '-';
-	if (!take(text, "+-") || !take_digits(text, 2, &hours) || !take(text, ":") || !take_digits(text, 2, &minutes) ||
-	    hours > 23 || minutes > 59)
+	if (!take_character(text, "+-") || !take_digits(text, 2, &hours) || !take_character(text, ":") ||
+	    !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
 		return false;
 	*ret_seconds = (hours * 60 + minutes) * (behind ? -60 : 60);
 	return true;

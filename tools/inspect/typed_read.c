@@ -15,8 +15,8 @@ struct reader {
 	struct brine_error *error;
 };
 
-static int read_message(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
-                        const json_t *value, unsigned depth, void *to);
+static int read_json_message(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
+                             const json_t *value, unsigned depth, void *to);
 
 /* Says what is wrong, with the place in front where there is one. Returns code. */
 static int BRINE_PRINTF(4, 5)
@@ -31,18 +31,19 @@ static int BRINE_PRINTF(4, 5)
 	            : brine_fail(reader->error, code, 0, "%s", text);
 }
 
-static int out_of_memory(const struct reader *reader, const struct brine_path *path)
+static int json_out_of_memory(const struct reader *reader, const struct brine_path *path)
 {
 	return reader_fail(reader, BRINE_ERR_NOMEM, path, "out of memory");
 }
 
-static void *allocate(const struct reader *reader, size_t count, size_t size)
+static void *allocate_array(const struct reader *reader, size_t count, size_t size)
 {
 	size_t total;
 	return __builtin_mul_overflow(count, size, &total) ? NULL : brine_arena_alloc(reader->arena, total);
 }
 
-static int misfit(const struct reader *reader, const struct brine_path *path, const char *wanted, const json_t *found)
+static int json_misfit(const struct reader *reader, const struct brine_path *path, const char *wanted,
+                       const json_t *found)
 {
 	return reader_fail(reader, BRINE_ERR_TYPE, path, "expected %s, found %s", wanted, inspect_json_kind(found));
 }
@@ -53,11 +54,11 @@ static int read_bytes(const struct reader *reader, const struct brine_path *path
 {
 	struct brine_bytes *bytes = to;
 	if (!json_is_string(value))
-		return misfit(reader, path, "base64", value);
+		return json_misfit(reader, path, "base64", value);
 	size_t size = json_string_length(value);
-	uint8_t *data = allocate(reader, INSPECT_BASE64_ROOM(size), 1);
+	uint8_t *data = allocate_array(reader, INSPECT_BASE64_ROOM(size), 1);
 	if (!data)
-		return out_of_memory(reader, path);
+		return json_out_of_memory(reader, path);
 	if (!inspect_base64_read(data, &bytes->size, json_string_value(value), size))
 		return reader_fail(reader, BRINE_ERR_TYPE, path, "expected base64: printf %%s TEXT | base64 makes it");
 	bytes->data = data;
@@ -79,19 +80,19 @@ static int read_any(const struct reader *reader, const struct brine_path *path, 
 	if (rc < 0)
 		reader_fail(reader, rc, path, "%s", error.text);
 	else if (!copy)
-		rc = out_of_memory(reader, path);
+		rc = json_out_of_memory(reader, path);
 	else
 		*any = (struct brine_value){copy, bytes.size};
 	brine_buf_done(&packed);
 	return rc;
 }
 
-static int read_one(const struct reader *reader, const struct brine_path *path, const struct brine_field *field,
-                    const json_t *value, unsigned depth, void *to)
+static int read_json_value(const struct reader *reader, const struct brine_path *path, const struct brine_field *field,
+                           const json_t *value, unsigned depth, void *to)
 {
 	char why[INSPECT_WHY_SIZE];
 	switch (field->kind) {
-	case BRINE_KIND_MESSAGE: return read_message(reader, path, field->type, value, depth, to);
+	case BRINE_KIND_MESSAGE: return read_json_message(reader, path, field->type, value, depth, to);
 	case BRINE_KIND_BYTES: return read_bytes(reader, path, value, to);
 	case BRINE_KIND_VALUE: return read_any(reader, path, value, depth, to);
 	default: break;
@@ -110,9 +111,9 @@ static int check_depth(const struct reader *reader, const struct brine_path *pat
 }
 
 /* Stores count elements of size bytes, to be filled, as a list's field has them. NULL: out of memory. */
-static char *make_list(const struct reader *reader, const struct brine_field *field, size_t count, void *message)
+static char *make_json_list(const struct reader *reader, const struct brine_field *field, size_t count, void *message)
 {
-	char *items = allocate(reader, count, brine_field_value_size(field));
+	char *items = allocate_array(reader, count, brine_field_value_size(field));
 	if (items) {
 		memcpy((char *)message + field->offset, &items, sizeof items);
 		memcpy((char *)message + field->aux, &count, sizeof count);
@@ -120,26 +121,26 @@ static char *make_list(const struct reader *reader, const struct brine_field *fi
 	return items;
 }
 
-static int read_list(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
-                     const json_t *value, unsigned depth, void *message)
+static int read_json_list(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
+                          const json_t *value, unsigned depth, void *message)
 {
 	size_t count = json_array_size(value), size = brine_field_value_size(field);
 	if (!json_is_array(value))
-		return misfit(reader, path, "an array", value);
+		return json_misfit(reader, path, "an array", value);
 	int rc = check_depth(reader, path, depth);
-	char *items = make_list(reader, field, count, message);
+	char *items = make_json_list(reader, field, count, message);
 	if (!items)
-		return out_of_memory(reader, path);
+		return json_out_of_memory(reader, path);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		path->index = i;
-		rc = read_one(reader, path, field, json_array_get(value, i), depth + 1, items + i * size);
+		rc = read_json_value(reader, path, field, json_array_get(value, i), depth + 1, items + i * size);
 	}
 	return rc;
 }
 
 /* A map's entry: its key, as the name of a member or, in the form with pairs, as a value; and its value. */
-static int read_entry(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
-                      const char *name, const json_t *key, const json_t *value, unsigned depth, char *entry)
+static int read_json_entry(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
+                           const char *name, const json_t *key, const json_t *value, unsigned depth, char *entry)
 {
 	const struct brine_field *fields = type->fields;
 	struct brine_path of_key = {path, &fields[0], BRINE_PATH_WHOLE},
@@ -149,45 +150,45 @@ static int read_entry(const struct reader *reader, const struct brine_path *path
 	              : inspect_scalar_read(entry + fields[0].offset, &fields[0], key, why);
 	if (rc < 0)
 		return reader_fail(reader, rc, &of_key, "%s", why);
-	return read_one(reader, &of_value, &fields[1], value, depth, entry + fields[1].offset);
+	return read_json_value(reader, &of_value, &fields[1], value, depth, entry + fields[1].offset);
 }
 
 static int read_pairs(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
                       const json_t *pairs, unsigned depth, void *message)
 {
 	size_t count = json_array_size(pairs);
-	char *entries = make_list(reader, field, count, message);
-	int rc = entries ? 0 : out_of_memory(reader, path);
+	char *entries = make_json_list(reader, field, count, message);
+	int rc = entries ? 0 : json_out_of_memory(reader, path);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		const json_t *pair = json_array_get(pairs, i);
 		path->index = i;
 		if (json_array_size(pair) != 2)
-			return misfit(reader, path, "[key, value]", pair);
-		rc = read_entry(reader, path, field->type, NULL, json_array_get(pair, 0), json_array_get(pair, 1),
-		                depth + 1, entries + i * field->type->size);
+			return json_misfit(reader, path, "[key, value]", pair);
+		rc = read_json_entry(reader, path, field->type, NULL, json_array_get(pair, 0), json_array_get(pair, 1),
+		                     depth + 1, entries + i * field->type->size);
 	}
 	return rc;
 }
 
-static int read_map(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
-                    const json_t *value, unsigned depth, void *message)
+static int read_json_map(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
+                         const json_t *value, unsigned depth, void *message)
 {
 	json_t *members = (json_t *)(uintptr_t)value; /* read only */
 	const json_t *pairs = json_object_get(value, "$map");
 	if (!json_is_object(value))
-		return misfit(reader, path, "an object", value);
+		return json_misfit(reader, path, "an object", value);
 	int rc = check_depth(reader, path, depth);
 	if (rc < 0)
 		return rc;
 	if (json_is_array(pairs) && json_object_size(value) == 1)
 		return read_pairs(reader, path, field, pairs, depth, message);
-	char *entry = make_list(reader, field, json_object_size(value), message);
+	char *entry = make_json_list(reader, field, json_object_size(value), message);
 	if (!entry)
-		return out_of_memory(reader, path);
+		return json_out_of_memory(reader, path);
 	path->index = 0;
 	for (void *at = json_object_iter(members); at && rc == 0; at = json_object_iter_next(members, at)) {
-		rc = read_entry(reader, path, field->type, json_object_iter_key(at), NULL, json_object_iter_value(at),
-		                depth + 1, entry);
+		rc = read_json_entry(reader, path, field->type, json_object_iter_key(at), NULL,
+		                     json_object_iter_value(at), depth + 1, entry);
 		entry += field->type->size;
 		path->index++;
 	}
@@ -211,7 +212,7 @@ static bool is_camel_name(const char *name, const char *key)
 	return *key == '\0';
 }
 
-static const struct brine_field *find_field(const struct brine_type *type, const char *key)
+static const struct brine_field *find_json_field(const struct brine_type *type, const char *key)
 {
 	for (uint32_t i = 0; i < type->field_count; i++) {
 		if (strcmp(type->fields[i].name, key) == 0)
@@ -241,11 +242,11 @@ static int unknown_field(const struct reader *reader, const struct brine_path *p
 static int read_pointed(const struct reader *reader, const struct brine_path *path, const struct brine_field *field,
                         const json_t *value, unsigned depth, char *at)
 {
-	void *message = allocate(reader, 1, field->type->size);
+	void *message = allocate_array(reader, 1, field->type->size);
 	if (!message)
-		return out_of_memory(reader, path);
+		return json_out_of_memory(reader, path);
 	memcpy(at, &message, sizeof message);
-	return read_message(reader, path, field->type, value, depth, message);
+	return read_json_message(reader, path, field->type, value, depth, message);
 }
 
 static int read_member(const struct reader *reader, const struct brine_path *path, const struct brine_field *field,
@@ -259,29 +260,29 @@ static int read_member(const struct reader *reader, const struct brine_path *pat
 	memcpy(message + field->aux, &which, sizeof which);
 	if (field->kind == BRINE_KIND_MESSAGE)
 		return read_pointed(reader, path, field, value, depth, message + field->offset);
-	return read_one(reader, path, field, value, depth, message + field->offset);
+	return read_json_value(reader, path, field, value, depth, message + field->offset);
 }
 
-static int read_field(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
-                      const json_t *value, unsigned depth, char *message)
+static int read_json_field(const struct reader *reader, struct brine_path *path, const struct brine_field *field,
+                           const json_t *value, unsigned depth, char *message)
 {
 	bool is_list = field->shape == BRINE_SHAPE_REPEATED || field->shape == BRINE_SHAPE_MAP;
 	if (json_is_null(value) && (is_list || field->kind != BRINE_KIND_VALUE))
 		return 0;
 	switch (field->shape) {
-	case BRINE_SHAPE_REPEATED: return read_list(reader, path, field, value, depth, message);
-	case BRINE_SHAPE_MAP: return read_map(reader, path, field, value, depth, message);
+	case BRINE_SHAPE_REPEATED: return read_json_list(reader, path, field, value, depth, message);
+	case BRINE_SHAPE_MAP: return read_json_map(reader, path, field, value, depth, message);
 	case BRINE_SHAPE_ONEOF: return read_member(reader, path, field, value, depth, message);
 	case BRINE_SHAPE_POINTER: return read_pointed(reader, path, field, value, depth, message + field->offset);
 	case BRINE_SHAPE_OPTIONAL: *(bool *)(message + field->aux) = true; break;
 	default: break;
 	}
-	return read_one(reader, path, field, value, depth, message + field->offset);
+	return read_json_value(reader, path, field, value, depth, message + field->offset);
 }
 
 /* to: zero. path: NULL at the top. */
-static int read_message(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
-                        const json_t *value, unsigned depth, void *to)
+static int read_json_message(const struct reader *reader, const struct brine_path *path, const struct brine_type *type,
+                             const json_t *value, unsigned depth, void *to)
 {
 	json_t *members = (json_t *)(uintptr_t)value; /* read only */
 	const char *key;
@@ -291,12 +292,12 @@ static int read_message(const struct reader *reader, const struct brine_path *pa
 		                   inspect_json_kind(value));
 	unsigned inside = depth + (type->layout != BRINE_LAYOUT_BARE); /* which is no container */
 	int rc = check_depth(reader, path, depth);
-	bool *seen = allocate(reader, type->field_count, sizeof *seen);
+	bool *seen = allocate_array(reader, type->field_count, sizeof *seen);
 	if (!seen)
-		return out_of_memory(reader, path);
+		return json_out_of_memory(reader, path);
 	json_object_foreach(members, key, content)
 	{
-		const struct brine_field *field = find_field(type, key);
+		const struct brine_field *field = find_json_field(type, key);
 		if (rc < 0)
 			return rc;
 		if (!field)
@@ -305,7 +306,7 @@ static int read_message(const struct reader *reader, const struct brine_path *pa
 		if (seen[field - type->fields])
 			return reader_fail(reader, BRINE_ERR_DUPLICATE, &of_field, "given twice, by both of its names");
 		seen[field - type->fields] = true;
-		rc = read_field(reader, &of_field, field, content, inside, to);
+		rc = read_json_field(reader, &of_field, field, content, inside, to);
 	}
 	return rc;
 }
@@ -314,8 +315,9 @@ int inspect_typed_read(void **ret_message, const struct brine_type *type, const 
                        struct brine_arena *arena, struct brine_error *error)
 {
 	struct reader reader = {arena, error};
-	void *message = allocate(&reader, 1, type->size);
-	int rc = message ? read_message(&reader, NULL, type, value, 0, message) : out_of_memory(&reader, NULL);
+	void *message = allocate_array(&reader, 1, type->size);
+	int rc =
+	        message ? read_json_message(&reader, NULL, type, value, 0, message) : json_out_of_memory(&reader, NULL);
 	if (rc == 0)
 		*ret_message = message;
 	return rc;

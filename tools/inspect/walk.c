@@ -1,11 +1,12 @@
 #include "inspect/walk.h"
 
 #include "codec/token.h"
+#include "codec/walk.h"
 
 #include <strings.h>
 
 /* Begins behind the head, where that is of the given kind. */
-static bool begin(struct inspect_walk *walk, struct brine_bytes value, enum brine_token_kind kind)
+static bool begin_walk(struct inspect_walk *walk, struct brine_bytes value, enum brine_token_kind kind)
 {
 	struct brine_token token;
 	*walk = (struct inspect_walk){{NULL, 0}};
@@ -17,12 +18,12 @@ static bool begin(struct inspect_walk *walk, struct brine_bytes value, enum brin
 
 bool inspect_walk_array(struct inspect_walk *walk, struct brine_bytes value)
 {
-	return begin(walk, value, BRINE_TOKEN_ARRAY);
+	return begin_walk(walk, value, BRINE_TOKEN_ARRAY);
 }
 
 bool inspect_walk_map(struct inspect_walk *walk, struct brine_bytes value)
 {
-	return begin(walk, value, BRINE_TOKEN_MAP);
+	return begin_walk(walk, value, BRINE_TOKEN_MAP);
 }
 
 bool inspect_walk_element(struct inspect_walk *walk, struct brine_bytes *ret_element)

@@ -1,7 +1,6 @@
-/* codec/reader.h - what the two halves of the typed reader share: reader.c walks messages, scalar.c reads single
- * values. */
-#ifndef BRINE_CODEC_READER_H
-#define BRINE_CODEC_READER_H
+/* codec/scalar.h - reads single values for the typed reader, which walks over messages in reader.c. */
+#ifndef BRINE_CODEC_SCALAR_H
+#define BRINE_CODEC_SCALAR_H
 
 #include "codec/desc.h"
 #include "codec/token.h"

@@ -1,0 +1,64 @@
+#include "frame/parts.h"
+
+#include "codec/walk.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int frame_judge(struct frame_parse *parse, int verdict, int wire_code, int code, const void *place, const char *format,
+                ...)
+{
+	/* A plain peer knows no goaway: what would be one closes without a word. */
+	if (parse->plain && verdict == BRINE_VERDICT_GOAWAY)
+		verdict = BRINE_VERDICT_SILENT;
+	*parse->judgement = (struct brine_judgement){verdict, wire_code};
+	char text[sizeof parse->error->text];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	return brine_fail(parse->error, code, (uint64_t)((const uint8_t *)place - parse->start), "%s", text);
+}
+
+struct brine_token frame_token(struct brine_bytes value)
+{
+	struct brine_token token = {.kind = BRINE_TOKEN_NIL};
+	brine_token_read(&token, value.data, value.size);
+	return token;
+}
+
+bool frame_text(struct brine_bytes value, struct brine_bytes *ret_text)
+{
+	struct brine_token token = frame_token(value);
+	if (token.kind != BRINE_TOKEN_STR && token.kind != BRINE_TOKEN_BIN)
+		return false;
+	*ret_text = token.content;
+	return true;
+}
+
+struct brine_bytes frame_element(struct frame_parse *parse)
+{
+	assert(parse->left > 0);
+	/* The last one ends where the message ends: big params and results are not walked through twice. */
+	size_t rest = (size_t)(parse->end - parse->at);
+	size_t size = parse->left == 1 ? rest : brine_value_size(parse->at, rest);
+	assert(size > 0);
+	struct brine_bytes value = {parse->at, size};
+	parse->at += size;
+	parse->left--;
+	return value;
+}
+
+void frame_put_raw(struct frame_write *write, const void *data, size_t size)
+{
+	if (size)
+		memcpy(write->at, data, size);
+	write->at += size;
+}
+
+void frame_put_str(struct frame_write *write, const void *data, size_t size)
+{
+	write->at = brine_put_str_head(write->at, (uint32_t)size);
+	frame_put_raw(write, data, size);
+}
