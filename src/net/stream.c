@@ -42,21 +42,21 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 	ssize_t got;
 	/* Plain recv: descriptors that a peer passes along are closed by the kernel, urgent bytes are left out. */
 	do
-		got = recv(socket_of(stream)->fd, data, size, 0);
+		got = recv(socket_of(stream)->fd, data, size, MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? failed(stream) : got;
 }
 
 static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	int fd = socket_of(stream)->fd;
 	/* sendmsg only reads the parts, but its struct has no const. */
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
 	                         .msg_iovlen = count < PARTS_MAX ? (size_t)count : (size_t)PARTS_MAX};
 	ssize_t put;
 	do
-		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-		                 : sendmsg(fd, &message, MSG_NOSIGNAL);
+		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags) : sendmsg(fd, &message, flags);
 	while (put < 0 && errno == EINTR);
 	return put < 0 ? failed(stream) : put;
 }
@@ -92,12 +92,12 @@ static size_t socket_untaken(const struct brine_stream *stream)
 	return brine_socket_untaken(socket_fd(stream));
 }
 
-static int set_flag(int fd, int get, int set, int flag)
+static int set_close_on_exec(int fd)
 {
-	int flags = fcntl(fd, get);
+	int flags = fcntl(fd, F_GETFD);
 	if (flags < 0)
 		return -1;
-	return flags & flag ? 0 : fcntl(fd, set, flags | flag);
+	return flags & FD_CLOEXEC ? 0 : fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
 }
 
 static int prepare(int fd, struct brine_error *error)
@@ -112,8 +112,7 @@ static int prepare(int fd, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d is a socket, but not a stream socket",
 		                  fd);
 	size = sizeof domain;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
-	    set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK) < 0 || set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || set_close_on_exec(fd) < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set up descriptor %d", fd);
 	if (domain != AF_INET && domain != AF_INET6)
 		return 0;

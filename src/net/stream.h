@@ -107,8 +107,9 @@ static inline const char *brine_stream_ending(struct brine_stream *stream)
 int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms);
 
 /* Makes the stream of a connected stream socket and owns the descriptor from then on; on error the descriptor is still
- * the caller's. Sets it non-blocking, close-on-exec and, for TCP, TCP_NODELAY and TCP_NOTSENT_LOWAT. allocator NULL:
- * the default; must outlive the stream. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
+ * the caller's. Sets it close-on-exec and, for TCP, TCP_NODELAY and TCP_NOTSENT_LOWAT. Its O_NONBLOCK, which other
+ * processes may share, is left as it is and makes no difference. allocator NULL: the default; must outlive the stream.
+ * Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
 int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const struct brine_allocator *allocator,
                             struct brine_error *error);
 
