@@ -1,12 +1,12 @@
 #include "net/stream.h"
 
 #include "base/alloc.h"
+#include "net/descriptor.h"
 #include "net/fail.h"
 #include "net/socket.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -19,7 +19,6 @@ enum {
 
 struct socket_stream {
 	struct brine_stream base;
-	int fd;
 	const struct brine_allocator *allocator;
 };
 
@@ -42,7 +41,7 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 	ssize_t got;
 	/* Plain recv: descriptors that a peer passes along are closed by the kernel, urgent bytes are left out. */
 	do
-		got = recv(socket_of(stream)->fd, data, size, MSG_DONTWAIT);
+		got = recv(stream->fd, data, size, MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? failed(stream) : got;
 }
@@ -50,20 +49,20 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
 	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-	int fd = socket_of(stream)->fd;
 	/* sendmsg only reads the parts, but its struct has no const. */
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
 	                         .msg_iovlen = count < PARTS_MAX ? (size_t)count : (size_t)PARTS_MAX};
 	ssize_t put;
 	do
-		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags) : sendmsg(fd, &message, flags);
+		put = count == 1 ? send(stream->fd, parts->iov_base, parts->iov_len, flags)
+		                 : sendmsg(stream->fd, &message, flags);
 	while (put < 0 && errno == EINTR);
 	return put < 0 ? failed(stream) : put;
 }
 
 static int socket_shutdown(struct brine_stream *stream)
 {
-	if (shutdown(socket_of(stream)->fd, SHUT_WR) == 0)
+	if (shutdown(stream->fd, SHUT_WR) == 0)
 		return 0;
 	stream->system_errno = errno;
 	return BRINE_ERR_SYSTEM;
@@ -72,13 +71,8 @@ static int socket_shutdown(struct brine_stream *stream)
 static void socket_close(struct brine_stream *stream)
 {
 	struct socket_stream *self = socket_of(stream);
-	brine_socket_close(self->fd);
+	brine_socket_close(stream->fd);
 	brine_release(self->allocator, self, sizeof *self);
-}
-
-static int socket_fd(const struct brine_stream *stream)
-{
-	return ((const struct socket_stream *)stream)->fd;
 }
 
 static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
@@ -89,15 +83,7 @@ static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
 
 static size_t socket_untaken(const struct brine_stream *stream)
 {
-	return brine_socket_untaken(socket_fd(stream));
-}
-
-static int set_close_on_exec(int fd)
-{
-	int flags = fcntl(fd, F_GETFD);
-	if (flags < 0)
-		return -1;
-	return flags & FD_CLOEXEC ? 0 : fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	return brine_socket_untaken(stream->fd);
 }
 
 static int prepare(int fd, struct brine_error *error)
@@ -112,7 +98,7 @@ static int prepare(int fd, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d is a socket, but not a stream socket",
 		                  fd);
 	size = sizeof domain;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || set_close_on_exec(fd) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || brine_descriptor_close_on_exec(fd) < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set up descriptor %d", fd);
 	if (domain != AF_INET && domain != AF_INET6)
 		return 0;
@@ -131,7 +117,6 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	        .writev = socket_writev,
 	        .shutdown = socket_shutdown,
 	        .close = socket_close,
-	        .fd = socket_fd,
 	        .want = socket_want,
 	        .untaken = socket_untaken,
 	};
@@ -143,19 +128,7 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 		brine_release(allocator, self, sizeof *self);
 		return rc;
 	}
-	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
+	*self = (struct socket_stream){.base = {.ops = &ops, .fd = fd, .out_fd = fd}, .allocator = allocator};
 	*ret_stream = &self->base;
 	return 0;
-}
-
-int brine_stream_wait(struct brine_stream *stream, unsigned ready, uint64_t deadline_ms)
-{
-	unsigned wanted = brine_stream_want(stream, ready);
-	if (!wanted)
-		return (int)ready;
-	int found = brine_socket_wait(brine_stream_fd(stream), wanted, deadline_ms);
-	if (found == BRINE_ERR_SYSTEM)
-		stream->system_errno = errno;
-	/* A filter that waits for something else than it was asked for may be able to do any of it afterwards. */
-	return found > 0 && wanted != ready ? (int)ready : found;
 }

@@ -9,7 +9,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
-#include "net/stream.h"
+#include "net/stream_watch.h"
 
 #include <errno.h>
 #include <sys/resource.h>

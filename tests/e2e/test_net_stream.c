@@ -7,7 +7,7 @@
 #include "net/clock.h"
 #include "net/listener.h"
 #include "net/socket.h"
-#include "net/stream.h"
+#include "net/stream_watch.h"
 
 #include <errno.h>
 #include <signal.h>
