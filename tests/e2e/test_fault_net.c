@@ -24,8 +24,8 @@ enum {
 	SOON_MS = 1000,
 };
 
-/* An address that stands for two pipes. */
-static const char pipes[] = "pipes";
+/* Instead of an address: two pipes, a descriptor that listens. */
+static const char pipes[] = "pipes", passed[] = "passed";
 
 /* A client that sends a message and a server that echoes it, on one loop in one thread. */
 struct exchange {
@@ -202,13 +202,33 @@ static int exchange_start_pipes(struct exchange *x)
 	return 0;
 }
 
-static int exchange_connect(struct exchange *x)
+/* What is to be listened on. A descriptor that listens is made; on error it is closed. */
+static int exchange_listen(struct exchange *x)
 {
-	struct brine_addr addr, real;
-	int rc = brine_addr_parse(&addr, brine_str_from(x->address), BRINE_ADDR_LISTEN, &x->error);
+	struct sockaddr_un any = {.sun_family = AF_UNIX};
+	struct brine_addr addr;
+	char text[32];
+	int fd = -1;
+	if (strcmp(x->address, passed) == 0) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any.sun_family), 0);
+		assert_int_equal(listen(fd, 8), 0);
+		snprintf(text, sizeof text, "fd://%d", fd);
+	}
+	const char *address = fd < 0 ? x->address : text;
+	int rc = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, &x->error);
 	if (rc == 0)
 		rc = brine_listener_open_all(x->listeners, &x->listener_count, &addr, 0600, &x->allocator.base,
 		                             &x->error);
+	if (rc < 0)
+		brine_socket_close(fd);
+	return rc;
+}
+
+static int exchange_connect(struct exchange *x)
+{
+	struct brine_addr real;
+	int rc = exchange_listen(x);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < x->listener_count; i++)
@@ -348,6 +368,14 @@ static void G05_pipes_survive_every_failing_call(void **state)
 	sweep(pipes, functions, sizeof functions / sizeof functions[0]);
 }
 
+static void G05_a_listening_descriptor_survives_every_failing_call(void **state)
+{
+	(void)state;
+	static const enum fault_function functions[] = {FAULT_fcntl,   FAULT_getsockopt, FAULT_getsockname,
+	                                                FAULT_eventfd, FAULT_close,      FAULT_accept4};
+	sweep(passed, functions, sizeof functions / sizeof functions[0]);
+}
+
 /* G06: short reads and writes, 20 seeds each. */
 static void G06_short_reads_and_writes_change_nothing(void **state)
 {
@@ -382,6 +410,7 @@ static void every_allocation_may_fail(void **state)
 	(void)state;
 	fail_each_allocation("tcp://127.0.0.1:0");
 	fail_each_allocation(pipes);
+	fail_each_allocation(passed);
 }
 
 /* G20: 0 is replaced, not closed, whatever comes in between; where nothing can take its place it is closed. */
@@ -418,6 +447,7 @@ int main(void)
 	        e2e_test(G05_tcp_survives_every_failing_call),
 	        e2e_test(G05_unix_survives_every_failing_call),
 	        e2e_test(G05_pipes_survive_every_failing_call),
+	        e2e_test(G05_a_listening_descriptor_survives_every_failing_call),
 	        e2e_test(G06_short_reads_and_writes_change_nothing),
 	        e2e_test(every_allocation_may_fail),
 	        e2e_test(G20_a_standard_descriptor_is_replaced),
