@@ -1,6 +1,9 @@
 #include "net/addr.h"
 
+#include "net/socket.h"
+
 #include <arpa/inet.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 
@@ -40,11 +43,12 @@ static const struct scheme {
 } schemes[] = {
         {"tcp://", BRINE_ADDR_TCP, false},
         {"unix://", BRINE_ADDR_UNIX, false},
+        {"fd://", BRINE_ADDR_FD, false},
         {"msgpack-rpc://", BRINE_ADDR_TCP, true},
         {"msgpack-rpc+unix://", BRINE_ADDR_UNIX, true},
 };
 
-static const struct scheme *parse_scheme(struct cursor *cursor)
+static const struct scheme *parse_scheme(struct cursor *cursor, int use)
 {
 	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
 		size_t size = strlen(schemes[i].text);
@@ -54,7 +58,9 @@ static const struct scheme *parse_scheme(struct cursor *cursor)
 		}
 	}
 	fail_address(cursor, 0,
-	             "expected tcp://host:port, unix:///path, msgpack-rpc://host:port or msgpack-rpc+unix:///path");
+	             use == BRINE_ADDR_LISTEN ? "expected tcp://host:port, unix:///path or fd://3"
+	                                      : "expected tcp://host:port, unix:///path, msgpack-rpc://host:port or "
+	                                        "msgpack-rpc+unix:///path");
 	return NULL;
 }
 
@@ -250,11 +256,41 @@ static int parse_unix(struct cursor *cursor, struct brine_addr *addr)
 	return 0;
 }
 
+/* The number of a descriptor, up to the end of the text. */
+static int parse_fd(struct cursor *cursor, int use, struct brine_addr *addr)
+{
+	size_t start = cursor->at;
+	int64_t fd = 0;
+	if (use == BRINE_ADDR_CONNECT)
+		return fail_address(cursor, 0,
+		                    "fd:// is for listening (brine_client_open_fd() takes a socket that is connected)");
+	for (; cursor->at < cursor->size && is_digit(cursor->text[cursor->at]) && fd <= INT_MAX; cursor->at++)
+		fd = fd * 10 + (cursor->text[cursor->at] - '0');
+	if (cursor->at == start || fd > INT_MAX)
+		return fail_address(cursor, start, "expected the number of a descriptor, as in fd://3");
+	if (cursor->at < cursor->size)
+		return fail_address(cursor, cursor->at, "expected the end after the descriptor");
+	const char *why = brine_socket_why_not_listening((int)fd);
+	if (why)
+		return fail_address(cursor, start, why);
+	addr->fd = (int)fd;
+	return 0;
+}
+
+static int parse_rest(struct cursor *cursor, int use, struct brine_addr *addr)
+{
+	switch (addr->kind) {
+	case BRINE_ADDR_UNIX: return parse_unix(cursor, addr);
+	case BRINE_ADDR_FD: return parse_fd(cursor, use, addr);
+	default: return parse_tcp(cursor, use, addr);
+	}
+}
+
 int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use, struct brine_error *error)
 {
 	struct cursor cursor = {.text = text.data, .size = text.size, .error = error};
 	struct brine_addr addr = {.kind = BRINE_ADDR_TCP};
-	const struct scheme *scheme = parse_scheme(&cursor);
+	const struct scheme *scheme = parse_scheme(&cursor, use);
 	if (!scheme)
 		return BRINE_ERR_ADDRESS;
 	if (scheme->plain && use == BRINE_ADDR_LISTEN)
@@ -262,7 +298,7 @@ int brine_addr_parse(struct brine_addr *ret_addr, struct brine_str text, int use
 		                    "expected tcp:// or unix:// to listen on (both serve plain MessagePack-RPC too)");
 	addr.kind = scheme->kind;
 	addr.plain = scheme->plain;
-	int status = scheme->kind == BRINE_ADDR_UNIX ? parse_unix(&cursor, &addr) : parse_tcp(&cursor, use, &addr);
+	int status = parse_rest(&cursor, use, &addr);
 	if (status < 0)
 		return status;
 	*ret_addr = addr;

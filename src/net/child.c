@@ -34,7 +34,6 @@ struct brine_child {
 	struct brine_stream base;
 	struct brine_stream *output; /* its stdout; NULL: closed, or not there yet */
 	struct brine_stream *input;  /* its stdin; NULL: closed */
-	struct brine_epoll_set ends; /* what to wait for on both */
 	const struct brine_allocator *allocator;
 	pid_t pid;
 	int pidfd; /* -1: there is none, and the number must do */
@@ -176,10 +175,6 @@ static void get_pidfd(struct brine_child *child)
 static int equip_child(struct brine_child *child, struct ends *ends, struct brine_error *error)
 {
 	int reason = make_ends(ends);
-	struct brine_poll_set set = {0};
-	brine_poll_set_add(&set, ends->output, BRINE_READABLE);
-	if (reason == 0 && (brine_epoll_set_init(&child->ends) < 0 || brine_epoll_set_update(&child->ends, &set) < 0))
-		reason = errno;
 	if (reason)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, reason, "could not make the descriptors of a program");
 	int status = brine_stream_new_socket(&child->input, ends->input, child->allocator, error);
@@ -197,7 +192,7 @@ int brine_child_start(struct brine_child **ret_child, int *ret_fd, const struct 
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory starting a program");
 	child->allocator = allocator;
 	child->notice_ms = options->notice_ms;
-	child->ends.fd = child->pidfd = -1;
+	child->pidfd = -1;
 	int status = equip_child(child, &ends, error);
 	int reason = status == 0 ? spawn(&child->pid, &ends, options) : 0;
 	if (reason)
@@ -295,7 +290,6 @@ static void send_signal(struct brine_child *child, int number)
 /* The program finds the end of its stdin. */
 static void close_ends(struct brine_child *child)
 {
-	brine_epoll_set_done(&child->ends);
 	brine_stream_close(child->input);
 	brine_stream_close(child->output);
 	child->input = child->output = NULL;
@@ -406,26 +400,10 @@ static void child_close(struct brine_stream *stream)
 		(void)child_ending(stream);
 }
 
-static int child_fd(const struct brine_stream *stream)
-{
-	return ((const struct brine_child *)stream)->ends.fd;
-}
-
-/* Two descriptors as one: an epoll set, which is readable where one of them is ready. */
 static unsigned child_want(const struct brine_stream *stream, unsigned ready)
 {
-	/* What is waited for is no part of what a stream is. */
-	struct brine_child *child = (struct brine_child *)(uintptr_t)stream;
-	struct brine_poll_set set = {0};
-	if (ready & BRINE_READABLE)
-		brine_poll_set_add(&set, brine_stream_fd(child->output), BRINE_READABLE);
-	if (ready & BRINE_WRITABLE)
-		brine_poll_set_add(&set, brine_stream_fd(child->input), BRINE_WRITABLE);
-	/* What cannot be waited for would be waited for without end: it ends now. The output is watched from the
-	 * beginning, so that this shows. */
-	if (brine_epoll_set_update(&child->ends, &set) < 0)
-		(void)shutdown(brine_stream_fd(child->output), SHUT_RDWR);
-	return BRINE_READABLE;
+	(void)stream;
+	return ready;
 }
 
 static size_t child_untaken(const struct brine_stream *stream)
@@ -440,13 +418,12 @@ struct brine_stream *brine_child_stream(struct brine_child *child, struct brine_
 	        .writev = child_writev,
 	        .shutdown = child_shutdown,
 	        .close = child_close,
-	        .fd = child_fd,
 	        .want = child_want,
 	        .ending = child_ending,
 	        .untaken = child_untaken,
 	};
 	assert(!child->output && child->closed_ms == 0);
-	child->base = (struct brine_stream){.ops = &ops};
+	child->base = (struct brine_stream){.ops = &ops, .fd = output->fd, .out_fd = child->input->fd};
 	child->output = output;
 	return &child->base;
 }

@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include "base/alloc.h"
+#include "net/descriptor.h"
 #include "net/fail.h"
 #include "net/listener_unix.h"
 #include "net/socket.h"
@@ -13,7 +14,7 @@ struct brine_listener {
 	int fd;
 	int spare_fd; /* given up to turn a peer away when descriptors run out; -1: none left */
 	struct brine_sockaddr at;
-	struct stat file; /* of a Unix path */
+	struct stat file; /* of a Unix path that was made here; all zero: none was */
 	char address[BRINE_ADDR_TEXT_SIZE];
 	const struct brine_allocator *allocator;
 };
@@ -86,6 +87,33 @@ int brine_listener_open(struct brine_listener **ret_listener, const struct brine
 	return 0;
 }
 
+int brine_listener_take(struct brine_listener **ret_listener, int fd, const struct brine_allocator *allocator,
+                        struct brine_error *error)
+{
+	const char *why = brine_socket_why_not_listening(fd);
+	if (why)
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d: %s", fd, why);
+	struct brine_listener *listener = brine_alloc_zero(allocator, sizeof *listener);
+	if (!listener)
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory for a listener");
+	listener->allocator = allocator;
+	listener->spare_fd = -1;
+	listener->fd = brine_descriptor_keep(fd);
+	if (listener->fd < 0 || brine_descriptor_set_nonblocking(listener->fd, true) < 0 ||
+	    brine_socket_local(listener->fd, &listener->at) < 0 || (listener->spare_fd = open_spare()) < 0) {
+		brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not listen on descriptor %d", fd);
+		if (listener->fd == fd)
+			listener->fd = -1;
+		brine_listener_abandon(listener);
+		return BRINE_ERR_SYSTEM;
+	}
+	if (listener->fd != fd)
+		brine_descriptor_close(fd);
+	brine_sockaddr_format(listener->address, sizeof listener->address, &listener->at);
+	*ret_listener = listener;
+	return 0;
+}
+
 void brine_listener_close(struct brine_listener *listener)
 {
 	/* Before the socket is closed: as long as it is open, its file cannot be taken for a dead one, nor its inode be
@@ -143,6 +171,10 @@ int brine_listener_open_all(struct brine_listener **list, size_t *ret_count, con
 	struct brine_sockaddr at[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_error reason = BRINE_ERROR_INIT;
 	size_t at_count;
+	if (addr->kind == BRINE_ADDR_FD) {
+		*ret_count = 1;
+		return brine_listener_take(&list[0], addr->fd, allocator, error);
+	}
 	int status = brine_addr_resolve(addr, BRINE_ADDR_LISTEN, at, BRINE_ADDR_RESOLVED_MAX, &at_count, error);
 	if (status < 0)
 		return status;
@@ -174,6 +206,8 @@ static int accept_socket(struct brine_listener *listener, struct brine_sockaddr 
 	int fd = accept4(listener->fd, &ret_peer->u.any, &ret_peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (ret_peer->size > sizeof ret_peer->u)
 		ret_peer->size = sizeof ret_peer->u;
+	if (fd >= 0)
+		brine_sockaddr_unmap(ret_peer);
 	return fd;
 }
 

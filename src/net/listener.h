@@ -36,19 +36,29 @@ enum {
 int brine_listener_open(struct brine_listener **ret_listener, const struct brine_sockaddr *at, unsigned mode,
                         const struct brine_allocator *allocator, struct brine_error *error);
 
+/* Makes a listener of a descriptor that listens already, which somebody passed on: systemd, from 3 on, to programs that
+ * find LISTEN_FDS in their environment. The listener owns it from then on; on error it is still the caller's, as it was
+ * but for close-on-exec and O_NONBLOCK. Both are set, and O_NONBLOCK stays set: other processes may accept from the
+ * same socket, and one of them that ended would make the others wait in accept(). 0, 1 and 2 are moved, as
+ * net/descriptor.h says. A Unix path is left alone at the end. Errors: BRINE_ERR_INVALID (the text says why it cannot
+ * be listened on, and what to do), SYSTEM, NOMEM. */
+int brine_listener_take(struct brine_listener **ret_listener, int fd, const struct brine_allocator *allocator,
+                        struct brine_error *error);
+
 /* Listens on every address of addr (a name may have several; with port 0 all get the same port) into list, which has
- * room for BRINE_ADDR_RESOLVED_MAX; their number into *ret_count. Resolves, so it may block. All or nothing, but
- * addresses of a family that the machine does not have are left out while one remains. Errors: as above and
- * BRINE_ERR_RESOLVE. */
+ * room for BRINE_ADDR_RESOLVED_MAX; their number into *ret_count. A descriptor is taken. Resolves, so it may block. All
+ * or nothing, but addresses of a family that the machine does not have are left out while one remains. Errors: as above
+ * and BRINE_ERR_RESOLVE. */
 int brine_listener_open_all(struct brine_listener **list, size_t *ret_count, const struct brine_addr *addr,
                             unsigned mode, const struct brine_allocator *allocator, struct brine_error *error);
 
-/* Closes; a Unix path is removed where it is still the socket made here. NULL is allowed. Never fails. In a forked
- * child use brine_listener_abandon(), which leaves the path to the parent. */
+/* Closes; a Unix path is removed where it is still the socket made by brine_listener_open(). NULL is allowed. Never
+ * fails. In a forked child use brine_listener_abandon(), which leaves the path to the parent. */
 void brine_listener_close(struct brine_listener *listener);
 void brine_listener_abandon(struct brine_listener *listener);
 
-/* Takes one waiting connection (non-blocking, close-on-exec; the caller's) and its address (NULL allowed). Returns enum
+/* Takes one waiting connection (non-blocking, close-on-exec; the caller's) and its address (NULL allowed; IPv4 as
+ * such, also where the socket is an IPv6 one for both). Returns enum
  * brine_accept; a peer that gave up while it waited is passed over. Errors: BRINE_ERR_SYSTEM (errno): the listener is
  * dead. */
 int brine_listener_accept(struct brine_listener *listener, int *ret_fd, struct brine_sockaddr *ret_peer);

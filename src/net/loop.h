@@ -57,6 +57,11 @@ int brine_loop_modify(struct brine_loop *loop, struct brine_watch *watch, unsign
 /* Stops watching; before the descriptor is closed. Not added: nothing happens. Never fails. */
 void brine_loop_remove(struct brine_loop *loop, struct brine_watch *watch);
 
+static inline bool brine_watch_added(const struct brine_watch *watch)
+{
+	return watch->slot != 0;
+}
+
 /* Sets the timer to fire once when brine_clock_ms() reaches due_ms, also when it was set already; BRINE_FOREVER: stops
  * it. timer->on_due must be set. Never fails. */
 void brine_timer_set(struct brine_loop *loop, struct brine_timer *timer, uint64_t due_ms);

@@ -20,6 +20,17 @@ uint16_t brine_sockaddr_port(const struct brine_sockaddr *sockaddr)
 	return sockaddr->u.any.sa_family == AF_INET ? ntohs(sockaddr->u.in.sin_port) : 0;
 }
 
+void brine_sockaddr_unmap(struct brine_sockaddr *sockaddr)
+{
+	const struct sockaddr_in6 *in6 = &sockaddr->u.in6;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = in6->sin6_port};
+	if (sockaddr->size < sizeof *in6 || in6->sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return;
+	memcpy(&in.sin_addr, in6->sin6_addr.s6_addr + 12, sizeof in.sin_addr);
+	sockaddr->u.in = in;
+	sockaddr->size = sizeof in;
+}
+
 bool brine_sockaddr_is_path(const struct brine_sockaddr *sockaddr)
 {
 	return sockaddr->u.any.sa_family == AF_UNIX && sockaddr->size > offsetof(struct sockaddr_un, sun_path) &&

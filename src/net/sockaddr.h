@@ -34,6 +34,9 @@ bool brine_sockaddr_equal(const struct brine_sockaddr *a, const struct brine_soc
 uint16_t brine_sockaddr_port(const struct brine_sockaddr *sockaddr);
 void brine_sockaddr_set_port(struct brine_sockaddr *sockaddr, uint16_t port);
 
+/* Turns an IPv4 address that an IPv6 socket shows as ::ffff:127.0.0.1 into the IPv4 address; leaves others alone. */
+void brine_sockaddr_unmap(struct brine_sockaddr *sockaddr);
+
 /* Whether it is a Unix socket with a file. */
 bool brine_sockaddr_is_path(const struct brine_sockaddr *sockaddr);
 

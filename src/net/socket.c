@@ -182,6 +182,24 @@ size_t brine_socket_untaken(int fd)
 	return ioctl(fd, SIOCOUTQ, &size) == 0 && size > 0 ? (size_t)size : 0;
 }
 
+const char *brine_socket_why_not_listening(int fd)
+{
+	int type, domain, listens;
+	socklen_t size = sizeof type;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return errno == EBADF ? "expected an open descriptor: whoever starts this program has to pass it on"
+		                      : "expected a socket that listens, but that is no socket";
+	size = sizeof domain;
+	if (type != SOCK_STREAM || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+	    (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX))
+		return "expected a stream socket of TCP or Unix, but that is another one";
+	size = sizeof listens;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
+		return "expected a socket that listens, but listen() was not called for that one "
+		       "(brine_server_serve_fd() takes one that is connected)";
+	return NULL;
+}
+
 int brine_socket_credentials(int fd, struct brine_credentials *ret_credentials)
 {
 	int domain;

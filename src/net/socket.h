@@ -39,6 +39,10 @@ int brine_socket_keepalive(int fd, uint64_t idle_ms, uint64_t unacknowledged_ms)
  * keep them). 0 where the kernel does not say. */
 size_t brine_socket_untaken(int fd);
 
+/* Why a descriptor cannot be listened on, in words that say what to do; NULL: it is a stream socket, of the internet or
+ * Unix, that listens. Static text. */
+const char *brine_socket_why_not_listening(int fd);
+
 struct brine_credentials {
 	uint32_t uid, gid;
 	int32_t pid;

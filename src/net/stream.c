@@ -1,11 +1,11 @@
 #include "net/stream.h"
 
 #include "base/alloc.h"
+#include "net/descriptor.h"
 #include "net/fail.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -18,7 +18,6 @@ enum {
 
 struct socket_stream {
 	struct brine_stream base;
-	int fd;
 	const struct brine_allocator *allocator;
 };
 
@@ -41,7 +40,7 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 	ssize_t got;
 	/* Plain recv: descriptors that a peer passes along are closed by the kernel, urgent bytes are left out. */
 	do
-		got = recv(socket_of(stream)->fd, data, size, 0);
+		got = recv(stream->fd, data, size, MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? stream_failed(stream) : got;
 }
@@ -49,21 +48,21 @@ static ssize_t socket_read(struct brine_stream *stream, void *data, size_t size)
 static ssize_t socket_writev(struct brine_stream *stream, const struct iovec *parts, int count)
 {
 	assert(count > 0);
-	int fd = socket_of(stream)->fd;
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	/* sendmsg only reads the parts, but its struct has no const. */
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
 	                         .msg_iovlen = count < PARTS_MAX ? (size_t)count : (size_t)PARTS_MAX};
 	ssize_t put;
 	do
-		put = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-		                 : sendmsg(fd, &message, MSG_NOSIGNAL);
+		put = count == 1 ? send(stream->fd, parts->iov_base, parts->iov_len, flags)
+		                 : sendmsg(stream->fd, &message, flags);
 	while (put < 0 && errno == EINTR);
 	return put < 0 ? stream_failed(stream) : put;
 }
 
 static int socket_shutdown(struct brine_stream *stream)
 {
-	if (shutdown(socket_of(stream)->fd, SHUT_WR) == 0)
+	if (shutdown(stream->fd, SHUT_WR) == 0)
 		return 0;
 	stream->system_errno = errno;
 	return BRINE_ERR_SYSTEM;
@@ -72,13 +71,8 @@ static int socket_shutdown(struct brine_stream *stream)
 static void socket_close(struct brine_stream *stream)
 {
 	struct socket_stream *self = socket_of(stream);
-	brine_socket_close(self->fd);
+	brine_socket_close(stream->fd);
 	brine_release(self->allocator, self, sizeof *self);
-}
-
-static int socket_fd(const struct brine_stream *stream)
-{
-	return ((const struct socket_stream *)stream)->fd;
 }
 
 static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
@@ -89,15 +83,7 @@ static unsigned socket_want(const struct brine_stream *stream, unsigned ready)
 
 static size_t socket_untaken(const struct brine_stream *stream)
 {
-	return brine_socket_untaken(socket_fd(stream));
-}
-
-static int set_flag(int fd, int get, int set, int flag)
-{
-	int flags = fcntl(fd, get);
-	if (flags < 0)
-		return -1;
-	return flags & flag ? 0 : fcntl(fd, set, flags | flag);
+	return brine_socket_untaken(stream->fd);
 }
 
 static int prepare_socket(int fd, struct brine_error *error)
@@ -112,8 +98,7 @@ static int prepare_socket(int fd, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "descriptor %d is a socket, but not a stream socket",
 		                  fd);
 	size = sizeof domain;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
-	    set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK) < 0 || set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || brine_descriptor_close_on_exec(fd) < 0)
 		return brine_fail_errno(error, BRINE_ERR_SYSTEM, errno, "could not set up descriptor %d", fd);
 	if (domain != AF_INET && domain != AF_INET6)
 		return 0;
@@ -132,7 +117,6 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 	        .writev = socket_writev,
 	        .shutdown = socket_shutdown,
 	        .close = socket_close,
-	        .fd = socket_fd,
 	        .want = socket_want,
 	        .untaken = socket_untaken,
 	};
@@ -144,7 +128,7 @@ int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const stru
 		brine_release(allocator, self, sizeof *self);
 		return status;
 	}
-	*self = (struct socket_stream){.base = {.ops = &ops}, .fd = fd, .allocator = allocator};
+	*self = (struct socket_stream){.base = {.ops = &ops, .fd = fd, .out_fd = fd}, .allocator = allocator};
 	*ret_stream = &self->base;
 	return 0;
 }

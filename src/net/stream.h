@@ -1,5 +1,5 @@
-/* net/stream.h - a byte stream as a small table of operations, so that sockets, TLS and child processes look alike.
- * Never blocks; EINTR is never seen; nothing raises SIGPIPE. A stream belongs to one thread at a time. */
+/* net/stream.h - a byte stream as a small table of operations, so that sockets, pipes, TLS and child processes look
+ * alike. Never blocks; EINTR is never seen; nothing raises SIGPIPE. A stream belongs to one thread at a time. */
 #ifndef BRINE_NET_STREAM_H
 #define BRINE_NET_STREAM_H
 
@@ -21,7 +21,7 @@ struct brine_stream_ops {
 	ssize_t (*writev)(struct brine_stream *stream, const struct iovec *parts, int count);
 	int (*shutdown)(struct brine_stream *stream);
 	void (*close)(struct brine_stream *stream);
-	int (*fd)(const struct brine_stream *stream);
+	void (*settle)(struct brine_stream *stream); /* NULL: shutdown leaves nothing to do */
 	unsigned (*want)(const struct brine_stream *stream, unsigned ready);
 	const char *(*ending)(struct brine_stream *stream); /* NULL: there is nothing to tell */
 	size_t (*untaken)(const struct brine_stream *stream);
@@ -30,7 +30,10 @@ struct brine_stream_ops {
 /* The head of every stream; implementations put theirs behind it. */
 struct brine_stream {
 	const struct brine_stream_ops *ops;
+	int fd;           /* to wait on before reading */
+	int out_fd;       /* to wait on before writing: the same one, or another; -1: it was closed by settling */
 	int system_errno; /* of the last BRINE_ERR_SYSTEM of this stream */
+	bool is_shut;     /* it was shut down, and settling has something left to do */
 };
 
 /* Reads up to size (> 0) bytes. > 0: the bytes read; 0: the peer sends no more; BRINE_STREAM_AGAIN; BRINE_ERR_SYSTEM
@@ -57,28 +60,36 @@ static inline ssize_t brine_stream_write(struct brine_stream *stream, const void
 }
 
 /* Says to the peer that no more bytes come (FIN). 0, BRINE_STREAM_AGAIN (TLS), or BRINE_ERR_SYSTEM: the peer is gone,
- * close the stream. */
+ * close the stream. The end of a pipe is told by closing it, which brine_stream_settle() does. */
 static inline int brine_stream_shutdown(struct brine_stream *stream)
 {
 	return stream->ops->shutdown(stream);
 }
 
-/* Closes the descriptor and releases the stream. NULL is allowed. Remove it from its loop first. Never fails. */
+/* Closes out_fd where the stream was shut down and that takes it. Nothing may wait on out_fd: epoll would not forget it
+ * while another process holds it open. brine_loop_watch_stream() sees to that. Never fails. */
+static inline void brine_stream_settle(struct brine_stream *stream)
+{
+	if (stream->is_shut)
+		stream->ops->settle(stream);
+}
+
+/* Closes the descriptors and releases the stream. NULL is allowed. Remove it from its loop first. Never fails. */
 static inline void brine_stream_close(struct brine_stream *stream)
 {
 	if (stream)
 		stream->ops->close(stream);
 }
 
-/* The descriptor to wait on. */
+/* The descriptor to wait on for BRINE_READABLE. net/stream_watch.h waits for both. */
 static inline int brine_stream_fd(const struct brine_stream *stream)
 {
-	return stream->ops->fd(stream);
+	return stream->fd;
 }
 
-/* What to wait for on the descriptor so that the given operations (a set of enum brine_ready) can go on: the same set
- * for a socket, perhaps another one for a filter. 0: do not wait, an operation would succeed at once (bytes are held
- * inside). */
+/* What to wait for so that the given operations (a set of enum brine_ready) can go on: the same set for a socket or a
+ * pipe, perhaps another one for a filter. 0: do not wait, an operation would succeed at once (bytes are held inside).
+ */
 static inline unsigned brine_stream_want(const struct brine_stream *stream, unsigned ready)
 {
 	return stream->ops->want(stream, ready);
@@ -98,8 +109,9 @@ static inline const char *brine_stream_ending(struct brine_stream *stream)
 }
 
 /* Makes the stream of a connected stream socket and owns the descriptor from then on; on error the descriptor is still
- * the caller's. Sets it non-blocking, close-on-exec and, for TCP, TCP_NODELAY and TCP_NOTSENT_LOWAT. allocator NULL:
- * the default; must outlive the stream. Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
+ * the caller's. Sets it close-on-exec and, for TCP, TCP_NODELAY and TCP_NOTSENT_LOWAT. Its O_NONBLOCK, which other
+ * processes may share, is left as it is and makes no difference. allocator NULL: the default; must outlive the stream.
+ * Errors: BRINE_ERR_INVALID (not a stream socket), SYSTEM, NOMEM. */
 int brine_stream_new_socket(struct brine_stream **ret_stream, int fd, const struct brine_allocator *allocator,
                             struct brine_error *error);
 

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "net/clock.h"
+#include "net/stream_watch.h"
 #include "rpc/caller.h"
 #include "rpc/family.h"
 #include "rpc/thread.h"
@@ -126,7 +127,7 @@ static void serve_link(struct brine_client *client, struct brine_client_link *no
 static void close_link(struct brine_client *client, struct brine_client_link *node)
 {
 	if (client->options.mode == BRINE_CLIENT_LOOP)
-		brine_epoll_set_forget(&client->epoll_set, brine_stream_fd(node->link.stream));
+		brine_epoll_set_forget_stream(&client->epoll_set, node->link.stream);
 	if (client->current == node)
 		client->current = NULL;
 	brine_client_leave_requests(client, node);
@@ -193,9 +194,8 @@ static void collect_poll_set(struct brine_client *client, struct brine_poll_set 
 	brine_poll_set_add(set, client->wakeup, BRINE_READABLE);
 	for (struct brine_client_link *node = client->links; node; node = node->next) {
 		node->polled = brine_link_wants(&node->link);
-		unsigned want = node->polled ? brine_stream_want(node->link.stream, node->polled) : 0;
-		if (want)
-			brine_poll_set_add(set, brine_stream_fd(node->link.stream), want);
+		if (node->polled)
+			brine_poll_set_add_stream(set, node->link.stream, node->polled);
 	}
 	brine_connector_poll_set(client, set);
 }

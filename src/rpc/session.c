@@ -78,13 +78,13 @@ static bool watch_again(struct brine_session *session)
 	struct brine_link *link = &session->link;
 	brine_line_lock(&session->line);
 	uint64_t deadline_ms = brine_conn_deadline(link->conn);
-	unsigned ready = brine_stream_want(link->stream, brine_link_wants(link));
+	unsigned ready = brine_link_wants(link);
 	brine_line_unlock(&session->line);
 	uint64_t caller_ms = brine_caller_due(session);
 	deadline_ms = caller_ms < deadline_ms ? caller_ms : deadline_ms;
 	brine_timer_set(session->lane->loop, &session->timer,
 	                deadline_ms < session->retire_ms ? deadline_ms : session->retire_ms);
-	return brine_loop_modify(session->lane->loop, &session->watch, ready) == 0;
+	return brine_loop_watch_stream(session->lane->loop, &session->watch, link->stream, ready) == 0;
 }
 
 /* True when that makes another turn necessary. */
@@ -272,7 +272,7 @@ struct brine_session *brine_session_new(struct brine_lane *lane, int fd, const s
 	session->lane = lane;
 	session->fd = fd;
 	session->retire_ms = BRINE_FOREVER;
-	session->watch = (struct brine_watch){.on_ready = on_ready, .user = session};
+	brine_stream_watch_init(&session->watch, on_ready, session);
 	session->timer = (struct brine_timer){.on_due = on_due, .user = session};
 	session->listen = *listen;
 	describe_peer(&session->line.peer, fd, from, listener);
@@ -303,7 +303,7 @@ static int set_up(struct brine_session *session, struct brine_error *error)
 	int status = open_link(session, error);
 	if (status < 0)
 		return status;
-	status = brine_loop_add(session->lane->loop, &session->watch, fd, BRINE_READABLE);
+	status = brine_loop_watch_stream(session->lane->loop, &session->watch, session->link.stream, BRINE_READABLE);
 	if (status < 0)
 		brine_fail(error, status, 0, "%s", status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
 	return status;
@@ -355,7 +355,7 @@ void brine_session_close(struct brine_session *session, bool forked)
 {
 	struct brine_lane *lane = session->lane;
 	if (!forked) {
-		brine_loop_remove(lane->loop, &session->watch);
+		brine_loop_unwatch_stream(lane->loop, &session->watch);
 		brine_timer_stop(lane->loop, &session->timer);
 	}
 	/* The locks of a forked child are as its parent's threads had them, and nobody will answer there. */

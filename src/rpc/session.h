@@ -3,6 +3,7 @@
 #define BRINE_RPC_SESSION_H
 
 #include "net/addr.h"
+#include "net/stream_watch.h"
 #include "rpc/lane.h"
 #include "rpc/link.h"
 
@@ -13,7 +14,7 @@ struct brine_session {
 	struct brine_lane *lane;
 	int fd; /* until it was started; then it belongs to the link */
 	struct brine_link link;
-	struct brine_watch watch;
+	struct brine_stream_watch watch;
 	struct brine_timer timer;
 	uint64_t retire_ms;                 /* when it is drained for its age; BRINE_FOREVER: never */
 	struct brine_listen_options listen; /* of where it came to */

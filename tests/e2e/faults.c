@@ -14,6 +14,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,12 +53,15 @@ static const int errnos[FAULT_COUNT][16] = {
         [FAULT_eventfd] = {EMFILE, ENFILE, ENOMEM, ENODEV},
         [FAULT_read] = {EINTR, EAGAIN, EIO},
         [FAULT_write] = {EINTR, EAGAIN, EIO},
+        [FAULT_writev] = {EINTR, EAGAIN, EPIPE, EIO},
+        [FAULT_dup2] = {EINTR, EBUSY, EMFILE},
         [FAULT_close] = {EINTR, EIO, ENOSPC, EDQUOT},
         [FAULT_fcntl] = {EMFILE, EBADF, EINVAL, EPERM},
         [FAULT_open] = {EMFILE, ENFILE, ENOMEM, EACCES, ENOENT, ENOTDIR, ELOOP},
         [FAULT_flock] = {EINTR, EWOULDBLOCK, ENOLCK},
         [FAULT_fstat] = {EIO, ENOMEM, EOVERFLOW},
         [FAULT_fstatat] = {EACCES, ENOMEM, EIO, ELOOP},
+        [FAULT_fstatfs] = {EIO, ENOSYS, EOVERFLOW},
         [FAULT_fchmod] = {EPERM, EROFS, EIO},
         [FAULT_fchmodat] = {EPERM, EROFS, EIO, ENOENT},
         [FAULT_renameat2] = {EACCES, EPERM, EROFS, ENOSPC, EINVAL, EEXIST},
@@ -286,6 +291,8 @@ PLAIN(eventfd, int, (unsigned count, int flags), (count, flags))
 PLAIN(flock, int, (int fd, int operation), (fd, operation))
 PLAIN(fstat, int, (int fd, struct stat *file), (fd, file))
 PLAIN(fstatat, int, (int folder, const char *path, struct stat *file, int flags), (folder, path, file, flags))
+PLAIN(fstatfs, int, (int fd, struct statfs *system), (fd, system))
+PLAIN(dup2, int, (int from, int to), (from, to))
 PLAIN(fchmod, int, (int fd, mode_t mode), (fd, mode))
 PLAIN(fchmodat, int, (int folder, const char *path, mode_t mode, int flags), (folder, path, mode, flags))
 PLAIN(renameat2, int, (int folder, const char *from, int to_folder, const char *to, unsigned flags),
@@ -295,36 +302,58 @@ PLAIN(getrandom, ssize_t, (void *out, size_t size, unsigned flags), (out, size, 
 MOVING(send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 MOVING(recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
 
-/* Descriptors that are no sockets (an eventfd) are not cut short: eight bytes are their unit. */
-PLAIN(read, ssize_t, (int fd, void *data, size_t size), (fd, data, size))
+ssize_t __real_read(int fd, void *data, size_t size);
+ssize_t __wrap_read(int fd, void *data, size_t size);
+ssize_t __wrap_read(int fd, void *data, size_t size)
+{
+	if (fails(FAULT_read))
+		return -1;
+	/* An eventfd is not cut short: eight bytes are its unit. */
+	size_t part = size > sizeof(uint64_t) ? shorten(size) : size;
+	return part == 0 && size > 0 ? -1 : __real_read(fd, data, part);
+}
+
 PLAIN(write, ssize_t, (int fd, const void *data, size_t size), (fd, data, size))
+
+/* Fills cut, which has room for 64, with so much of the parts as is to be moved. Their number; 0: nothing is. */
+static size_t shorten_parts(struct iovec *cut, const struct iovec *parts, size_t count)
+{
+	size_t size = 0, used = 0;
+	for (size_t i = 0; i < count; i++)
+		size += parts[i].iov_len;
+	size_t part = shorten(size);
+	while (part > 0 && used < count && used < 64) {
+		struct iovec *each = &cut[used];
+		*each = parts[used++];
+		if (each->iov_len > part)
+			each->iov_len = part;
+		part -= each->iov_len;
+	}
+	return used;
+}
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	if (fails(FAULT_sendmsg))
-		return -1;
-	size_t size = 0;
-	for (size_t i = 0; i < message->msg_iovlen; i++)
-		size += message->msg_iov[i].iov_len;
-	size_t part = shorten(size);
-	if (part == size)
-		return __real_sendmsg(fd, message, flags);
-	if (part == 0)
-		return -1;
 	struct iovec parts[64];
 	struct msghdr cut = *message;
+	if (fails(FAULT_sendmsg))
+		return -1;
 	cut.msg_iov = parts;
-	cut.msg_iovlen = 0;
-	while (part > 0 && cut.msg_iovlen < 64) {
-		struct iovec *each = &parts[cut.msg_iovlen];
-		*each = message->msg_iov[cut.msg_iovlen++];
-		if (each->iov_len > part)
-			each->iov_len = part;
-		part -= each->iov_len;
-	}
-	return __real_sendmsg(fd, &cut, flags);
+	cut.msg_iovlen = shorten_parts(parts, message->msg_iov, message->msg_iovlen);
+	return cut.msg_iovlen ? __real_sendmsg(fd, &cut, flags) : -1;
+}
+
+ssize_t __real_writev(int fd, const struct iovec *parts, int count);
+ssize_t __wrap_writev(int fd, const struct iovec *parts, int count);
+ssize_t __wrap_writev(int fd, const struct iovec *parts, int count)
+{
+	struct iovec cut[64];
+	if (fails(FAULT_writev))
+		return -1;
+	int used = (int)shorten_parts(cut, parts, (size_t)count);
+	return used ? __real_writev(fd, cut, used) : -1;
 }
 
 int __real_close(int fd);

@@ -39,12 +39,15 @@
 	X(eventfd)                                                                                                     \
 	X(read)                                                                                                        \
 	X(write)                                                                                                       \
+	X(writev)                                                                                                      \
 	X(close)                                                                                                       \
+	X(dup2)                                                                                                        \
 	X(fcntl)                                                                                                       \
 	X(open)                                                                                                        \
 	X(flock)                                                                                                       \
 	X(fstat)                                                                                                       \
 	X(fstatat)                                                                                                     \
+	X(fstatfs)                                                                                                     \
 	X(fchmod)                                                                                                      \
 	X(fchmodat)                                                                                                    \
 	X(renameat2)                                                                                                   \

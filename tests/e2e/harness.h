@@ -10,7 +10,7 @@
 #include "net/addr.h"
 #include "net/clock.h"
 #include "net/socket.h"
-#include "net/stream.h"
+#include "net/stream_watch.h"
 
 #include <errno.h>
 #include <poll.h>

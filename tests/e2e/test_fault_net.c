@@ -7,10 +7,12 @@
 #include <brine/conn.h>
 
 #include "net/clock.h"
+#include "net/descriptor.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/socket.h"
-#include "net/stream.h"
+#include "net/stream_pair.h"
+#include "net/stream_watch.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -23,6 +25,9 @@ enum {
 	SOON_MS = 1000,
 };
 
+/* Instead of an address: two pipes, a descriptor that listens. */
+static const char pipes[] = "pipes", passed[] = "passed";
+
 /* A client that sends a message and a server that echoes it, on one loop in one thread. */
 struct exchange {
 	const char *address;
@@ -33,7 +38,7 @@ struct exchange {
 	struct brine_timer pause;
 	unsigned pauses, refusals;
 	struct brine_stream *client, *server;
-	struct brine_watch client_watch, server_watch;
+	struct brine_stream_watch client_watch, server_watch;
 	uint8_t message[MESSAGE_SIZE], echo[MESSAGE_SIZE + 1], relay[512];
 	size_t sent, received, relay_start, relay_end;
 	bool shut, server_ended, done;
@@ -46,6 +51,18 @@ static void set_failure(struct exchange *exchange, int code)
 {
 	if (!exchange->failure)
 		exchange->failure = code;
+}
+
+static void watch_client(struct exchange *x)
+{
+	unsigned wanted = BRINE_READABLE | (x->sent < MESSAGE_SIZE ? BRINE_WRITABLE : 0u);
+	set_failure(x, brine_loop_watch_stream(x->loop, &x->client_watch, x->client, wanted));
+}
+
+static void watch_server(struct exchange *x)
+{
+	unsigned wanted = x->relay_end ? BRINE_WRITABLE : BRINE_READABLE;
+	set_failure(x, brine_loop_watch_stream(x->loop, &x->server_watch, x->server, wanted));
 }
 
 static void client_ready(struct brine_watch *watch, unsigned ready)
@@ -76,9 +93,7 @@ static void client_ready(struct brine_watch *watch, unsigned ready)
 		else if (got != BRINE_STREAM_AGAIN)
 			return set_failure(x, (int)got);
 	}
-	int rc = brine_loop_modify(x->loop, watch, BRINE_READABLE | (x->sent < MESSAGE_SIZE ? BRINE_WRITABLE : 0));
-	if (rc < 0)
-		set_failure(x, rc);
+	watch_client(x);
 }
 
 static void server_ready(struct brine_watch *watch, unsigned ready)
@@ -103,14 +118,12 @@ static void server_ready(struct brine_watch *watch, unsigned ready)
 			x->relay_start = x->relay_end = 0;
 	}
 	if (x->server_ended && x->relay_end == 0) {
-		brine_loop_remove(x->loop, watch);
+		brine_loop_unwatch_stream(x->loop, &x->server_watch);
 		brine_stream_close(x->server);
 		x->server = NULL;
 		return;
 	}
-	int rc = brine_loop_modify(x->loop, watch, x->relay_end ? BRINE_WRITABLE : BRINE_READABLE);
-	if (rc < 0)
-		set_failure(x, rc);
+	watch_server(x);
 }
 
 static int watch_listeners(struct exchange *x)
@@ -140,10 +153,7 @@ static void server_start(struct exchange *x, int fd)
 		brine_socket_close(fd);
 		return set_failure(x, rc);
 	}
-	x->server_watch = (struct brine_watch){.on_ready = server_ready, .user = x};
-	rc = brine_loop_add(x->loop, &x->server_watch, fd, BRINE_READABLE);
-	if (rc < 0)
-		set_failure(x, rc);
+	watch_server(x);
 }
 
 static void listener_ready(struct brine_watch *watch, unsigned ready)
@@ -167,15 +177,59 @@ static void listener_ready(struct brine_watch *watch, unsigned ready)
 	}
 }
 
-static int exchange_start(struct exchange *x)
+/* A stream of two ends of pipes or FIFOs; on error they are closed. */
+static int pair_open(struct brine_stream **ret_stream, struct exchange *x, int in_fd, int out_fd)
 {
-	struct brine_addr addr, real;
-	int rc = brine_addr_parse(&addr, brine_str_from(x->address), BRINE_ADDR_LISTEN, &x->error);
-	if (rc == 0)
-		rc = brine_loop_new(&x->loop, NULL, NULL, &x->allocator.base, &x->error);
+	int rc = brine_stream_new_pair(ret_stream, in_fd, out_fd, &x->allocator.base, &x->error);
+	if (rc < 0) {
+		brine_socket_close(in_fd);
+		brine_socket_close(out_fd);
+	}
+	return rc;
+}
+
+/* Two pipes, one for each direction. */
+static int exchange_start_pipes(struct exchange *x)
+{
+	int there[2], back[2];
+	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(back, O_CLOEXEC), 0);
+	int rc = pair_open(&x->client, x, back[0], there[1]);
+	int server_rc = pair_open(&x->server, x, there[0], back[1]);
+	if (rc < 0 || server_rc < 0)
+		return rc < 0 ? rc : server_rc;
+	watch_client(x);
+	watch_server(x);
+	return 0;
+}
+
+/* What is to be listened on. A descriptor that listens is made; on error it is closed. */
+static int exchange_listen(struct exchange *x)
+{
+	struct sockaddr_un any = {.sun_family = AF_UNIX};
+	struct brine_addr addr;
+	char text[32];
+	int fd = -1;
+	if (strcmp(x->address, passed) == 0) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any.sun_family), 0);
+		assert_int_equal(listen(fd, 8), 0);
+		snprintf(text, sizeof text, "fd://%d", fd);
+	}
+	const char *address = fd < 0 ? x->address : text;
+	int rc = brine_addr_parse(&addr, brine_str_from(address), BRINE_ADDR_LISTEN, &x->error);
 	if (rc == 0)
 		rc = brine_listener_open_all(x->listeners, &x->listener_count, &addr, 0600, &x->allocator.base,
 		                             &x->error);
+	if (rc < 0)
+		brine_socket_close(fd);
+	return rc;
+}
+
+static int exchange_connect(struct exchange *x)
+{
+	struct brine_addr real;
+	int rc = exchange_listen(x);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < x->listener_count; i++)
@@ -197,8 +251,18 @@ static int exchange_start(struct exchange *x)
 	rc = brine_socket_wait(brine_stream_fd(x->client), BRINE_WRITABLE, BRINE_FOREVER);
 	if (rc < 0)
 		return rc;
-	x->client_watch = (struct brine_watch){.on_ready = client_ready, .user = x};
-	return brine_loop_add(x->loop, &x->client_watch, fd, BRINE_READABLE | BRINE_WRITABLE);
+	watch_client(x);
+	return 0;
+}
+
+static int exchange_start(struct exchange *x)
+{
+	int rc = brine_loop_new(&x->loop, NULL, NULL, &x->allocator.base, &x->error);
+	if (rc < 0)
+		return rc;
+	brine_stream_watch_init(&x->client_watch, client_ready, x);
+	brine_stream_watch_init(&x->server_watch, server_ready, x);
+	return strcmp(x->address, pipes) == 0 ? exchange_start_pipes(x) : exchange_connect(x);
 }
 
 static void exchange_run(struct exchange *x)
@@ -224,9 +288,9 @@ static void exchange_end(struct exchange *x)
 		brine_listener_close(x->listeners[i]);
 	}
 	if (x->client)
-		brine_loop_remove(x->loop, &x->client_watch);
+		brine_loop_unwatch_stream(x->loop, &x->client_watch);
 	if (x->server)
-		brine_loop_remove(x->loop, &x->server_watch);
+		brine_loop_unwatch_stream(x->loop, &x->server_watch);
 	brine_stream_close(x->client);
 	brine_stream_close(x->server);
 	if (x->loop)
@@ -296,28 +360,44 @@ static void G05_unix_survives_every_failing_call(void **state)
 	assert_int_equal(e2e_files(state), 0);
 }
 
-/* G06: short reads and writes, 20 seeds. */
+static void G05_pipes_survive_every_failing_call(void **state)
+{
+	(void)state;
+	static const enum fault_function functions[] = {FAULT_fcntl, FAULT_fstat,     FAULT_fstatfs,
+	                                                FAULT_open,  FAULT_read,      FAULT_writev,
+	                                                FAULT_close, FAULT_epoll_ctl, FAULT_epoll_create1};
+	sweep(pipes, functions, sizeof functions / sizeof functions[0]);
+}
+
+static void G05_a_listening_descriptor_survives_every_failing_call(void **state)
+{
+	(void)state;
+	static const enum fault_function functions[] = {FAULT_fcntl,   FAULT_getsockopt, FAULT_getsockname,
+	                                                FAULT_eventfd, FAULT_close,      FAULT_accept4};
+	sweep(passed, functions, sizeof functions / sizeof functions[0]);
+}
+
+/* G06: short reads and writes, 20 seeds each. */
 static void G06_short_reads_and_writes_change_nothing(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	for (uint64_t seed = 1; seed <= 40; seed++) {
 		struct exchange x;
 		fault_reset();
 		fault_short_io(seed);
-		exchange(&x, "tcp://127.0.0.1:0", 0);
+		exchange(&x, seed % 2 ? "tcp://127.0.0.1:0" : pipes, 0);
 		assert_int_equal(x.failure, 0);
 		assert_true(fault_shortened() > 10);
 	}
 	fault_reset();
 }
 
-static void every_allocation_may_fail(void **state)
+static void fail_each_allocation(const char *address)
 {
-	(void)state;
 	uint64_t failures = 0;
 	for (uint64_t n = 1;; n++) {
 		struct exchange x;
-		exchange(&x, "tcp://127.0.0.1:0", n);
+		exchange(&x, address, n);
 		failures += x.allocator.failures;
 		if (!x.allocator.failures)
 			break;
@@ -326,13 +406,52 @@ static void every_allocation_may_fail(void **state)
 	assert_true(failures >= 4);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+	(void)state;
+	fail_each_allocation("tcp://127.0.0.1:0");
+	fail_each_allocation(pipes);
+	fail_each_allocation(passed);
+}
+
+/* G20: 0 is replaced, not closed, whatever comes in between; where nothing can take its place it is closed. */
+static void G20_a_standard_descriptor_is_replaced(void **state)
+{
+	static const struct {
+		enum fault_function function;
+		int system_errno;
+		bool is_closed;
+	} rows[] = {{FAULT_dup2, EINTR, false}, {FAULT_dup2, EBUSY, false}, {FAULT_dup2, EMFILE, true},
+	            {FAULT_open, EMFILE, true}, {FAULT_open, ENOENT, true}, {FAULT_close, EINTR, false}};
+	int saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	(void)state;
+	if (saved < 0)
+		skip(); /* the test was started without a stdin */
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct stat file, null;
+		fault_reset();
+		fault_fail_at(rows[i].function, 1, rows[i].system_errno);
+		brine_descriptor_close(0);
+		assert_int_equal(fault_injected(), 1);
+		fault_reset();
+		assert_int_equal(fstat(0, &file) < 0, rows[i].is_closed);
+		assert_int_equal(stat("/dev/null", &null), 0);
+		assert_true(rows[i].is_closed || file.st_rdev == null.st_rdev);
+		assert_int_equal(dup2(saved, 0), 0);
+	}
+	close(saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        e2e_test(G05_tcp_survives_every_failing_call),
 	        e2e_test(G05_unix_survives_every_failing_call),
+	        e2e_test(G05_pipes_survive_every_failing_call),
+	        e2e_test(G05_a_listening_descriptor_survives_every_failing_call),
 	        e2e_test(G06_short_reads_and_writes_change_nothing),
 	        e2e_test(every_allocation_may_fail),
+	        e2e_test(G20_a_standard_descriptor_is_replaced),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

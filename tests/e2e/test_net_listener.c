@@ -1,4 +1,5 @@
-/* Proves: listeners follow the rules of src/net/listener.h for files, ports and names (H01 to H06). */
+/* Proves: listeners follow the rules of src/net/listener.h for files, ports, names and descriptors that listen
+ * already (H01 to H06). */
 #include "dial.h"
 #include "e2e.h"
 
@@ -308,6 +309,153 @@ static void all_addresses_of_a_name_get_one_port(void **state)
 	}
 }
 
+/* A socket of the address that listens, made by somebody else; blocking, as most are made. */
+static int listen_elsewhere(const struct brine_addr *addr)
+{
+	int fd = socket(addr->sockaddr.u.any.sa_family, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, &addr->sockaddr.u.any, addr->sockaddr.size), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static struct brine_listener *take(int fd)
+{
+	struct brine_listener *listener;
+	struct brine_error error = BRINE_ERROR_INIT;
+	if (brine_listener_take(&listener, fd, NULL, &error) < 0)
+		fail_msg("%s", error.text);
+	return listener;
+}
+
+static void a_descriptor_that_listens_is_taken(void **state)
+{
+	char name[64];
+	snprintf(name, sizeof name, "unix://@brine-test-taken-%d", (int)getpid());
+	struct brine_addr addrs[] = {path_address(e2e_path(state, "x.sock")), address(name),
+	                             address("tcp://127.0.0.1:0"), address("tcp://[::1]:0")};
+	for (size_t i = 0; i < sizeof addrs / sizeof addrs[0]; i++) {
+		int fd = listen_elsewhere(&addrs[i]), kept = dup(fd), client;
+		struct brine_listener *listener = take(fd);
+		assert_int_equal(brine_listener_fd(listener), fd);
+		assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+		struct brine_addr real = address(brine_listener_address(listener));
+		assert_int_equal(real.kind, addrs[i].kind);
+		assert_reaches(listener, &real);
+		assert_int_equal(brine_listener_accept(listener, &client, NULL), BRINE_ACCEPT_NONE);
+		brine_listener_close(listener);
+		assert_int_equal(fcntl(fd, F_GETFD), -1);
+		/* It was neither unlinked nor stopped, and does not wait: another process may be in accept(). */
+		assert_true(fcntl(kept, F_GETFL) & O_NONBLOCK);
+		listener = take(kept);
+		assert_reaches(listener, &real);
+		brine_listener_close(listener);
+	}
+	assert_int_equal(e2e_files(state), 1);
+}
+
+/* As inetd passes a socket on that waits for peers. */
+static void a_listener_may_have_been_stdin(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	int fd = listen_elsewhere(&addr), saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	assert_int_equal(dup2(fd, 0), 0);
+	close(fd);
+	struct brine_listener *listener = take(0);
+	assert_true(brine_listener_fd(listener) > 2);
+	assert_reaches(listener, &addr);
+	brine_listener_close(listener);
+	char byte;
+	assert_int_equal(read(0, &byte, 1), 0); /* /dev/null */
+	if (saved < 0)
+		close(0);
+	else
+		dup2(saved, 0);
+	brine_socket_close(saved);
+}
+
+static void only_what_listens_is_taken(void **state)
+{
+	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
+	struct brine_listener *listener = NULL;
+	struct brine_error error = BRINE_ERROR_INIT;
+	int unheard = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_UNIX, SOCK_DGRAM, 0), fds[2];
+	int file = open(e2e_path(state, "file"), O_CREAT | O_RDWR, 0600);
+	int packets = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	assert_int_equal(bind(packets, &addr.sockaddr.u.any, addr.sockaddr.size), 0);
+	assert_int_equal(listen(packets, 1), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	close(fds[1]);
+	const struct {
+		int fd;
+		const char *said;
+	} rows[] = {{unheard, "listen() was not called"},
+	            {fds[0], "brine_server_serve_fd() takes one that is connected"},
+	            {datagram, "a stream socket of TCP"},
+	            {packets, "a stream socket of TCP"},
+	            {file, "that is no socket"}};
+	size_t before = e2e_descriptors();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[32];
+		snprintf(text, sizeof text, "fd://%d", rows[i].fd);
+		assert_int_equal(brine_listener_take(&listener, rows[i].fd, NULL, &error), BRINE_ERR_INVALID);
+		assert_non_null(strstr(error.text, rows[i].said));
+		assert_int_equal(brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error),
+		                 BRINE_ERR_ADDRESS);
+		assert_int_equal(error.offset, 5);
+		assert_non_null(strstr(error.text, rows[i].said));
+		assert_int_equal(e2e_descriptors(), before--);
+		close(rows[i].fd);
+	}
+	assert_int_equal(brine_listener_take(&listener, file, NULL, &error), BRINE_ERR_INVALID);
+	assert_non_null(strstr(error.text, "expected an open descriptor"));
+	assert_null(listener);
+}
+
+static void an_address_may_be_a_descriptor(void **state)
+{
+	struct brine_addr at = path_address(e2e_path(state, "x.sock")), addr;
+	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_error error = BRINE_ERROR_INIT;
+	char text[32];
+	size_t count;
+	int fd = listen_elsewhere(&at);
+	snprintf(text, sizeof text, "fd://%d", fd);
+	addr = address(text);
+	assert_int_equal(addr.kind, BRINE_ADDR_FD);
+	if (brine_listener_open_all(list, &count, &addr, 0600, NULL, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(count, 1);
+	assert_string_equal(brine_listener_address(list[0]) + 7, at.sockaddr.u.un.sun_path);
+	assert_reaches(list[0], &at);
+	brine_listener_close(list[0]);
+}
+
+/* A socket of systemd's is one for IPv4, too. */
+static void peers_of_a_socket_for_both_families_have_their_own_address(void **state)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	struct brine_sockaddr at, to = {.size = sizeof to.u.in}, peer;
+	struct brine_error error = BRINE_ERROR_INIT;
+	char text[BRINE_ADDR_TEXT_SIZE];
+	int fd = socket(AF_INET6, SOCK_STREAM, 0), client, server;
+	(void)state;
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(brine_socket_local(fd, &at), 0);
+	struct brine_listener *listener = take(fd);
+	to.u.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	brine_sockaddr_set_port(&to, brine_sockaddr_port(&at));
+	assert_int_equal(dial_and_wait(&client, NULL, &to, 1, brine_clock_ms() + 10000, &error), 0);
+	assert_true(brine_socket_wait(fd, BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	assert_int_equal(brine_listener_accept(listener, &server, &peer), BRINE_ACCEPT_ONE);
+	assert_int_equal(strncmp(brine_sockaddr_format(text, sizeof text, &peer), "tcp://127.0.0.1:", 16), 0);
+	brine_socket_close(client);
+	brine_socket_close(server);
+	brine_listener_close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +469,11 @@ int main(void)
 	        e2e_test(H05_a_port_is_given_once),
 	        e2e_test(H06_only_the_own_file_is_removed),
 	        e2e_test(all_addresses_of_a_name_get_one_port),
+	        e2e_test(a_descriptor_that_listens_is_taken),
+	        e2e_test(a_listener_may_have_been_stdin),
+	        e2e_test(only_what_listens_is_taken),
+	        e2e_test(an_address_may_be_a_descriptor),
+	        e2e_test(peers_of_a_socket_for_both_families_have_their_own_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include "net/clock.h"
 #include "net/listener.h"
 #include "net/socket.h"
-#include "net/stream.h"
+#include "net/stream_watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -126,6 +126,25 @@ static void only_connected_stream_sockets_become_streams(void **state)
 	close(pipes[0]);
 	close(pipes[1]);
 	close(datagram);
+}
+
+/* Other processes, too, may have the open file description of a socket that is handed over. */
+static void a_socket_that_blocks_elsewhere_does_not_block_here(void **state)
+{
+	(void)state;
+	struct pair pair = connect_unix();
+	static char block[65536];
+	ssize_t put;
+	assert_int_equal(fcntl(brine_stream_fd(pair.stream), F_GETFL) & O_NONBLOCK, 0);
+	alarm(10); /* a read or a write that waits would wait for ever */
+	assert_int_equal(brine_stream_read(pair.stream, block, sizeof block), BRINE_STREAM_AGAIN);
+	while ((put = brine_stream_write(pair.stream, block, sizeof block)) > 0)
+		;
+	assert_int_equal(put, BRINE_STREAM_AGAIN);
+	struct iovec parts[2] = {{block, 1}, {block, 1}};
+	assert_int_equal(brine_stream_writev(pair.stream, parts, 2), BRINE_STREAM_AGAIN);
+	alarm(0);
+	pair_close(&pair);
 }
 
 /* H08: a port of the ephemeral range on which nobody listens may be given to the one who connects to it. Bound by hand,
@@ -312,6 +331,7 @@ int main(void)
 	        e2e_test(results_tell_bytes_end_not_now_and_errors_apart),
 	        e2e_test(a_full_pipe_is_not_now_and_a_reset_is_an_error),
 	        e2e_test(only_connected_stream_sockets_become_streams),
+	        e2e_test(a_socket_that_blocks_elsewhere_does_not_block_here),
 	        e2e_test(H08_a_connection_to_itself_is_found),
 	        e2e_test(H09_passed_descriptors_never_arrive),
 	        e2e_test(H10_urgent_bytes_are_left_out),

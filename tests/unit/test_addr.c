@@ -124,6 +124,7 @@ static void H11_faults_are_named_with_their_position(void **state)
 	        {"unix://@", 8, "a name after @"},
 	        {"unix:///", 8, "a file name"},
 	        {"unix:///x/", 10, "a file name"},
+	        {"fd://3", 0, "fd:// is for listening (brine_client_open_fd()"},
 	        {"msgpack-rpc://x:0", 16, "1 to 65535"},
 	        {"msgpack-rpc+unix://x", 19, "an absolute path"},
 	};
@@ -158,12 +159,71 @@ static void plain_schemes_are_for_connecting(void **state)
 	assert_non_null(strstr(error.text, "to listen on"));
 }
 
+/* What a descriptor must be is asked for at once. */
+static void H11_a_descriptor_must_be_one_that_listens(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t offset;
+		const char *said;
+	} rows[] = {
+	        {"fd:/3", 0, "expected tcp://host:port, unix:///path or fd://3"},
+	        {"fd://", 5, "the number of a descriptor, as in fd://3"},
+	        {"fd://x", 5, "the number of a descriptor"},
+	        {"fd://-1", 5, "the number of a descriptor"},
+	        {"fd:///3", 5, "the number of a descriptor"},
+	        {"fd://2147483648", 5, "the number of a descriptor"},
+	        {"fd://99999999999999999999999", 5, "the number of a descriptor"},
+	        {"fd://3x", 6, "the end after the descriptor"},
+	        {"fd://3 ", 6, "the end after the descriptor"},
+	        {"fd://2147483647", 5, "an open descriptor: whoever starts this program has to pass it on"},
+	};
+	struct brine_addr addr;
+	struct brine_error error;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int rc = parse(&addr, rows[i].text, BRINE_ADDR_LISTEN, &error);
+		if (rc != BRINE_ERR_ADDRESS || error.offset != rows[i].offset || !strstr(error.text, rows[i].said))
+			fail_msg("\"%s\": %d at %llu: %s", rows[i].text, rc, (unsigned long long)error.offset,
+			         error.text);
+	}
+	FILE *file = tmpfile();
+	char text[32];
+	assert_non_null(file);
+	snprintf(text, sizeof text, "fd://%d", fileno(file));
+	assert_int_equal(parse(&addr, text, BRINE_ADDR_LISTEN, &error), BRINE_ERR_ADDRESS);
+	assert_int_equal(error.offset, 5);
+	assert_non_null(strstr(error.text, "that is no socket"));
+	fclose(file);
+}
+
+static void an_IPv4_address_in_IPv6_is_one_of_IPv4(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *host, *formatted;
+	} rows[] = {{"::ffff:192.0.2.7", "tcp://192.0.2.7:80"},
+	            {"::1", "tcp://[::1]:80"},
+	            {"::192.0.2.7", "tcp://[::192.0.2.7]:80"}};
+	char text[BRINE_ADDR_TEXT_SIZE];
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct brine_sockaddr sockaddr = {.size = sizeof sockaddr.u.in6, .u.in6.sin6_family = AF_INET6};
+		assert_int_equal(inet_pton(AF_INET6, rows[i].host, &sockaddr.u.in6.sin6_addr), 1);
+		brine_sockaddr_set_port(&sockaddr, 80);
+		brine_sockaddr_unmap(&sockaddr);
+		assert_string_equal(brine_sockaddr_format(text, sizeof text, &sockaddr), rows[i].formatted);
+	}
+	struct brine_sockaddr none = {.size = 0};
+	brine_sockaddr_unmap(&none);
+	assert_int_equal(none.size, 0);
+}
+
 static void H11_no_length_is_too_much(void **state)
 {
 	(void)state;
 	static char text[65536 + 32];
 	static const char *const schemes[] = {"tcp://",   "unix:///",        "unix://@", "tcp://[",
-	                                      "tcp://x:", "tcp://[fe80::1%", ""};
+	                                      "tcp://x:", "tcp://[fe80::1%", "fd://",    ""};
 	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
 		for (size_t size = 64; size <= 65536; size *= 2) {
 			struct brine_addr addr;
@@ -325,6 +385,8 @@ int main(void)
 	        cmocka_unit_test(H11_faults_are_named_with_their_position),
 	        cmocka_unit_test(a_scope_may_be_the_name_of_an_interface),
 	        cmocka_unit_test(plain_schemes_are_for_connecting),
+	        cmocka_unit_test(H11_a_descriptor_must_be_one_that_listens),
+	        cmocka_unit_test(an_IPv4_address_in_IPv6_is_one_of_IPv4),
 	        cmocka_unit_test(H11_no_length_is_too_much),
 	        cmocka_unit_test(H04_unix_paths_and_names),
 	        cmocka_unit_test(faults_are_escaped),
