@@ -1,10 +1,21 @@
+/* clang-format off */
 /* conn/calls.h - the calls of one connection, both directions: their records, lists, ids and timers.
  *
- * A call of ours:   outgoing -> (answer) freed
- *                            -> (cancelled, expired, lost) events -> (event pulled) freed, or zombies while its id is
- * owed A call of theirs: incoming -> (answered) freed
- *                            -> (cancelled, expired, lost) events -> (event pulled) ghosts -> (released) freed
- * A record is in exactly one list. Beside it, one whose items we send may wait in the queue `stalled` or `ready`. */
+ * A record is in exactly one list, which says how far the call is. Freeing the record also leaves the list.
+ *
+ *   list     | entered when                             | left when
+ *   ---------+------------------------------------------+-----------------------------------------------------------
+ *   outgoing | the program begins a call of ours        | the answer comes (freed); cancelled, expired, lost (events)
+ *   incoming | a request of the peer comes              | the handler answers (freed); cancelled, expired, lost (events)
+ *   events   | a call ended before its answer, and the  | the program takes the event: ours (zombies while the peer
+ *            | program is not told yet                  | owes the answer, else freed), theirs (ghosts)
+ *   zombies  | a call of ours ended, and the peer still | the late answer comes, or there are too many (freed)
+ *            | owes the answer to its id                |
+ *   ghosts   | a call of theirs ended, and its handler  | the handler answers or gives up (freed)
+ *            | still runs                               |
+ *
+ * Beside its list, a record whose items we send may wait in the queue `stalled` or `ready`. */
+/* clang-format on */
 #ifndef BRINE_CONN_CALLS_H
 #define BRINE_CONN_CALLS_H
 

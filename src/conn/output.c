@@ -1,5 +1,6 @@
-#include "conn/conn.h"
+#include "conn/output.h"
 
+#include "base/later.h"
 #include "codec/put.h"
 #include "frame/prefix.h"
 
@@ -14,11 +15,6 @@ struct control {
 	uint64_t serial; /* credit: of the call */
 };
 
-uint32_t conn_peer_size_max(const struct brine_conn *conn)
-{
-	return conn->wire == BRINE_WIRE_PLAIN ? conn->options.limits.message_size_max : conn->peer.message_size_max;
-}
-
 static void show(struct brine_conn *conn, size_t size)
 {
 	if (!conn->options.tap)
@@ -29,6 +25,14 @@ static void show(struct brine_conn *conn, size_t size)
 		message = BRINE_BYTES((const uint8_t *)message.data + prefix_size, size - prefix_size);
 	}
 	conn->options.tap(conn->options.tap_user, BRINE_SENT, conn->wire, message);
+}
+
+void conn_watch_pace(struct brine_conn *conn)
+{
+	const struct brine_limits *limits = &conn->options.limits;
+	bool watches = limits->output_progress_size && limits->progress_interval_ms;
+	conn->pace_size = 0;
+	conn->pace_at_ms = watches ? brine_later(conn->now_ms, limits->progress_interval_ms) : BRINE_FOREVER;
 }
 
 int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
@@ -49,12 +53,6 @@ int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
 	return 0;
 }
 
-void conn_queue_must(struct brine_conn *conn, const struct brine_frame *frame)
-{
-	if (conn_queue(conn, frame) < 0)
-		conn_fault_nomem(conn);
-}
-
 /* Queues a frame and keeps track of it until it is sent. */
 static int queue_tracked(struct brine_conn *conn, const struct brine_frame *frame, enum control_kind kind,
                          uint64_t serial)
@@ -67,23 +65,21 @@ static int queue_tracked(struct brine_conn *conn, const struct brine_frame *fram
 	return 0;
 }
 
-void conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
+int conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
 {
 	bool is_pong = frame->type == BRINE_FRAME_PONG;
 	if (is_pong && conn->pongs_unsent >= PONGS_UNSENT_MAX) {
 		conn->counters.glitches++;
-		return;
+		return 0;
 	}
-	if (conn->answers_unsent >= conn->options.limits.control_answers_max) {
-		conn_cut(conn, BRINE_ERR_NO_PROGRESS, "the peer reads none of the answers to what it sends");
-		return;
-	}
-	if (queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0) < 0) {
-		conn_fault_nomem(conn);
-		return;
-	}
+	if (conn->answers_unsent >= conn->options.limits.control_answers_max)
+		return BRINE_ERR_OVERLOADED;
+	int rc = queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0);
+	if (rc < 0)
+		return rc;
 	conn->answers_unsent++;
 	conn->pongs_unsent += is_pong;
+	return 0;
 }
 
 int conn_queue_credit(struct brine_conn *conn, struct call *call, uint32_t count)

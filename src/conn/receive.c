@@ -1,8 +1,10 @@
-/* Finds the next whole message, judges it, and hands it to the handler of its type. */
-#include "conn/conn.h"
+#include "conn/receive.h"
 
 #include "base/later.h"
 #include "base/utf8.h"
+#include "conn/end.h"
+#include "conn/output.h"
+#include "conn/streams.h"
 
 #include <stdio.h>
 
@@ -27,7 +29,7 @@ static enum conn_step refuse(struct brine_conn *conn, const struct brine_frame *
 		return CONN_HANDLED;
 	struct brine_frame answer = conn_error_frame(conn, frame->id_bytes, code, brine_str_from(text));
 	conn->counters.calls_refused += code == BRINE_CODE_OVERLOADED || code == BRINE_CODE_GOING_AWAY;
-	conn_queue_control(conn, &answer);
+	conn_control_must(conn, &answer);
 	return CONN_HANDLED;
 }
 
@@ -256,7 +258,7 @@ static enum conn_step on_ping(struct brine_conn *conn, const struct brine_frame 
 {
 	(void)event; /* none */
 	struct brine_frame pong = {.type = BRINE_FRAME_PONG, .number = frame->number};
-	conn_queue_control(conn, &pong);
+	conn_control_must(conn, &pong);
 	return CONN_HANDLED;
 }
 

@@ -1,7 +1,8 @@
 /* What the program asks for: calls, notifications, answers, pings. */
-#include "conn/conn.h"
-
 #include "codec/token.h"
+#include "conn/end.h"
+#include "conn/output.h"
+#include "conn/streams.h"
 
 #include <stdio.h>
 

@@ -7,9 +7,11 @@
  * Items may fill half of the output's room: reading goes on, and calls and answers still go, where a stream's reader is
  * slow. Credit is given when items are taken, in batches. No stream has more than one credit frame in the output: what
  * it brings makes the peer send, and taking that gives the next, so nothing piles up for a peer that does not read. */
-#include "conn/conn.h"
+#include "conn/streams.h"
 
 #include "base/later.h"
+#include "conn/end.h"
+#include "conn/output.h"
 
 #include <stdio.h>
 
