@@ -16,7 +16,6 @@
 
 #include "codec/scan.h"
 #include "conn/calls.h"
-#include "conn/plant.h"
 
 #include <brine/conn.h>
 
@@ -99,7 +98,7 @@ static inline bool conn_is_paused(const struct brine_conn *conn)
 /* Nothing runs that the end of the connection would have to wait for. */
 static inline bool conn_is_idle(const struct brine_conn *conn)
 {
-	return conn->calls.outgoing.count == 0 && (conn->calls.incoming.count == 0 || PLANT(DRAIN_CUTS));
+	return conn->calls.outgoing.count == 0 && conn->calls.incoming.count == 0;
 }
 
 struct brine_frame_hello conn_own_hello(const struct brine_conn *conn);

@@ -18,11 +18,8 @@
 void conn_end_outgoing(struct brine_conn *conn, struct call *call, int status)
 {
 	bool unsent = conn_take_back(conn, call);
-	if (unsent || PLANT(ID_EARLY))
+	if (unsent)
 		call_drop_id(&conn->calls, call);
-	if (PLANT(ID_EARLY))
-		conn->id_next = call->id;
-	unsent = unsent || PLANT(SAYS_NOT_SENT);
 	call->status = status == BRINE_ERR_LOST && unsent ? BRINE_ERR_NOT_SENT : status;
 	call_disarm(&conn->calls, call);
 	call_unqueue(call);
@@ -60,8 +57,7 @@ void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code,
 	call_disarm(&conn->calls, call);
 	call_unqueue(call);
 	call_drop_id(&conn->calls, call);
-	call_move(call, PLANT(CANCEL_UNTOLD) ? &conn->calls.ghosts : &conn->calls.events);
-	conn->calls.incoming_handlers -= PLANT(CANCEL_UNCOUNTED);
+	call_move(call, &conn->calls.events);
 	if (status == BRINE_ERR_LOST)
 		return;
 	struct brine_frame frame = conn_error_frame(conn, BRINE_BYTES(call->id_bytes, call->id_size), code,

@@ -187,7 +187,7 @@ static void forget_sent_controls(struct brine_conn *conn)
 			return;
 		struct call *call = first.serial ? brine_idmap_find(&conn->calls.by_serial, first.serial) : NULL;
 		if (call)
-			call->in.credit_unsent = PLANT(CREDIT_UNSENT);
+			call->in.credit_unsent = false;
 		conn->answers_unsent -= first.kind != CONTROL_CREDIT;
 		conn->pongs_unsent -= first.kind == CONTROL_PONG;
 		brine_buf_take(&conn->controls, sizeof first);

@@ -135,7 +135,7 @@ static struct call *answered_call(struct brine_conn *conn, const struct brine_fr
 		conn->counters.glitches++;
 		return NULL;
 	}
-	if (call->list == &conn->calls.outgoing || PLANT(LATE_ANSWER))
+	if (call->list == &conn->calls.outgoing)
 		return call;
 	conn->counters.late_answers++;
 	if (call->list == &conn->calls.zombies)

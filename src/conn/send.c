@@ -159,7 +159,7 @@ void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint64_t now_m
 {
 	brine_conn_cancel(conn, serial, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (call && call->is_ours && call->list == &conn->calls.events && !PLANT(ABANDON_TOLD))
+	if (call && call->is_ours && call->list == &conn->calls.events)
 		conn_forget_ended(conn, call);
 	conn_settle(conn);
 }

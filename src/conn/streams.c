@@ -39,7 +39,7 @@ static bool is_running(const struct brine_conn *conn, const struct call *call)
 static struct call *running_ours(const struct brine_conn *conn, const struct brine_frame *frame)
 {
 	struct call *call = brine_idmap_find(&conn->calls.outgoing_ids, (uint64_t)frame->id);
-	return call && (is_running(conn, call) || PLANT(ITEM_AFTER_END)) ? call : NULL;
+	return call && is_running(conn, call) ? call : NULL;
 }
 
 static struct call *running_theirs(const struct brine_conn *conn, const struct brine_frame *frame)
@@ -103,8 +103,6 @@ static enum conn_step deliver(struct brine_conn *conn, struct call *call, const 
 	in->untaken_size += size;
 	in->item_size = in->item_size ? in->item_size - in->item_size / 8 + size / 8 : size;
 	conn->calls.untaken_size += size;
-	if (PLANT(ITEM_DROPPED) && in->granted == 0)
-		return CONN_HANDLED;
 	event->type = BRINE_EVENT_ITEM;
 	event->serial = call->serial;
 	event->user = call->user;
@@ -175,7 +173,7 @@ static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *i
 {
 	size_t window = least(conn->options.stream_items, items_in(in, conn->options.stream_size));
 	if (in->granted == 0 && (in->untaken == 0 || window < BATCH_LEAST))
-		return !PLANT(CREDIT_WITHHELD);
+		return true;
 	return room >= BATCH_LEAST && room >= window / 2;
 }
 
@@ -207,8 +205,8 @@ static enum conn_step add_credit(struct brine_conn *conn, struct call *call, uin
 		           "credit overflow: %u and %llu more", out->credit, (unsigned long long)count);
 		return CONN_HANDLED;
 	}
-	out->credit += (uint32_t)(PLANT(CREDIT_TWICE) ? 2 * count : count);
-	if (out->queue == &conn->calls.stalled && count && !PLANT(CREDIT_UNTOLD))
+	out->credit += (uint32_t)count;
+	if (out->queue == &conn->calls.stalled && count)
 		call_enqueue(call, &conn->calls.ready, conn->now_ms);
 	return CONN_HANDLED;
 }
@@ -234,7 +232,7 @@ void conn_streams_welcome(struct brine_conn *conn)
 	for (struct call *call = conn->calls.outgoing.first; call; call = next) {
 		/* A fault ends the call and all others. */
 		next = call->next;
-		if (call->out.is_open && !PLANT(WELCOME_CREDIT))
+		if (call->out.is_open)
 			add_credit(conn, call, conn->peer.win);
 		if (conn->state >= BRINE_CONN_CLOSING)
 			return;
@@ -308,8 +306,7 @@ int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now
 	if (!call->is_ours || !call->out.is_open)
 		return BRINE_ERR_STATE;
 	struct brine_frame frame = {.type = BRINE_FRAME_UPLOAD, .id = call->id};
-	bool is_lost = PLANT(UPLOAD_END_LOST) && brine_buf_size(&conn->output);
-	if (!is_lost && conn_queue(conn, &frame) < 0)
+	if (conn_queue(conn, &frame) < 0)
 		return BRINE_ERR_NOMEM;
 	call_unqueue(call);
 	call->out.is_open = false;

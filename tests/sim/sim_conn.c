@@ -299,14 +299,6 @@ int main(int argc, char **argv)
 {
 	uint64_t seeds = 1000, first = 1;
 	bool is_sweep = true;
-#ifdef BRINE_PLANTS
-	if (argc == 2 && strcmp(argv[1], "--plants") == 0) {
-		plant_list();
-		return 0;
-	}
-	if (!plant_choose(getenv("BRINE_PLANT")))
-		return 2;
-#endif
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
 			seeds = strtoull(argv[++i], NULL, 10);
