@@ -36,8 +36,8 @@ static void release_timers(struct calls *calls)
 
 void calls_done(struct calls *calls)
 {
-	struct call_list *lists[] = {&calls->outgoing, &calls->incoming, &calls->events, &calls->zombies,
-	                             &calls->ghosts};
+	struct call_list *lists[] = {&calls->outgoing, &calls->incoming, &calls->events, &calls->awaiting_late_answer,
+	                             &calls->awaiting_handler};
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
 		while (lists[i]->first)
 			call_free(calls, lists[i]->first);

@@ -3,16 +3,19 @@
  *
  * A record is in exactly one list, which says how far the call is. Freeing the record also leaves the list.
  *
- *   list     | entered when                             | left when
- *   ---------+------------------------------------------+-----------------------------------------------------------
- *   outgoing | the program begins a call of ours        | the answer comes (freed); cancelled, expired, lost (events)
- *   incoming | a request of the peer comes              | the handler answers (freed); cancelled, expired, lost (events)
- *   events   | a call ended before its answer, and the  | the program takes the event: ours (zombies while the peer
- *            | program is not told yet                  | owes the answer, else freed), theirs (ghosts)
- *   zombies  | a call of ours ended, and the peer still | the late answer comes, or there are too many (freed)
- *            | owes the answer to its id                |
- *   ghosts   | a call of theirs ended, and its handler  | the handler answers or gives up (freed)
- *            | still runs                               |
+ *   list                 | entered when                        | left when
+ *   ---------------------+-------------------------------------+---------------------------------------------------
+ *   outgoing             | the program begins a call of ours   | the answer comes (freed)
+ *                        |                                     | it is cancelled, expires or is lost (events)
+ *   incoming             | a request of the peer comes         | the handler answers (freed)
+ *                        |                                     | it is cancelled, expires or is lost (events)
+ *   events               | a call ended before its answer,     | the program takes the event:
+ *                        | and the program is not told yet     | ours (awaiting_late_answer where the peer owes
+ *                        |                                     | an answer, else freed), theirs (awaiting_handler)
+ *   awaiting_late_answer | a call of ours ended, and the peer  | the answer comes, or too many wait (freed)
+ *                        | still owes the answer to its id     |
+ *   awaiting_handler     | a call of theirs ended, and its     | the handler answers or gives up (freed)
+ *                        | handler still runs                  |
  *
  * Beside its list, a record whose items we send may wait in the queue `stalled` or `ready`. */
 /* clang-format on */
@@ -75,7 +78,7 @@ struct call {
 };
 
 struct calls {
-	struct call_list outgoing, incoming, events, zombies, ghosts;
+	struct call_list outgoing, incoming, events, awaiting_late_answer, awaiting_handler;
 	struct call_queue stalled; /* a send waits for credit; oldest first */
 	struct call_queue ready;   /* a send that waited may be tried again once the output has room */
 	size_t untaken_size;       /* of items of all records */

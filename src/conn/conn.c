@@ -25,6 +25,12 @@ void conn_clock(struct brine_conn *conn, uint64_t now_ms)
 		conn->now_ms = now_ms;
 }
 
+enum conn_step conn_glitch(struct brine_conn *conn)
+{
+	conn->counters.glitches++;
+	return CONN_HANDLED;
+}
+
 void conn_input_take(struct brine_conn *conn, size_t size)
 {
 	conn->input.start += size;

@@ -106,6 +106,9 @@ struct brine_frame_hello conn_own_hello(const struct brine_conn *conn);
 /* Bytes of the largest message the peer takes. */
 uint32_t conn_peer_size_max(const struct brine_conn *conn);
 
+/* Counts a message that is odd but harmless: it is handled. */
+enum conn_step conn_glitch(struct brine_conn *conn);
+
 /* Takes size bytes from the front of the input. */
 void conn_input_take(struct brine_conn *conn, size_t size);
 

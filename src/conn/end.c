@@ -1,3 +1,4 @@
+/* clang-format off */
 /* How a connection ages and ends:
  *
  *   OPEN -- goaway 0 sent or received --> DRAINING -- owes and awaits nothing, or the grace is over --+
@@ -6,6 +7,7 @@
  *                                                                                                     |
  *   CLOSED <-- all sent, and the peer's end read, 1 s or 16 MiB (or nothing was ever said) ------------+
  *     ^-- transport lost, output stuck ------------------------------------------------- any state */
+/* clang-format on */
 #include "conn/end.h"
 
 #include "base/later.h"
@@ -35,10 +37,10 @@ void conn_queue_must(struct brine_conn *conn, const struct brine_frame *frame)
 
 void conn_control_must(struct brine_conn *conn, const struct brine_frame *frame)
 {
-	int rc = conn_queue_control(conn, frame);
-	if (rc == BRINE_ERR_OVERLOADED)
+	int status = conn_queue_control(conn, frame);
+	if (status == BRINE_ERR_OVERLOADED)
 		conn_cut(conn, BRINE_ERR_NO_PROGRESS, "the peer reads none of the answers to what it sends");
-	else if (rc < 0)
+	else if (status < 0)
 		conn_fault_nomem(conn);
 }
 
@@ -67,19 +69,19 @@ void conn_end_incoming(struct brine_conn *conn, struct call *call, int64_t code,
 
 /* An ended call of ours whose id the peer still owes: the late answer frees it, or the next ones once there are too
  * many. */
-static void keep_zombie(struct brine_conn *conn, struct call *call)
+static void await_late_answer(struct brine_conn *conn, struct call *call)
 {
-	call_move(call, &conn->calls.zombies);
-	if (conn->calls.zombies.count > conn->options.limits.calls_max)
-		call_free(&conn->calls, conn->calls.zombies.first);
+	call_move(call, &conn->calls.awaiting_late_answer);
+	if (conn->calls.awaiting_late_answer.count > conn->options.limits.calls_max)
+		call_free(&conn->calls, conn->calls.awaiting_late_answer.first);
 }
 
 void conn_forget_ended(struct brine_conn *conn, struct call *call)
 {
 	if (!call->is_ours)
-		call_move(call, &conn->calls.ghosts);
+		call_move(call, &conn->calls.awaiting_handler);
 	else if (call->owes_id)
-		keep_zombie(conn, call);
+		await_late_answer(conn, call);
 	else
 		call_free(&conn->calls, call);
 }
@@ -152,7 +154,8 @@ void conn_fault(struct brine_conn *conn, int goaway_code, int code, uint64_t off
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	brine_fail(&conn->fault, code, offset, "%s", text);
-	/* Requests that are not sent must not go out behind the word that they were not. */
+	/* This takes unsent requests out of the output before goaway is queued. Their callers are told "not sent", so
+	 * the peer must never see them. */
 	end_all_lost(conn);
 	if (goaway_code != CONN_NO_GOAWAY)
 		say_goaway(conn, goaway_code, text, 0);
@@ -188,7 +191,7 @@ static void fault_truncated(struct brine_conn *conn)
 }
 
 /* The peer's side has ended and everything it said was handled. */
-static void settle_eof(struct brine_conn *conn)
+static void advance_after_eof(struct brine_conn *conn)
 {
 	if (brine_buf_size(&conn->input)) {
 		fault_truncated(conn);
@@ -205,7 +208,7 @@ static void settle_eof(struct brine_conn *conn)
 
 /* After a goaway. The side that sent it first waits for the peer to close, for as long as it would linger anyway:
  * requests that crossed the goaway get their error 6. */
-static void settle_drain(struct brine_conn *conn)
+static void advance_draining(struct brine_conn *conn)
 {
 	bool waits = conn->drain_sent && !conn->drain_received && conn->wire == BRINE_WIRE_FRAMED && conn->recognised;
 	if (!conn_is_idle(conn)) {
@@ -219,7 +222,7 @@ static void settle_drain(struct brine_conn *conn)
 	}
 }
 
-static void settle_closing(struct brine_conn *conn)
+static void advance_closing(struct brine_conn *conn)
 {
 	if (brine_buf_size(&conn->output))
 		return;
@@ -229,7 +232,7 @@ static void settle_closing(struct brine_conn *conn)
 		enter_closed(conn);
 }
 
-void conn_settle(struct brine_conn *conn)
+void conn_advance(struct brine_conn *conn)
 {
 	if (conn->fault_due && conn->state < BRINE_CONN_CLOSING) {
 		conn->fault_due = false;
@@ -239,13 +242,13 @@ void conn_settle(struct brine_conn *conn)
 	if (all_read && conn->lost)
 		conn_cut(conn, conn->lost_status, "the transport was lost");
 	else if (all_read && conn->eof)
-		settle_eof(conn);
+		advance_after_eof(conn);
 	if (conn->state == BRINE_CONN_DRAINING && all_read)
-		settle_drain(conn);
+		advance_draining(conn);
 	if (conn->state == BRINE_CONN_CLOSING && conn->lost)
 		enter_closed(conn);
 	if (conn->state == BRINE_CONN_CLOSING)
-		settle_closing(conn);
+		advance_closing(conn);
 }
 
 void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_ms)
@@ -261,7 +264,7 @@ void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_m
 		conn->state = BRINE_CONN_DRAINING;
 		say_goaway(conn, 0, "draining", grace_ms);
 	}
-	conn_settle(conn);
+	conn_advance(conn);
 }
 
 void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
@@ -271,5 +274,5 @@ void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
 		return;
 	cancel_all(conn);
 	enter_closing(conn);
-	conn_settle(conn);
+	conn_advance(conn);
 }

@@ -36,6 +36,6 @@ void conn_fault_nomem(struct brine_conn *conn);
 void conn_cut(struct brine_conn *conn, int code, const char *text);
 
 /* Takes the steps that became possible: end of the peer's side, of a drain, of closing. */
-void conn_settle(struct brine_conn *conn);
+void conn_advance(struct brine_conn *conn);
 
 #endif

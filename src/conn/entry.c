@@ -13,7 +13,7 @@ enum {
 	OPTIONS_COUNT_MOST = 256,
 };
 
-static int check_options(const struct brine_conn_options *options, struct brine_error *error)
+static int check_conn_options(const struct brine_conn_options *options, struct brine_error *error)
 {
 	const struct brine_limits *limits = &options->limits;
 	const char *fault = NULL;
@@ -48,7 +48,7 @@ static int queue_hello(struct brine_conn *conn)
 	return conn->options.hello ? conn_queue(conn, &frame) : 0;
 }
 
-static void init(struct brine_conn *conn, const struct brine_conn_options *options, uint64_t now_ms)
+static void init_conn(struct brine_conn *conn, const struct brine_conn_options *options, uint64_t now_ms)
 {
 	conn->options = *options;
 	conn->options.name = NULL;
@@ -70,7 +70,7 @@ static void init(struct brine_conn *conn, const struct brine_conn_options *optio
 	calls_init(&conn->calls, options->allocator, options->seed);
 }
 
-static int copy_name(struct brine_conn *conn, const char *name)
+static int copy_conn_name(struct brine_conn *conn, const char *name)
 {
 	if (!name)
 		return 0;
@@ -88,14 +88,14 @@ int brine_conn_new(struct brine_conn **ret_conn, const struct brine_conn_options
 	static const struct brine_conn_options defaults = BRINE_CONN_OPTIONS_INIT;
 	if (!options)
 		options = &defaults;
-	int rc = check_options(options, error);
-	if (rc < 0)
-		return rc;
+	int status = check_conn_options(options, error);
+	if (status < 0)
+		return status;
 	struct brine_conn *conn = brine_alloc_zero(options->allocator, sizeof *conn);
 	if (!conn)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
-	init(conn, options, now_ms);
-	if (copy_name(conn, options->name) < 0 || queue_hello(conn) < 0) {
+	init_conn(conn, options, now_ms);
+	if (copy_conn_name(conn, options->name) < 0 || queue_hello(conn) < 0) {
 		brine_conn_free(conn);
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
 	}
@@ -138,7 +138,7 @@ int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t n
 	conn->heard_ms = conn->used_ms = conn->now_ms;
 	if (conn->state >= BRINE_CONN_CLOSING) {
 		conn->discarded += data.size;
-		conn_settle(conn);
+		conn_advance(conn);
 		return 0;
 	}
 	if (brine_buf_append(&conn->input, data.data, data.size) < 0) {
@@ -154,7 +154,7 @@ void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);
 	conn->eof = true;
-	conn_settle(conn);
+	conn_advance(conn);
 }
 
 void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
@@ -164,7 +164,7 @@ void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 		return;
 	conn->lost = true;
 	conn->lost_status = status;
-	conn_settle(conn);
+	conn_advance(conn);
 }
 
 int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint64_t now_ms)
@@ -183,7 +183,7 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 		count += step == CONN_HANDLED;
 		if (step == CONN_HANDLED)
 			continue;
-		conn_settle(conn);
+		conn_advance(conn);
 		if (!conn_has_local_event(conn))
 			return 0;
 	}
@@ -200,5 +200,5 @@ void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms)
 		conn->pace_size += size;
 	}
 	conn_output_sent(conn, size);
-	conn_settle(conn);
+	conn_advance(conn);
 }

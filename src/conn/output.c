@@ -15,7 +15,7 @@ struct control {
 	uint64_t serial; /* credit: of the call */
 };
 
-static void show(struct brine_conn *conn, size_t size)
+static void show_queued(struct brine_conn *conn, size_t size)
 {
 	if (!conn->options.tap)
 		return;
@@ -40,16 +40,16 @@ int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
 	if (conn->lost || conn->state == BRINE_CONN_CLOSED)
 		return 0;
 	size_t before = brine_buf_size(&conn->output);
-	int rc = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));
-	if (rc < 0)
-		return rc;
+	int status = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));
+	if (status < 0)
+		return status;
 	if (before == 0) {
 		conn->took_ms = conn->now_ms;
 		conn_watch_pace(conn);
 	}
 	conn->used_ms = conn->now_ms;
 	conn->counters.frames_sent++;
-	show(conn, brine_buf_size(&conn->output) - before);
+	show_queued(conn, brine_buf_size(&conn->output) - before);
 	return 0;
 }
 
@@ -74,9 +74,9 @@ int conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
 	}
 	if (conn->answers_unsent >= conn->options.limits.control_answers_max)
 		return BRINE_ERR_OVERLOADED;
-	int rc = queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0);
-	if (rc < 0)
-		return rc;
+	int status = queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0);
+	if (status < 0)
+		return status;
 	conn->answers_unsent++;
 	conn->pongs_unsent += is_pong;
 	return 0;

@@ -17,20 +17,14 @@
 
 enum { BATCH_LEAST = 4 }; /* items to a credit frame, where a stream's room has as many */
 
-static enum conn_step glitch(struct brine_conn *conn)
-{
-	conn->counters.glitches++;
-	return CONN_HANDLED;
-}
-
-static enum conn_step fault(struct brine_conn *conn, const struct brine_frame *frame, const char *what)
+static enum conn_step stream_fault(struct brine_conn *conn, const struct brine_frame *frame, const char *what)
 {
 	conn_fault(conn, BRINE_CODE_INVALID, BRINE_ERR_PROTO, conn->input_at, "%s of call %lld", what,
 	           (long long)frame->id);
 	return CONN_HANDLED;
 }
 
-static bool is_running(const struct brine_conn *conn, const struct call *call)
+static bool is_call_running(const struct brine_conn *conn, const struct call *call)
 {
 	return call->list == &conn->calls.outgoing || call->list == &conn->calls.incoming;
 }
@@ -39,7 +33,7 @@ static bool is_running(const struct brine_conn *conn, const struct call *call)
 static struct call *running_ours(const struct brine_conn *conn, const struct brine_frame *frame)
 {
 	struct call *call = brine_idmap_find(&conn->calls.outgoing_ids, (uint64_t)frame->id);
-	return call && is_running(conn, call) ? call : NULL;
+	return call && is_call_running(conn, call) ? call : NULL;
 }
 
 static struct call *running_theirs(const struct brine_conn *conn, const struct brine_frame *frame)
@@ -73,7 +67,7 @@ void conn_streams_first_credit(struct brine_conn *conn)
 		return;
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, conn->credit_due);
 	conn->credit_due = 0;
-	if (call && is_running(conn, call) && conn_queue_credit(conn, call, conn->options.stream_items) < 0)
+	if (call && is_call_running(conn, call) && conn_queue_credit(conn, call, conn->options.stream_items) < 0)
 		conn_fault_nomem(conn);
 }
 
@@ -89,13 +83,13 @@ static enum conn_step overrun(struct brine_conn *conn, struct call *call)
 	return CONN_HANDLED;
 }
 
-static enum conn_step deliver(struct brine_conn *conn, struct call *call, const struct brine_frame *frame,
-                              struct brine_event *event)
+static enum conn_step deliver_item(struct brine_conn *conn, struct call *call, const struct brine_frame *frame,
+                                   struct brine_event *event)
 {
 	struct stream_in *in = &call->in;
 	size_t size = frame->result.size;
 	if (in->granted == 0)
-		return fault(conn, frame, "no credit for an item");
+		return stream_fault(conn, frame, "no credit for an item");
 	if (size > conn->options.streams_size_max - conn->calls.untaken_size)
 		return overrun(conn, call);
 	in->granted--;
@@ -114,17 +108,17 @@ enum conn_step conn_on_item(struct brine_conn *conn, const struct brine_frame *f
 {
 	struct call *call = running_ours(conn, frame);
 	if (!call)
-		return glitch(conn);
+		return conn_glitch(conn);
 	if (call->in.is_open)
-		return deliver(conn, call, frame, event);
+		return deliver_item(conn, call, frame, event);
 	conn_end_outgoing(conn, call, BRINE_ERR_PROTO);
-	return fault(conn, frame, "an item that was not asked for");
+	return stream_fault(conn, frame, "an item that was not asked for");
 }
 
 static enum conn_step end_upload(struct brine_conn *conn, struct call *call, struct brine_event *event)
 {
 	if (!call->in.is_open)
-		return glitch(conn);
+		return conn_glitch(conn);
 	call->in.is_open = false;
 	call->in.has_ended = true;
 	event->type = BRINE_EVENT_UPLOAD_END;
@@ -137,13 +131,14 @@ enum conn_step conn_on_upload(struct brine_conn *conn, const struct brine_frame 
 	struct call *call = running_theirs(conn, frame);
 	bool is_end = frame->result.size == 0;
 	if (!call)
-		return glitch(conn);
+		return conn_glitch(conn);
 	if (is_end)
 		return end_upload(conn, call, event);
-	return call->in.has_ended ? fault(conn, frame, "item after the end") : deliver(conn, call, frame, event);
+	return call->in.has_ended ? stream_fault(conn, frame, "item after the end")
+	                          : deliver_item(conn, call, frame, event);
 }
 
-static size_t least(size_t a, size_t b)
+static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -161,7 +156,7 @@ static size_t room_of(const struct brine_conn *conn, const struct stream_in *in)
 	size_t size = conn->options.stream_size, items = conn->options.stream_items;
 	size = size > in->untaken_size ? size - in->untaken_size : 0;
 	items = items > in->untaken ? items - in->untaken : 0;
-	items = least(items, items_in(in, size));
+	items = min_size(items, items_in(in, size));
 	if (items == 0 && in->untaken == 0)
 		items = 1;
 	return items > in->granted ? items - in->granted : 0;
@@ -171,7 +166,7 @@ static size_t room_of(const struct brine_conn *conn, const struct stream_in *in)
  * left to send with. */
 static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *in, size_t room)
 {
-	size_t window = least(conn->options.stream_items, items_in(in, conn->options.stream_size));
+	size_t window = min_size(conn->options.stream_items, items_in(in, conn->options.stream_size));
 	if (in->granted == 0 && (in->untaken == 0 || window < BATCH_LEAST))
 		return true;
 	return room >= BATCH_LEAST && room >= window / 2;
@@ -185,10 +180,10 @@ void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, 
 		return;
 	struct stream_in *in = &call->in;
 	in->untaken -= count < in->untaken ? count : in->untaken;
-	size = in->untaken ? least(size, in->untaken_size) : in->untaken_size;
+	size = in->untaken ? min_size(size, in->untaken_size) : in->untaken_size;
 	in->untaken_size -= size;
 	conn->calls.untaken_size -= size;
-	if (!in->is_open || !is_running(conn, call) || in->credit_unsent)
+	if (!in->is_open || !is_call_running(conn, call) || in->credit_unsent)
 		return;
 	size_t room = room_of(conn, in);
 	if (room && is_worth_it(conn, in, room) && conn_queue_credit(conn, call, (uint32_t)room) < 0)
@@ -216,14 +211,14 @@ enum conn_step conn_on_upload_credit(struct brine_conn *conn, const struct brine
 {
 	(void)event; /* comes from the queue of those that wait */
 	struct call *call = running_ours(conn, frame);
-	return call && call->out.is_open ? add_credit(conn, call, frame->number) : glitch(conn);
+	return call && call->out.is_open ? add_credit(conn, call, frame->number) : conn_glitch(conn);
 }
 
 enum conn_step conn_on_item_credit(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event)
 {
 	(void)event; /* comes from the queue of those that wait */
 	struct call *call = running_theirs(conn, frame);
-	return call && call->out.is_open ? add_credit(conn, call, frame->number) : glitch(conn);
+	return call && call->out.is_open ? add_credit(conn, call, frame->number) : conn_glitch(conn);
 }
 
 void conn_streams_welcome(struct brine_conn *conn)
@@ -268,9 +263,9 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 {
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (!call || (call->is_ours && !is_running(conn, call)))
+	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return BRINE_ERR_NOT_FOUND;
-	if (!is_running(conn, call))
+	if (!is_call_running(conn, call))
 		return call->status;
 	if (!call->out.is_open)
 		return BRINE_ERR_STATE;
@@ -283,14 +278,14 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 	        .id = call->id,
 	        .result = item,
 	};
-	int rc = conn_queue(conn, &frame);
-	if (rc == BRINE_ERR_TOO_BIG)
+	int status = conn_queue(conn, &frame);
+	if (status == BRINE_ERR_TOO_BIG)
 		end_too_big(conn, call, item.size);
 	/* A stream that goes on without the item would end well and not be whole. */
-	else if (rc == BRINE_ERR_NOMEM && !call->is_ours)
-		conn_end_incoming(conn, call, BRINE_CODE_INTERNAL, "out of memory", rc);
-	if (rc < 0)
-		return rc;
+	else if (status == BRINE_ERR_NOMEM && !call->is_ours)
+		conn_end_incoming(conn, call, BRINE_CODE_INTERNAL, "out of memory", status);
+	if (status < 0)
+		return status;
 	call_unqueue(call);
 	call->out.credit--;
 	call->out.was_queued = true;
@@ -301,7 +296,7 @@ int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now
 {
 	conn_clock(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (!call || (call->is_ours && !is_running(conn, call)))
+	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return 0;
 	if (!call->is_ours || !call->out.is_open)
 		return BRINE_ERR_STATE;

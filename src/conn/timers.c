@@ -10,7 +10,7 @@
 enum { SHRINK_MS = 1000 };
 
 /* since + interval; BRINE_FOREVER for an interval of 0, which stands for "never". */
-static uint64_t after(uint64_t since_ms, uint64_t interval_ms)
+static uint64_t after_interval(uint64_t since_ms, uint64_t interval_ms)
 {
 	return interval_ms == 0 ? BRINE_FOREVER : brine_later(since_ms, interval_ms);
 }
@@ -59,19 +59,19 @@ static void tick_pace(struct brine_conn *conn)
 static uint64_t head_at(const struct brine_conn *conn)
 {
 	bool waits = conn->options.role == BRINE_ACCEPTING && !conn->recognised && conn->state < BRINE_CONN_CLOSING;
-	return waits ? after(conn->began_ms, conn->options.limits.head_timeout_ms) : BRINE_FOREVER;
+	return waits ? after_interval(conn->began_ms, conn->options.limits.head_timeout_ms) : BRINE_FOREVER;
 }
 
 static uint64_t stuck_at(const struct brine_conn *conn)
 {
-	return brine_buf_size(&conn->output) ? after(conn->took_ms, conn->options.limits.stuck_output_ms)
+	return brine_buf_size(&conn->output) ? after_interval(conn->took_ms, conn->options.limits.stuck_output_ms)
 	                                     : BRINE_FOREVER;
 }
 
 static uint64_t idle_at(const struct brine_conn *conn)
 {
 	bool quiet = conn->state == BRINE_CONN_OPEN && conn_is_idle(conn) && brine_buf_size(&conn->output) == 0;
-	return quiet ? after(conn->used_ms, conn->options.limits.idle_timeout_ms) : BRINE_FOREVER;
+	return quiet ? after_interval(conn->used_ms, conn->options.limits.idle_timeout_ms) : BRINE_FOREVER;
 }
 
 static uint64_t shrink_at(const struct brine_conn *conn)
@@ -79,7 +79,7 @@ static uint64_t shrink_at(const struct brine_conn *conn)
 	bool holds = conn->input.capacity || conn->output.capacity || conn->controls.capacity ||
 	             conn->calls.spare_count || conn->calls.timer_capacity;
 	bool empty = brine_buf_size(&conn->input) == 0 && brine_buf_size(&conn->output) == 0 && conn_is_idle(conn);
-	return holds && empty ? after(conn->used_ms, SHRINK_MS) : BRINE_FOREVER;
+	return holds && empty ? after_interval(conn->used_ms, SHRINK_MS) : BRINE_FOREVER;
 }
 
 static void tick_shrink(struct brine_conn *conn)
@@ -117,7 +117,7 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 		brine_conn_drain(conn, conn->options.limits.linger_ms, now_ms);
 	if (conn->now_ms >= conn->grace_at_ms && conn->state < BRINE_CONN_CLOSING)
 		brine_conn_close(conn, now_ms);
-	conn_settle(conn);
+	conn_advance(conn);
 	if (conn->now_ms >= shrink_at(conn) && conn->consumed == 0)
 		tick_shrink(conn);
 }

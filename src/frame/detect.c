@@ -42,7 +42,7 @@ static const char *looks_like(struct brine_bytes decided)
 	return "another protocol";
 }
 
-static int refuse(struct brine_bytes input, size_t offset, struct brine_error *error)
+static int refuse_bytes(struct brine_bytes input, size_t offset, struct brine_error *error)
 {
 	const uint8_t *bytes = input.data;
 	return brine_fail(error, BRINE_ERR_NOT_BRINE, offset,
@@ -56,11 +56,11 @@ static int detect_array(struct brine_bytes input, size_t count_size, struct brin
 	const uint8_t *bytes = input.data;
 	for (size_t i = 1; i < count_size && i < input.size; i++)
 		if (bytes[i] != 0)
-			return refuse(input, i, error);
+			return refuse_bytes(input, i, error);
 	if (input.size <= count_size)
 		return BRINE_WIRE_UNKNOWN;
 	if (bytes[count_size] != 3 && bytes[count_size] != 4)
-		return refuse(input, count_size, error);
+		return refuse_bytes(input, count_size, error);
 	return BRINE_WIRE_PLAIN;
 }
 
@@ -78,10 +78,10 @@ int brine_wire_detect(struct brine_bytes input, struct brine_error *error)
 	}
 	struct brine_prefix prefix = brine_prefix_read(input);
 	if (prefix.size == 0 || (prefix.is_whole && prefix.length == 0))
-		return refuse(input, 0, error);
+		return refuse_bytes(input, 0, error);
 	if (!prefix.is_whole || input.size == prefix.size)
 		return BRINE_WIRE_UNKNOWN;
 	if (!brine_is_message_head(bytes[prefix.size]))
-		return refuse(input, prefix.size, error);
+		return refuse_bytes(input, prefix.size, error);
 	return BRINE_WIRE_FRAMED;
 }

@@ -84,7 +84,7 @@ struct brine_bytes frame_element(struct frame_parse *parse)
 }
 
 /* Checks the whole message as MessagePack and says what WIRE.md wants to be said. */
-static int check(struct frame_parse *parse, struct brine_bytes message)
+static int check_message_bytes(struct frame_parse *parse, struct brine_bytes message)
 {
 	unsigned depth = parse->limits->depth_max;
 	struct brine_error fault = BRINE_ERROR_INIT;
@@ -167,7 +167,7 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	};
 	memset(ret_frame, 0, sizeof *ret_frame);
 	*ret_judgement = (struct brine_judgement){BRINE_VERDICT_OK, 0};
-	int rc = check(&parse, message);
+	int rc = check_message_bytes(&parse, message);
 	if (rc == 0)
 		rc = parse_head(&parse, ret_frame);
 	if (rc == 0)

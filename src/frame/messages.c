@@ -8,7 +8,7 @@
 #define REFUSE(parse, place, ...)                                                                                      \
 	frame_judge(parse, BRINE_VERDICT_ERROR, BRINE_CODE_INVALID, BRINE_ERR_TYPE, place, __VA_ARGS__)
 
-static const char *kind_name(struct brine_bytes value)
+static const char *value_kind_name(struct brine_bytes value)
 {
 	return brine_token_name(frame_token(value).kind);
 }
@@ -52,7 +52,7 @@ static int parse_invocation(struct frame_parse *parse, struct brine_frame *frame
 		              parse->count, parse->count + 2 - parse->left);
 	struct brine_bytes value = frame_element(parse);
 	if (!frame_text(value, &frame->method))
-		return REFUSE(parse, value.data, "method: expected str, got %s", kind_name(value));
+		return REFUSE(parse, value.data, "method: expected str, got %s", value_kind_name(value));
 	if (frame->method.size == 0 || frame->method.size > parse->limits->method_size_max)
 		return frame_judge(parse, BRINE_VERDICT_ERROR, BRINE_CODE_INVALID, BRINE_ERR_LIMIT, value.data,
 		                   "method name of %zu bytes, expected 1 to %u", frame->method.size,
@@ -60,7 +60,7 @@ static int parse_invocation(struct frame_parse *parse, struct brine_frame *frame
 	value = frame_element(parse);
 	uint8_t kind = frame_token(value).kind;
 	if (kind != BRINE_TOKEN_ARRAY && kind != BRINE_TOKEN_NIL)
-		return REFUSE(parse, value.data, "params: expected array, got %s", kind_name(value));
+		return REFUSE(parse, value.data, "params: expected array, got %s", value_kind_name(value));
 	frame->params = kind == BRINE_TOKEN_NIL ? BRINE_BYTES("\x90", 1) : value;
 	if (parse->plain || parse->left == 0)
 		return 0;
@@ -153,7 +153,7 @@ static void write_error(struct frame_write *write, const struct brine_frame_erro
 	}
 }
 
-static void write_value(struct frame_write *write, struct brine_bytes value)
+static void write_encoded(struct frame_write *write, struct brine_bytes value)
 {
 	if (value.size)
 		frame_put_raw(write, value.data, value.size);
@@ -179,7 +179,7 @@ static void write_response(struct frame_write *write, const struct brine_frame *
 	write_head(write, 4 + has_options, frame);
 	write_id(write, frame);
 	write_error(write, &frame->error);
-	write_value(write, frame->error.is_set ? (struct brine_bytes){NULL, 0} : frame->result);
+	write_encoded(write, frame->error.is_set ? (struct brine_bytes){NULL, 0} : frame->result);
 	if (has_options)
 		frame_write_options(write, &frame->options);
 }
@@ -199,7 +199,7 @@ static void write_item(struct frame_write *write, const struct brine_frame *fram
 	write_head(write, is_end ? 2 : 3, frame);
 	write_id(write, frame);
 	if (!is_end)
-		write_value(write, frame->result);
+		write_encoded(write, frame->result);
 }
 
 /* An unsigned number of at most `most`. */
@@ -262,11 +262,11 @@ static int parse_goaway(struct frame_parse *parse, struct brine_frame *frame)
 	struct brine_token code = frame_token(value);
 	struct brine_bytes text;
 	if (code.kind != BRINE_TOKEN_UINT && code.kind != BRINE_TOKEN_INT)
-		return GOAWAY(parse, value.data, "goaway code: expected int, got %s", kind_name(value));
+		return GOAWAY(parse, value.data, "goaway code: expected int, got %s", value_kind_name(value));
 	frame->code = code.kind == BRINE_TOKEN_INT ? code.sint : code.uint > INT64_MAX ? INT64_MAX : (int64_t)code.uint;
 	value = frame_element(parse);
 	if (!frame_text(value, &text))
-		return GOAWAY(parse, value.data, "goaway text: expected str, got %s", kind_name(value));
+		return GOAWAY(parse, value.data, "goaway text: expected str, got %s", value_kind_name(value));
 	frame->text = (struct brine_str){text.data, text.size};
 	return parse_number(parse, "grace_ms", 0, UINT64_MAX, &frame->number);
 }
