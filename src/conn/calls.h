@@ -66,7 +66,7 @@ struct call {
 	size_t timer;       /* place in the heap of timers, counted from 1; 0: none */
 	uint64_t queued_at; /* ours: where the request begins in all bytes ever queued */
 	size_t queued_size; /* ours: bytes of the request, prefix included */
-	void *user;         /* ours */
+	void *user;         /* the program's, in events */
 	uint32_t id;        /* on the framed wire, and ours */
 	int status;         /* why it ended early; BRINE_OK while it runs */
 	uint8_t id_size;    /* theirs: the id as it came, to be echoed */

@@ -101,6 +101,15 @@ static inline bool conn_is_idle(const struct brine_conn *conn)
 	return conn->calls.outgoing.count == 0 && conn->calls.incoming.count == 0;
 }
 
+/* Makes the event one of this type about this call. */
+static inline void conn_event_about(struct brine_event *event, int type, const struct call *call)
+{
+	event->type = type;
+	event->serial = call->serial;
+	event->user = call->user;
+	event->is_ours = call->is_ours;
+}
+
 struct brine_frame_hello conn_own_hello(const struct brine_conn *conn);
 
 /* Bytes of the largest message the peer takes. */

@@ -13,9 +13,7 @@ bool conn_take_local_event(struct brine_conn *conn, struct brine_event *event)
 {
 	struct call *call = conn->calls.events.first;
 	if (call) {
-		event->type = call->is_ours ? BRINE_EVENT_RESPONSE : BRINE_EVENT_CANCEL;
-		event->serial = call->serial;
-		event->user = call->user;
+		conn_event_about(event, call->is_ours ? BRINE_EVENT_RESPONSE : BRINE_EVENT_CANCEL, call);
 		event->status = call->status;
 		conn_forget_ended(conn, call);
 		return true;

@@ -79,8 +79,7 @@ static enum conn_step on_request(struct brine_conn *conn, const struct brine_fra
 		return CONN_HANDLED;
 	}
 	conn_streams_theirs(conn, call, frame);
-	event->type = BRINE_EVENT_REQUEST;
-	event->serial = call->serial;
+	conn_event_about(event, BRINE_EVENT_REQUEST, call);
 	event->deadline_ms = deadline_ms;
 	event->method = (struct brine_str){frame->method.data, frame->method.size};
 	event->params = frame->params;
@@ -157,9 +156,7 @@ static enum conn_step finish_call(struct brine_conn *conn, const struct brine_fr
 	struct call *call = answered_call(conn, frame);
 	if (!call)
 		return CONN_HANDLED;
-	event->type = BRINE_EVENT_RESPONSE;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_RESPONSE, call);
 	event->status = status;
 	event->error = frame->error;
 	event->error.text = cut_text(conn, frame->error.text);

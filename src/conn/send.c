@@ -246,6 +246,15 @@ void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_m
 	                      now_ms);
 }
 
+int brine_conn_attach(struct brine_conn *conn, uint64_t serial, void *user)
+{
+	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
+	if (!call || call->is_ours)
+		return BRINE_ERR_NOT_FOUND;
+	call->user = user;
+	return 0;
+}
+
 int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
 {
 	conn_clock(conn, now_ms);

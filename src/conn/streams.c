@@ -97,9 +97,7 @@ static enum conn_step deliver_item(struct brine_conn *conn, struct call *call, c
 	in->untaken_size += size;
 	in->item_size = in->item_size ? in->item_size - in->item_size / 8 + size / 8 : size;
 	conn->calls.untaken_size += size;
-	event->type = BRINE_EVENT_ITEM;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_ITEM, call);
 	event->result = frame->result;
 	return CONN_EVENT;
 }
@@ -121,8 +119,7 @@ static enum conn_step end_upload(struct brine_conn *conn, struct call *call, str
 		return conn_glitch(conn);
 	call->in.is_open = false;
 	call->in.has_ended = true;
-	event->type = BRINE_EVENT_UPLOAD_END;
-	event->serial = call->serial;
+	conn_event_about(event, BRINE_EVENT_UPLOAD_END, call);
 	return CONN_EVENT;
 }
 
@@ -343,9 +340,7 @@ bool conn_streams_take_event(struct brine_conn *conn, struct brine_event *event)
 		return false;
 	struct call *call = conn->calls.ready.first;
 	call_unqueue(call);
-	event->type = BRINE_EVENT_CREDIT;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_CREDIT, call);
 	return true;
 }
 
