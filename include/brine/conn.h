@@ -173,8 +173,8 @@ BRINE_API struct brine_bytes brine_conn_pending(const struct brine_conn *conn);
 BRINE_API void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms);
 
 /* When brine_conn_tick() and brine_conn_next() must be called; BRINE_FOREVER: nothing runs. In the past while next has
- * events to give. */
-BRINE_API uint64_t brine_conn_deadline(const struct brine_conn *conn);
+ * events to give. The answer is kept until something changes, so asking again costs nothing. */
+BRINE_API uint64_t brine_conn_deadline(struct brine_conn *conn);
 
 /* Fires what is due: deadlines, progress and stuck-output limits, idle, linger. */
 BRINE_API void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms);

@@ -19,12 +19,6 @@ uint32_t conn_peer_size_max(const struct brine_conn *conn)
 	return conn->wire == BRINE_WIRE_PLAIN ? conn->options.limits.message_size_max : conn->peer.message_size_max;
 }
 
-void conn_clock(struct brine_conn *conn, uint64_t now_ms)
-{
-	if (now_ms > conn->now_ms)
-		conn->now_ms = now_ms;
-}
-
 enum conn_step conn_glitch(struct brine_conn *conn)
 {
 	conn->counters.glitches++;

@@ -32,6 +32,9 @@ struct brine_conn {
 	enum brine_conn_state state;
 	int wire;        /* BRINE_WIRE_UNKNOWN until found out */
 	uint64_t now_ms; /* latest time heard of */
+	uint64_t due_ms; /* what brine_conn_deadline() said, while due_known */
+	bool due_known;  /* nothing has changed since */
+	bool at_rest;    /* next had nothing to give, and nothing has changed since */
 
 	struct brine_buf input;
 	uint64_t input_at;      /* bytes of the stream before input */
@@ -101,6 +104,21 @@ static inline bool conn_is_idle(const struct brine_conn *conn)
 	return conn->calls.outgoing.count == 0 && conn->calls.incoming.count == 0;
 }
 
+/* Takes the time that the caller passed. */
+static inline void conn_clock(struct brine_conn *conn, uint64_t now_ms)
+{
+	if (now_ms > conn->now_ms)
+		conn->now_ms = now_ms;
+}
+
+/* The same for whatever may change the connection: when it is due next and whether there is something to give has to be
+ * found out again. */
+static inline void conn_changes(struct brine_conn *conn, uint64_t now_ms)
+{
+	conn_clock(conn, now_ms);
+	conn->due_known = conn->at_rest = false;
+}
+
 /* Makes the event one of this type about this call. */
 static inline void conn_event_about(struct brine_event *event, int type, const struct call *call)
 {
@@ -120,8 +138,5 @@ enum conn_step conn_glitch(struct brine_conn *conn);
 
 /* Takes size bytes from the front of the input. */
 void conn_input_take(struct brine_conn *conn, size_t size);
-
-/* Takes the time that the caller passed. */
-void conn_clock(struct brine_conn *conn, uint64_t now_ms);
 
 #endif

@@ -253,7 +253,7 @@ void conn_advance(struct brine_conn *conn)
 
 void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return;
 	uint64_t grace_at_ms = brine_later(conn->now_ms, grace_ms);
@@ -269,7 +269,7 @@ void brine_conn_drain(struct brine_conn *conn, uint64_t grace_ms, uint64_t now_m
 
 void brine_conn_close(struct brine_conn *conn, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return;
 	cancel_all(conn);

@@ -130,7 +130,7 @@ static void release_message(struct brine_conn *conn)
 
 int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	release_message(conn);
 	if (data.size == 0)
 		return 0;
@@ -152,14 +152,14 @@ int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t n
 
 void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	conn->eof = true;
 	conn_advance(conn);
 }
 
 void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (conn->lost)
 		return;
 	conn->lost = true;
@@ -169,7 +169,11 @@ void brine_conn_lost(struct brine_conn *conn, int status, uint64_t now_ms)
 
 int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	if (conn->at_rest) {
+		conn_clock(conn, now_ms);
+		return 0;
+	}
+	conn_changes(conn, now_ms);
 	release_message(conn);
 	conn_streams_first_credit(conn);
 	struct brine_event event = {.deadline_ms = BRINE_FOREVER, .plain = conn->wire == BRINE_WIRE_PLAIN};
@@ -184,8 +188,10 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 		if (step == CONN_HANDLED)
 			continue;
 		conn_advance(conn);
-		if (!conn_has_local_event(conn))
+		if (!conn_has_local_event(conn)) {
+			conn->at_rest = true;
 			return 0;
+		}
 	}
 	conn->has_more = true;
 	return 0;
@@ -193,7 +199,7 @@ int brine_conn_next(struct brine_conn *conn, struct brine_event *ret_event, uint
 
 void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (size) {
 		conn->took_ms = conn->used_ms = conn->now_ms;
 		conn->counters.bytes_sent += size;

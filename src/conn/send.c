@@ -101,7 +101,7 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms, uint64_t *ret_serial,
                     struct brine_error *error)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	int status = check_may_send(conn, error);
 	if (status == 0)
 		status = check_invocation(conn, call->method, call->params, call->metadata, error);
@@ -132,6 +132,7 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
                       struct brine_bytes metadata, struct brine_error *error)
 {
+	conn_changes(conn, conn->now_ms);
 	int status = check_may_send(conn, error);
 	if (status == 0)
 		status = check_invocation(conn, method, params, metadata, error);
@@ -148,7 +149,7 @@ int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct b
 
 void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || call->list != &conn->calls.outgoing)
 		return;
@@ -205,7 +206,7 @@ static int queue_answer(struct brine_conn *conn, struct call *call, struct brine
 int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result, struct brine_bytes metadata,
                      uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = NULL;
 	int status = take_answered(conn, serial, &call);
 	if (status < 0)
@@ -227,7 +228,7 @@ static struct brine_str shorten_text(struct brine_str text, size_t most)
 int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, struct brine_str text,
                     struct brine_bytes data, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = NULL;
 	int status = take_answered(conn, serial, &call);
 	if (status < 0)
@@ -257,7 +258,7 @@ int brine_conn_attach(struct brine_conn *conn, uint64_t serial, void *user)
 
 int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (conn->pinging)
 		return BRINE_ERR_BUSY;
 	if (conn->wire != BRINE_WIRE_FRAMED || !may_ask(conn))

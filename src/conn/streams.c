@@ -171,7 +171,7 @@ static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *i
 
 void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, size_t size, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call)
 		return;
@@ -258,7 +258,7 @@ static bool wait_for_room(struct brine_conn *conn, struct call *call)
 
 int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes item, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return BRINE_ERR_NOT_FOUND;
@@ -291,7 +291,7 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 
 int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return 0;

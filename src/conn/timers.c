@@ -1,10 +1,12 @@
-/* What time does to a connection, and when it does next. */
+#include "conn/timers.h"
+
 #include "base/later.h"
 #include "conn/end.h"
 #include "conn/events.h"
 #include "conn/output.h"
 #include "conn/streams.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum { SHRINK_MS = 1000 };
@@ -103,7 +105,7 @@ static void tick_calls(struct brine_conn *conn)
 
 void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 {
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	tick_calls(conn);
 	conn_streams_tick(conn);
 	if (conn->now_ms >= head_at(conn))
@@ -122,26 +124,38 @@ void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms)
 		tick_shrink(conn);
 }
 
-uint64_t brine_conn_deadline(const struct brine_conn *conn)
+static uint64_t sooner(uint64_t a_ms, uint64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* When the connection is due next, by all that runs in it. */
+static uint64_t find_due(const struct brine_conn *conn)
 {
 	if (conn_has_local_event(conn) || conn->has_more || conn->fault_due)
 		return conn->now_ms;
 	if (conn->state == BRINE_CONN_CLOSED)
 		return BRINE_FOREVER;
 	const struct call *call = calls_nearest(&conn->calls);
-	uint64_t times[] = {call ? call->deadline_ms : BRINE_FOREVER,
-	                    head_at(conn),
-	                    conn->progress_at_ms,
-	                    stuck_at(conn),
-	                    pace_at(conn),
-	                    idle_at(conn),
-	                    conn->grace_at_ms,
-	                    conn->quiet_at_ms,
-	                    conn->linger_at_ms,
-	                    conn_streams_deadline(conn),
-	                    shrink_at(conn)};
-	uint64_t least = BRINE_FOREVER;
-	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
-		least = times[i] < least ? times[i] : least;
-	return least;
+	uint64_t due_ms = call ? call->deadline_ms : BRINE_FOREVER;
+	due_ms = sooner(due_ms, sooner(head_at(conn), conn->progress_at_ms));
+	due_ms = sooner(due_ms, sooner(stuck_at(conn), pace_at(conn)));
+	due_ms = sooner(due_ms, sooner(idle_at(conn), shrink_at(conn)));
+	due_ms = sooner(due_ms, sooner(conn->grace_at_ms, conn->quiet_at_ms));
+	return sooner(due_ms, sooner(conn->linger_at_ms, conn_streams_deadline(conn)));
+}
+
+bool conn_due_is_right(const struct brine_conn *conn)
+{
+	return !conn->due_known || conn->due_ms == find_due(conn);
+}
+
+uint64_t brine_conn_deadline(struct brine_conn *conn)
+{
+	assert(conn_due_is_right(conn));
+	if (!conn->due_known) {
+		conn->due_ms = find_due(conn);
+		conn->due_known = true;
+	}
+	return conn->due_ms;
 }

@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-seeds=1000 least=17
+seeds=1000 least=18
 
 work=$1 compile=()
 shift

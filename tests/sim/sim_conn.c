@@ -7,6 +7,8 @@
  *   sim_conn SEED                        one seed again */
 #include "sim.h"
 
+#include "conn/timers.h"
+
 enum { PAIRS = 3, STEPS = 160, HELD_MAX = 4 << 20, ROUNDS_MAX = 5000 };
 
 static const char *const injected_names[INJECTED_COUNT] = {
@@ -58,11 +60,23 @@ static void on_event(struct side *side, struct side *peer, const struct brine_ev
 	}
 }
 
+/* What the connection keeps of its next deadline is right, whatever happened since it was asked last. */
+static uint64_t due_of(struct side *side)
+{
+	REQUIRE(conn_due_is_right(side->conn));
+	return brine_conn_deadline(side->conn);
+}
+
 static void pull(struct pair *pair, unsigned which)
 {
+	struct side *side = &pair->sides[which];
 	struct brine_event event;
-	while (brine_conn_next(pair->sides[which].conn, &event, now_ms) > 0)
-		on_event(&pair->sides[which], &pair->sides[!which], &event);
+	due_of(side);
+	while (brine_conn_next(side->conn, &event, now_ms) > 0) {
+		due_of(side);
+		on_event(side, &pair->sides[!which], &event);
+		due_of(side);
+	}
 }
 
 /* Moves some bytes of one direction, or the end of them. */
@@ -157,7 +171,7 @@ static void settle(struct pair *pair, unsigned which)
 	if (now_ms >= pair->sides[which].grace_at_ms)
 		cut(pair);
 	pull(pair, which);
-	if (brine_conn_deadline(pair->sides[which].conn) <= now_ms) {
+	if (due_of(&pair->sides[which]) <= now_ms) {
 		brine_conn_tick(pair->sides[which].conn, now_ms);
 		pull(pair, which);
 		check_calls(&pair->sides[which]);
@@ -245,7 +259,7 @@ static void end_pair(struct pair *pair)
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *side = &pair->sides[i];
 		brine_conn_lost(side->conn, BRINE_ERR_SYSTEM, now_ms);
-		while (brine_conn_deadline(side->conn) <= now_ms) {
+		while (due_of(side) <= now_ms) {
 			pull(pair, i);
 			brine_conn_tick(side->conn, now_ms);
 		}
