@@ -3,6 +3,7 @@
  * Not thread-safe: a connection belongs to one thread at a time.
  *
  *   read from the peer -> brine_conn_feed()          brine_conn_pending() -> write -> brine_conn_sent()
+ *   or read into brine_conn_reserve(), then _fed()
  *   then brine_conn_next() until it returns 0        at brine_conn_deadline() call brine_conn_tick(), then next again
  *
  * Messages are taken apart only when next is called, and next stops early so that output gets its turn:
@@ -90,7 +91,8 @@ enum brine_event_type {
 	BRINE_EVENT_CLOSED,     /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
 };
 
-/* What a pointer in here points to lives until the next call of next, feed, eof, lost or free on the connection. */
+/* What a pointer in here points to lives until the next call of next, feed, reserve, fed, eof, lost or free on the
+ * connection. */
 struct brine_event {
 	int type;                    /* enum brine_event_type */
 	int status;                  /* BRINE_OK or an error code */
@@ -150,6 +152,17 @@ BRINE_API void brine_conn_free(struct brine_conn *conn);
  * an error; faults in the bytes come out of brine_conn_next(). Errors: BRINE_ERR_NOMEM: nothing was taken, the
  * connection is closing and its calls end as lost. */
 BRINE_API int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms);
+
+/* Room at the end of the connection's own input, to read into: at least `least` bytes (1 where that is 0), the size is
+ * in *ret_size. Valid until the next call of next, feed, reserve, tick, eof, lost, drain, close or free. NULL: out of
+ * memory; the connection is closing and its calls end as lost, as with brine_conn_feed().
+ * What was read is taken over by brine_conn_fed(). Where nothing was read, nothing need be said: a tick gives the room
+ * back. So ask for it when there is something to read. */
+BRINE_API void *brine_conn_reserve(struct brine_conn *conn, size_t least, size_t *ret_size);
+
+/* Takes over size bytes that were read into the room of brine_conn_reserve(), as brine_conn_feed() takes bytes but
+ * without copying them. Size 0 is allowed. */
+BRINE_API void brine_conn_fed(struct brine_conn *conn, size_t size, uint64_t now_ms);
 
 /* Says that the peer sends no more (read returned 0). */
 BRINE_API void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms);

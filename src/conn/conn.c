@@ -1,5 +1,7 @@
 #include "conn/conn.h"
 
+#include "base/poison.h"
+
 struct brine_frame_hello conn_own_hello(const struct brine_conn *conn)
 {
 	return (struct brine_frame_hello){
@@ -30,8 +32,10 @@ void conn_input_take(struct brine_conn *conn, size_t size)
 	conn->input.start += size;
 	conn->input_at += size;
 	/* Unlike brine_buf_take() this keeps the memory: the tick gives it back once the connection has been idle. */
-	if (conn->input.start == conn->input.end)
-		conn->input.start = conn->input.end = 0;
+	if (conn->input.start < conn->input.end)
+		return;
+	conn->input.start = conn->input.end = 0;
+	ASAN_POISON_MEMORY_REGION(conn->input.data, conn->input.capacity);
 }
 
 size_t brine_conn_unhandled(const struct brine_conn *conn)

@@ -33,8 +33,6 @@ struct brine_conn {
 	int wire;        /* BRINE_WIRE_UNKNOWN until found out */
 	uint64_t now_ms; /* latest time heard of */
 	uint64_t due_ms; /* what brine_conn_deadline() said, while due_known */
-	bool due_known;  /* nothing has changed since */
-	bool at_rest;    /* next had nothing to give, and nothing has changed since */
 
 	struct brine_buf input;
 	uint64_t input_at;      /* bytes of the stream before input */
@@ -45,9 +43,12 @@ struct brine_conn {
 	bool has_more;          /* next stopped only to give output its turn */
 	bool eof, lost;         /* the peer sends no more; the transport is gone */
 	bool eof_done;          /* the end of the peer's side was acted on */
-	uint64_t credit_due;    /* the call of theirs whose upload has no credit yet; 0: none */
-	bool uploads_cut;       /* it may have left uploads open whose handlers are not told yet */
+	bool due_known;         /* nothing has changed since due_ms was found out */
+	bool at_rest;           /* next had nothing to give, and nothing has changed since */
 	int lost_status;
+	bool uploads_cut;     /* eof may have left uploads open whose handlers are not told yet */
+	bool progress_counts; /* the first interval of an unfinished message is over */
+	uint64_t credit_due;  /* the call of theirs whose upload has no credit yet; 0: none */
 
 	struct brine_buf output;
 	uint64_t output_at;        /* bytes ever queued before output */
@@ -76,7 +77,6 @@ struct brine_conn {
 	uint64_t took_ms;        /* the peer took output, or it began to wait */
 	uint64_t used_ms;        /* anything moved */
 	uint64_t progress_at_ms; /* next look at an unfinished message; BRINE_FOREVER: there is none */
-	bool progress_counts;    /* its first interval is over */
 	uint64_t progress_size;  /* bytes since the last look */
 	uint64_t pace_at_ms;     /* next look at how fast waiting output is taken; BRINE_FOREVER: none waits */
 	uint64_t pace_size;      /* bytes taken since the last look */

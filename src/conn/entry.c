@@ -6,6 +6,8 @@
 #include "conn/receive.h"
 #include "conn/streams.h"
 
+#include <assert.h>
+
 enum {
 	TURN_MESSAGES = 32, /* messages without an event that one call of next handles */
 	MESSAGE_SIZE_LEAST = 1024,
@@ -128,25 +130,49 @@ static void release_message(struct brine_conn *conn)
 		brine_buf_done(&conn->input);
 }
 
+void *brine_conn_reserve(struct brine_conn *conn, size_t least, size_t *ret_size)
+{
+	conn->due_known = false; /* memory that is held is given back at some time */
+	release_message(conn);
+	void *room = brine_buf_reserve(&conn->input, least ? least : 1);
+	if (!room) {
+		conn_fault_nomem(conn);
+		return NULL;
+	}
+	*ret_size = conn->input.capacity - conn->input.end;
+	return room;
+}
+
+void brine_conn_fed(struct brine_conn *conn, size_t size, uint64_t now_ms)
+{
+	conn_changes(conn, now_ms);
+	if (size == 0)
+		return;
+	conn->counters.bytes_received += size;
+	conn->heard_ms = conn->used_ms = conn->now_ms;
+	if (conn->state >= BRINE_CONN_CLOSING) {
+		conn->discarded += size;
+		conn_advance(conn);
+		return;
+	}
+	assert(size <= conn->input.capacity - conn->input.end);
+	conn->input.end += size;
+	conn->progress_size += size;
+	conn->input_idle = false;
+}
+
 int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms)
 {
 	conn_changes(conn, now_ms);
 	release_message(conn);
-	if (data.size == 0)
-		return 0;
-	conn->counters.bytes_received += data.size;
-	conn->heard_ms = conn->used_ms = conn->now_ms;
-	if (conn->state >= BRINE_CONN_CLOSING) {
-		conn->discarded += data.size;
-		conn_advance(conn);
-		return 0;
+	if (data.size && conn->state < BRINE_CONN_CLOSING) {
+		size_t size;
+		void *room = brine_conn_reserve(conn, data.size, &size);
+		if (!room)
+			return BRINE_ERR_NOMEM;
+		memcpy(room, data.data, data.size);
 	}
-	if (brine_buf_append(&conn->input, data.data, data.size) < 0) {
-		conn_fault_nomem(conn);
-		return BRINE_ERR_NOMEM;
-	}
-	conn->progress_size += data.size;
-	conn->input_idle = false;
+	brine_conn_fed(conn, data.size, now_ms);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "conn/output.h"
 
 #include "base/later.h"
+#include "base/poison.h"
 #include "codec/put.h"
 #include "frame/prefix.h"
 
@@ -201,8 +202,10 @@ void conn_output_sent(struct brine_conn *conn, size_t size)
 	conn->output_at += size;
 	conn->output.start += size;
 	/* Unlike brine_buf_take() this keeps the memory: the tick gives it back once the connection has been idle. */
-	if (conn->output.start == conn->output.end)
+	if (conn->output.start == conn->output.end) {
 		conn->output.start = conn->output.end = 0;
+		ASAN_POISON_MEMORY_REGION(conn->output.data, conn->output.capacity);
+	}
 	forget_sent_controls(conn);
 }
 

@@ -79,6 +79,24 @@ static void pull(struct pair *pair, unsigned which)
 	}
 }
 
+/* Feeds a part of the bytes, or reads it into the connection's own room; returns its size. */
+static size_t read_some(struct side *reader, struct brine_bytes bytes)
+{
+	size_t size = 1 + random_below(&random_state, bytes.size);
+	if (chance(30)) {
+		REQUIRE(brine_conn_feed(reader->conn, BRINE_BYTES(bytes.data, size), now_ms) == 0);
+		return size;
+	}
+	size_t room = 0, least = random_below(&random_state, 100);
+	void *to = brine_conn_reserve(reader->conn, least, &room);
+	REQUIRE(to && room >= 1 && room >= least);
+	due_of(reader);
+	size = size < room ? size : room;
+	memcpy(to, bytes.data, size);
+	brine_conn_fed(reader->conn, size, now_ms);
+	return size;
+}
+
 /* Moves some bytes of one direction, or the end of them. */
 static void carry(struct pair *pair, unsigned from)
 {
@@ -99,9 +117,7 @@ static void carry(struct pair *pair, unsigned from)
 	struct brine_bytes wire = brine_buf_bytes(&sender->wire);
 	if (wire.size &&
 	    (brine_conn_wants_read(reader->conn) || brine_conn_state(reader->conn) == BRINE_CONN_CLOSING)) {
-		size_t size = 1 + random_below(&random_state, wire.size);
-		REQUIRE(brine_conn_feed(reader->conn, BRINE_BYTES(wire.data, size), now_ms) == 0);
-		brine_buf_take(&sender->wire, size);
+		brine_buf_take(&sender->wire, read_some(reader, wire));
 	} else if (wire.size == 0 && sender->wire_ended && !reader->told_eof) {
 		reader->told_eof = true;
 		brine_conn_eof(reader->conn, now_ms);
