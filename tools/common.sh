@@ -42,7 +42,7 @@ install them as root: apt-get install ${missing[*]}"
 # What building needs, and what the tests need besides.
 # libprotobuf-dev holds the standard schemas (google/protobuf/timestamp.proto).
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libmsgpack-dev libjansson-dev protobuf-compiler libprotobuf-dev)
-test_packages=(git g++ libcmocka-dev python3 python3-msgpack libuv1-dev libev-dev libsystemd-dev libglib2.0-dev
+test_packages=(git g++ patch libcmocka-dev python3 python3-msgpack libuv1-dev libev-dev libsystemd-dev libglib2.0-dev
 	libncurses-dev tmux bc mawk gawk)
 full_packages=(clang libclang-rt-14-dev clang-format spin valgrind iproute2 nftables
 	neovim python3-pynvim ruby-neovim lua5.1 lua-nvim nodejs golang-go golang-github-ugorji-go-codec-dev)

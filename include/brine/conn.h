@@ -3,6 +3,7 @@
  * Not thread-safe: a connection belongs to one thread at a time.
  *
  *   read from the peer -> brine_conn_feed()          brine_conn_pending() -> write -> brine_conn_sent()
+ *   or read into brine_conn_reserve(), then _fed()
  *   then brine_conn_next() until it returns 0        at brine_conn_deadline() call brine_conn_tick(), then next again
  *
  * Messages are taken apart only when next is called, and next stops early so that output gets its turn:
@@ -65,36 +66,38 @@ struct brine_conn_options {
 		        NULL, NULL, NULL                                                                               \
 	}
 
+/* Events that are about a call have its serial, user and is_ours. */
 enum brine_event_type {
-	BRINE_EVENT_REQUEST = 1,  /* a call of the peer: serial, method, params, metadata, deadline_ms. Owes exactly one
+	BRINE_EVENT_REQUEST = 1,  /* a call of the peer: method, params, metadata, deadline_ms. Owes exactly one
 	                           * brine_conn_reply(), _fail() or _release() for the serial. */
 	BRINE_EVENT_NOTIFICATION, /* method, params, metadata */
-	BRINE_EVENT_RESPONSE,   /* a call of ours ended, exactly once: serial, user, status; with BRINE_OK result; where
-	                         * the peer answered so (BRINE_ERR_REMOTE; DEADLINE and CANCELLED may be our own) error;
-	                         * metadata */
-	BRINE_EVENT_CANCEL,     /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
-	                         * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST); or a stream of it broke a
-	                         * limit: BRINE_ERR_LIMIT (streams_size_max), TOO_BIG (an item of ours), NO_PROGRESS
-	                         * (stall_timeout_ms); or NOMEM for an item of ours. It was answered already; tell the
-	                         * handler. The serial still owes reply, fail or release, whose bytes are dropped. */
-	BRINE_EVENT_HELLO,      /* the peer's hello or welcome came: brine_conn_peer() has its limits */
-	BRINE_EVENT_PONG,       /* the answer to brine_conn_ping() */
+	BRINE_EVENT_RESPONSE,     /* a call of ours ended, exactly once: status; with BRINE_OK result; where
+	                           * the peer answered so (BRINE_ERR_REMOTE; DEADLINE and CANCELLED may be our own) error;
+	                           * metadata */
+	BRINE_EVENT_CANCEL,       /* a call of the peer was cancelled (status BRINE_ERR_CANCELLED), passed its deadline
+	                           * (BRINE_ERR_DEADLINE) or lost its connection (BRINE_ERR_LOST); or a stream of it broke a
+	                           * limit: BRINE_ERR_LIMIT (streams_size_max), TOO_BIG (an item of ours), NO_PROGRESS
+	                           * (stall_timeout_ms); or NOMEM for an item of ours. It was answered already; tell the
+	                           * handler. The serial still owes reply, fail or release, whose bytes are dropped. */
+	BRINE_EVENT_HELLO,        /* the peer's hello or welcome came: brine_conn_peer() has its limits */
+	BRINE_EVENT_PONG,         /* the answer to brine_conn_ping() */
 	BRINE_EVENT_GOAWAY,     /* the peer drains (status 0) or reported a fault (status BRINE_ERR_GOAWAY): error.code,
 	                           text */
-	BRINE_EVENT_ITEM,       /* an item of a stream towards us: serial, user (a call of ours), result. Count it with
+	BRINE_EVENT_ITEM,       /* an item of a stream towards us: result. Count it with
 	                         * brine_conn_taken() once the program is done with it, or no credit follows. */
-	BRINE_EVENT_UPLOAD_END, /* the peer's upload of the call ended: serial, status BRINE_OK in order,
+	BRINE_EVENT_UPLOAD_END, /* the peer's upload of the call ended: status BRINE_OK in order,
 	                         * BRINE_ERR_CANCELLED because the peer's side of the connection did */
-	BRINE_EVENT_CREDIT,     /* brine_conn_send() that said BRINE_ERR_NO_CREDIT may be tried again: serial, user */
+	BRINE_EVENT_CREDIT,     /* brine_conn_send() that said BRINE_ERR_NO_CREDIT may be tried again */
 	BRINE_EVENT_CLOSED,     /* nothing more will come: status says why, BRINE_OK a clean end. The last event. */
 };
 
-/* What a pointer in here points to lives until the next call of next, feed, eof, lost or free on the connection. */
+/* What a pointer in here points to lives until the next call of next, feed, reserve, fed, eof, lost or free on the
+ * connection. */
 struct brine_event {
 	int type;                    /* enum brine_event_type */
 	int status;                  /* BRINE_OK or an error code */
 	uint64_t serial;             /* of a call; never used twice on one connection, never 0. 0 where there is none */
-	void *user;                  /* RESPONSE, ITEM, CREDIT: from struct brine_conn_call; NULL: a call of the peer */
+	void *user;                  /* of the call: from struct brine_conn_call, or brine_conn_attach(); else NULL */
 	uint64_t deadline_ms;        /* REQUEST: absolute, on the caller's clock; BRINE_FOREVER: none */
 	struct brine_str method;     /* as it came, not escaped */
 	struct brine_bytes params;   /* encoded: always an array */
@@ -102,6 +105,7 @@ struct brine_event {
 	struct brine_bytes metadata; /* encoded map; size 0: none */
 	struct brine_frame_error error;
 	bool wants_items, has_upload; /* REQUEST: the streams it asks for */
+	bool is_ours;                 /* the serial is of a call of ours; false: of a call of the peer, or 0 */
 	bool plain;                   /* the peer speaks plain MessagePack-RPC: strict arity */
 };
 
@@ -113,7 +117,7 @@ struct brine_conn_call {
 	uint64_t deadline_ms;        /* absolute; BRINE_FOREVER: none. Sent as ttl to a framed peer. */
 	bool wants_items;            /* asks for the answer stream; framed peers only */
 	bool has_upload;             /* upload items will follow; framed peers only */
-	void *user;                  /* comes back in the response event */
+	void *user;                  /* comes back in the events of the call */
 };
 
 enum brine_conn_state {
@@ -149,6 +153,17 @@ BRINE_API void brine_conn_free(struct brine_conn *conn);
  * connection is closing and its calls end as lost. */
 BRINE_API int brine_conn_feed(struct brine_conn *conn, struct brine_bytes data, uint64_t now_ms);
 
+/* Room at the end of the connection's own input, to read into: at least `least` bytes (1 where that is 0), the size is
+ * in *ret_size. Valid until the next call of next, feed, reserve, tick, eof, lost, drain, close or free. NULL: out of
+ * memory; the connection is closing and its calls end as lost, as with brine_conn_feed().
+ * What was read is taken over by brine_conn_fed(). Where nothing was read, nothing need be said: a tick gives the room
+ * back. So ask for it when there is something to read. */
+BRINE_API void *brine_conn_reserve(struct brine_conn *conn, size_t least, size_t *ret_size);
+
+/* Takes over size bytes that were read into the room of brine_conn_reserve(), as brine_conn_feed() takes bytes but
+ * without copying them. Size 0 is allowed. */
+BRINE_API void brine_conn_fed(struct brine_conn *conn, size_t size, uint64_t now_ms);
+
 /* Says that the peer sends no more (read returned 0). */
 BRINE_API void brine_conn_eof(struct brine_conn *conn, uint64_t now_ms);
 
@@ -176,8 +191,8 @@ BRINE_API struct brine_bytes brine_conn_pending(const struct brine_conn *conn);
 BRINE_API void brine_conn_sent(struct brine_conn *conn, size_t size, uint64_t now_ms);
 
 /* When brine_conn_tick() and brine_conn_next() must be called; BRINE_FOREVER: nothing runs, or conn is NULL. In the
- * past while next has events to give. */
-BRINE_API uint64_t brine_conn_deadline(const struct brine_conn *conn);
+ * past while next has events to give. The answer is kept until something changes, so asking again costs nothing. */
+BRINE_API uint64_t brine_conn_deadline(struct brine_conn *conn);
 
 /* Fires what is due: deadlines, progress and stuck-output limits, idle, linger. */
 BRINE_API void brine_conn_tick(struct brine_conn *conn, uint64_t now_ms);
@@ -237,6 +252,12 @@ BRINE_API int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t 
 
 /* Says that the handler of a call ended without an answer: error 10 goes out, unless it was answered already. */
 BRINE_API void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms);
+
+/* Attaches a pointer of the program's to a call of the peer, whose reply, fail or release is still owed: later events
+ * of that call (ITEM, UPLOAD_END, CREDIT, CANCEL) carry it as user, so that the program need not look the serial up.
+ * NULL detaches. The connection never follows the pointer. BRINE_ERR_NOT_FOUND: no such call of the peer; also a call
+ * of ours, whose pointer is in struct brine_conn_call. */
+BRINE_API int brine_conn_attach(struct brine_conn *conn, uint64_t serial, void *user);
 
 /* Sends one item: of the upload of a call of ours, or of the answer stream of a call of the peer. item: one encoded
  * value, copied. Errors, nothing then sent: BRINE_ERR_NO_CREDIT (wait for the CREDIT event of the serial; also while

@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/poison.h"
-#include "conn/plant.h"
 
 enum {
 	SPARE_MAX = 32,
@@ -37,8 +36,8 @@ static void release_timers(struct calls *calls)
 
 void calls_done(struct calls *calls)
 {
-	struct call_list *lists[] = {&calls->outgoing, &calls->incoming, &calls->events, &calls->zombies,
-	                             &calls->ghosts};
+	struct call_list *lists[] = {&calls->outgoing, &calls->incoming, &calls->events, &calls->awaiting_late_answer,
+	                             &calls->awaiting_handler};
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
 		while (lists[i]->first)
 			call_free(calls, lists[i]->first);
@@ -105,8 +104,7 @@ void call_enqueue(struct call *call, struct call_queue *queue, uint64_t now_ms)
 
 void call_forget_items(struct calls *calls, struct call *call)
 {
-	if (!PLANT(UNTAKEN_LEAK))
-		calls->untaken_size -= call->in.untaken_size;
+	calls->untaken_size -= call->in.untaken_size;
 	call->in.untaken_size = call->in.untaken = 0;
 }
 
@@ -245,8 +243,7 @@ void call_disarm(struct calls *calls, struct call *call)
 	if (last == call)
 		return;
 	timer_set(calls, place, last);
-	if (!PLANT(TIMER_ORDER))
-		timer_sift(calls, place);
+	timer_sift(calls, place);
 }
 
 struct call *calls_nearest(const struct calls *calls)

@@ -1,10 +1,24 @@
+/* clang-format off */
 /* conn/calls.h - the calls of one connection, both directions: their records, lists, ids and timers.
  *
- * A call of ours:   outgoing -> (answer) freed
- *                            -> (cancelled, expired, lost) events -> (event pulled) freed, or zombies while its id is
- * owed A call of theirs: incoming -> (answered) freed
- *                            -> (cancelled, expired, lost) events -> (event pulled) ghosts -> (released) freed
- * A record is in exactly one list. Beside it, one whose items we send may wait in the queue `stalled` or `ready`. */
+ * A record is in exactly one list, which says how far the call is. Freeing the record also leaves the list.
+ *
+ *   list                 | entered when                        | left when
+ *   ---------------------+-------------------------------------+---------------------------------------------------
+ *   outgoing             | the program begins a call of ours   | the answer comes (freed)
+ *                        |                                     | it is cancelled, expires or is lost (events)
+ *   incoming             | a request of the peer comes         | the handler answers (freed)
+ *                        |                                     | it is cancelled, expires or is lost (events)
+ *   events               | a call ended before its answer,     | the program takes the event:
+ *                        | and the program is not told yet     | ours (awaiting_late_answer where the peer owes
+ *                        |                                     | an answer, else freed), theirs (awaiting_handler)
+ *   awaiting_late_answer | a call of ours ended, and the peer  | the answer comes, or too many wait (freed)
+ *                        | still owes the answer to its id     |
+ *   awaiting_handler     | a call of theirs ended, and its     | the handler answers or gives up (freed)
+ *                        | handler still runs                  |
+ *
+ * Beside its list, a record whose items we send may wait in the queue `stalled` or `ready`. */
+/* clang-format on */
 #ifndef BRINE_CONN_CALLS_H
 #define BRINE_CONN_CALLS_H
 
@@ -52,7 +66,7 @@ struct call {
 	size_t timer;       /* place in the heap of timers, counted from 1; 0: none */
 	uint64_t queued_at; /* ours: where the request begins in all bytes ever queued */
 	size_t queued_size; /* ours: bytes of the request, prefix included */
-	void *user;         /* ours */
+	void *user;         /* the program's, in events */
 	uint32_t id;        /* on the framed wire, and ours */
 	int status;         /* why it ended early; BRINE_OK while it runs */
 	uint8_t id_size;    /* theirs: the id as it came, to be echoed */
@@ -64,7 +78,7 @@ struct call {
 };
 
 struct calls {
-	struct call_list outgoing, incoming, events, zombies, ghosts;
+	struct call_list outgoing, incoming, events, awaiting_late_answer, awaiting_handler;
 	struct call_queue stalled; /* a send waits for credit; oldest first */
 	struct call_queue ready;   /* a send that waited may be tried again once the output has room */
 	size_t untaken_size;       /* of items of all records */

@@ -1,5 +1,7 @@
-#include "conn/conn.h"
+#include "conn/output.h"
 
+#include "base/later.h"
+#include "base/poison.h"
 #include "codec/put.h"
 #include "frame/prefix.h"
 
@@ -14,12 +16,7 @@ struct control {
 	uint64_t serial; /* credit: of the call */
 };
 
-uint32_t conn_peer_size_max(const struct brine_conn *conn)
-{
-	return conn->wire == BRINE_WIRE_PLAIN ? conn->options.limits.message_size_max : conn->peer.message_size_max;
-}
-
-static void show(struct brine_conn *conn, size_t size)
+static void show_queued(struct brine_conn *conn, size_t size)
 {
 	if (!conn->options.tap)
 		return;
@@ -31,28 +28,30 @@ static void show(struct brine_conn *conn, size_t size)
 	conn->options.tap(conn->options.tap_user, BRINE_SENT, conn->wire, message);
 }
 
+void conn_watch_pace(struct brine_conn *conn)
+{
+	const struct brine_limits *limits = &conn->options.limits;
+	bool watches = limits->output_progress_size && limits->progress_interval_ms;
+	conn->pace_size = 0;
+	conn->pace_at_ms = watches ? brine_later(conn->now_ms, limits->progress_interval_ms) : BRINE_FOREVER;
+}
+
 int conn_queue(struct brine_conn *conn, const struct brine_frame *frame)
 {
 	if (conn->mute || conn->state == BRINE_CONN_CLOSED)
 		return 0;
 	size_t before = brine_buf_size(&conn->output);
-	int rc = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));
-	if (rc < 0)
-		return rc;
+	int status = brine_frame_write(&conn->output, frame, conn->wire, conn_peer_size_max(conn));
+	if (status < 0)
+		return status;
 	if (before == 0) {
 		conn->took_ms = conn->now_ms;
 		conn_watch_pace(conn);
 	}
 	conn->used_ms = conn->now_ms;
 	conn->counters.frames_sent++;
-	show(conn, brine_buf_size(&conn->output) - before);
+	show_queued(conn, brine_buf_size(&conn->output) - before);
 	return 0;
-}
-
-void conn_queue_must(struct brine_conn *conn, const struct brine_frame *frame)
-{
-	if (conn_queue(conn, frame) < 0)
-		conn_fault_nomem(conn);
 }
 
 /* Queues a frame and keeps track of it until it is sent. */
@@ -67,23 +66,21 @@ static int queue_tracked(struct brine_conn *conn, const struct brine_frame *fram
 	return 0;
 }
 
-void conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
+int conn_queue_control(struct brine_conn *conn, const struct brine_frame *frame)
 {
 	bool is_pong = frame->type == BRINE_FRAME_PONG;
 	if (is_pong && conn->pongs_unsent >= PONGS_UNSENT_MAX) {
 		conn->counters.glitches++;
-		return;
+		return 0;
 	}
-	if (conn->answers_unsent >= conn->options.limits.control_answers_max) {
-		conn_cut(conn, BRINE_ERR_NO_PROGRESS, "the peer reads none of the answers to what it sends");
-		return;
-	}
-	if (queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0) < 0) {
-		conn_fault_nomem(conn);
-		return;
-	}
+	if (conn->answers_unsent >= conn->options.limits.control_answers_max)
+		return BRINE_ERR_OVERLOADED;
+	int status = queue_tracked(conn, frame, is_pong ? CONTROL_PONG : CONTROL_ANSWER, 0);
+	if (status < 0)
+		return status;
 	conn->answers_unsent++;
 	conn->pongs_unsent += is_pong;
+	return 0;
 }
 
 int conn_queue_credit(struct brine_conn *conn, struct call *call, uint32_t count)
@@ -191,7 +188,7 @@ static void forget_sent_controls(struct brine_conn *conn)
 			return;
 		struct call *call = first.serial ? brine_idmap_find(&conn->calls.by_serial, first.serial) : NULL;
 		if (call)
-			call->in.credit_unsent = PLANT(CREDIT_UNSENT);
+			call->in.credit_unsent = false;
 		conn->answers_unsent -= first.kind != CONTROL_CREDIT;
 		conn->pongs_unsent -= first.kind == CONTROL_PONG;
 		brine_buf_take(&conn->controls, sizeof first);
@@ -205,8 +202,10 @@ void conn_output_sent(struct brine_conn *conn, size_t size)
 	conn->output_at += size;
 	conn->output.start += size;
 	/* Unlike brine_buf_take() this keeps the memory: the tick gives it back once the connection has been idle. */
-	if (conn->output.start == conn->output.end)
+	if (conn->output.start == conn->output.end) {
 		conn->output.start = conn->output.end = 0;
+		ASAN_POISON_MEMORY_REGION(conn->output.data, conn->output.capacity);
+	}
 	forget_sent_controls(conn);
 }
 

@@ -1,8 +1,10 @@
-/* Finds the next whole message, judges it, and hands it to the handler of its type. */
-#include "conn/conn.h"
+#include "conn/receive.h"
 
 #include "base/later.h"
 #include "base/utf8.h"
+#include "conn/end.h"
+#include "conn/output.h"
+#include "conn/streams.h"
 
 #include <stdio.h>
 
@@ -14,20 +16,15 @@ enum {
 
 typedef enum conn_step handler_fn(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event);
 
-static enum conn_step glitch(struct brine_conn *conn)
-{
-	conn->counters.glitches++;
-	return CONN_HANDLED;
-}
-
 /* Answers a request that no handler will see. */
-static enum conn_step refuse(struct brine_conn *conn, const struct brine_frame *frame, int64_t code, const char *text)
+static enum conn_step refuse_request(struct brine_conn *conn, const struct brine_frame *frame, int64_t code,
+                                     const char *text)
 {
 	if (conn->mute)
 		return CONN_HANDLED;
 	struct brine_frame answer = conn_error_frame(conn, frame->id_bytes, code, brine_str_from(text));
 	conn->counters.calls_refused += code == BRINE_CODE_OVERLOADED || code == BRINE_CODE_GOING_AWAY;
-	conn_queue_control(conn, &answer);
+	conn_control_must(conn, &answer);
 	return CONN_HANDLED;
 }
 
@@ -68,22 +65,21 @@ static enum conn_step on_request(struct brine_conn *conn, const struct brine_fra
 	if (is_id_in_use(conn, frame) || conn->mute)
 		return CONN_HANDLED;
 	if (conn->drain_sent)
-		return refuse(conn, frame, BRINE_CODE_GOING_AWAY, "going away, not started");
+		return refuse_request(conn, frame, BRINE_CODE_GOING_AWAY, "going away, not started");
 	if (conn->calls.incoming_handlers >= conn->options.limits.calls_max)
-		return refuse(conn, frame, BRINE_CODE_OVERLOADED, "too many calls in flight, not started");
+		return refuse_request(conn, frame, BRINE_CODE_OVERLOADED, "too many calls in flight, not started");
 	if (conn_is_over_mark(conn))
-		return refuse(conn, frame, BRINE_CODE_OVERLOADED, "too many answers unread, not started");
+		return refuse_request(conn, frame, BRINE_CODE_OVERLOADED, "too many answers unread, not started");
 	uint64_t deadline_ms = deadline_of(conn, frame);
 	if (deadline_ms <= conn->now_ms)
-		return refuse(conn, frame, BRINE_CODE_DEADLINE, brine_code_text(BRINE_CODE_DEADLINE));
+		return refuse_request(conn, frame, BRINE_CODE_DEADLINE, brine_code_text(BRINE_CODE_DEADLINE));
 	struct call *call = accept_call(conn, frame, deadline_ms);
 	if (!call) {
 		conn_fault_nomem(conn);
 		return CONN_HANDLED;
 	}
 	conn_streams_theirs(conn, call, frame);
-	event->type = BRINE_EVENT_REQUEST;
-	event->serial = call->serial;
+	conn_event_about(event, BRINE_EVENT_REQUEST, call);
 	event->deadline_ms = deadline_ms;
 	event->method = (struct brine_str){frame->method.data, frame->method.size};
 	event->params = frame->params;
@@ -133,10 +129,10 @@ static struct call *answered_call(struct brine_conn *conn, const struct brine_fr
 		conn->counters.glitches++;
 		return NULL;
 	}
-	if (call->list == &conn->calls.outgoing || PLANT(LATE_ANSWER))
+	if (call->list == &conn->calls.outgoing)
 		return call;
 	conn->counters.late_answers++;
-	if (call->list == &conn->calls.zombies)
+	if (call->list == &conn->calls.awaiting_late_answer)
 		call_free(&conn->calls, call);
 	else
 		call_drop_id(&conn->calls, call);
@@ -160,9 +156,7 @@ static enum conn_step finish_call(struct brine_conn *conn, const struct brine_fr
 	struct call *call = answered_call(conn, frame);
 	if (!call)
 		return CONN_HANDLED;
-	event->type = BRINE_EVENT_RESPONSE;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_RESPONSE, call);
 	event->status = status;
 	event->error = frame->error;
 	event->error.text = cut_text(conn, frame->error.text);
@@ -183,7 +177,7 @@ static enum conn_step on_cancel(struct brine_conn *conn, const struct brine_fram
 	(void)event; /* comes from the list of ended calls */
 	struct call *call = brine_idmap_find(&conn->calls.incoming_ids, (uint64_t)frame->id);
 	if (!call)
-		return glitch(conn);
+		return conn_glitch(conn);
 	conn_end_incoming(conn, call, BRINE_CODE_CANCELLED, NULL, BRINE_ERR_CANCELLED);
 	return CONN_HANDLED;
 }
@@ -201,7 +195,7 @@ static int keep_peer_texts(struct brine_conn *conn, const struct brine_frame_hel
 	return 0;
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
+static uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
@@ -212,8 +206,8 @@ static enum conn_step learn_peer(struct brine_conn *conn, const struct brine_fra
 {
 	conn->peer = *hello;
 	conn->peer.version = 1;
-	conn->peer.message_size_max = least(hello->message_size_max, conn->options.limits.message_size_max);
-	conn->peer.calls_max = least(hello->calls_max, conn->options.limits.calls_max);
+	conn->peer.message_size_max = min_u32(hello->message_size_max, conn->options.limits.message_size_max);
+	conn->peer.calls_max = min_u32(hello->calls_max, conn->options.limits.calls_max);
 	conn->peer_spoke = true;
 	if (keep_peer_texts(conn, hello) < 0) {
 		conn_fault_nomem(conn);
@@ -256,14 +250,14 @@ static enum conn_step on_ping(struct brine_conn *conn, const struct brine_frame 
 {
 	(void)event; /* none */
 	struct brine_frame pong = {.type = BRINE_FRAME_PONG, .number = frame->number};
-	conn_queue_control(conn, &pong);
+	conn_control_must(conn, &pong);
 	return CONN_HANDLED;
 }
 
 static enum conn_step on_pong(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event)
 {
 	if (!conn->pinging || frame->number != conn->ping_token)
-		return glitch(conn);
+		return conn_glitch(conn);
 	conn->pinging = false;
 	event->type = BRINE_EVENT_PONG;
 	return CONN_EVENT;
@@ -288,7 +282,7 @@ static enum conn_step on_goaway(struct brine_conn *conn, const struct brine_fram
 	return CONN_EVENT;
 }
 
-static handler_fn *const handlers[TYPES] = {
+static handler_fn *const message_handlers[TYPES] = {
         [BRINE_FRAME_REQUEST] = on_request,
         [BRINE_FRAME_RESPONSE] = on_response,
         [BRINE_FRAME_NOTIFICATION] = on_notification,
@@ -309,7 +303,7 @@ static enum conn_step on_bad_message(struct brine_conn *conn, const struct brine
                                      const struct brine_error *error, struct brine_event *event)
 {
 	if (frame->type == BRINE_FRAME_REQUEST)
-		return is_id_in_use(conn, frame) ? CONN_HANDLED : refuse(conn, frame, code, error->text);
+		return is_id_in_use(conn, frame) ? CONN_HANDLED : refuse_request(conn, frame, code, error->text);
 	if (frame->type == BRINE_FRAME_RESPONSE) {
 		struct brine_frame answer = {.type = frame->type, .id = frame->id};
 		return finish_call(conn, &answer, BRINE_ERR_PROTO, event);
@@ -318,7 +312,7 @@ static enum conn_step on_bad_message(struct brine_conn *conn, const struct brine
 	return CONN_HANDLED;
 }
 
-static enum conn_step handle(struct brine_conn *conn, struct brine_bytes message, struct brine_event *event)
+static enum conn_step handle_message(struct brine_conn *conn, struct brine_bytes message, struct brine_event *event)
 {
 	struct brine_frame frame;
 	struct brine_judgement judgement;
@@ -330,9 +324,9 @@ static enum conn_step handle(struct brine_conn *conn, struct brine_bytes message
 		conn->options.tap(conn->options.tap_user, BRINE_RECEIVED, conn->wire, message);
 	brine_frame_parse(&frame, message, conn->wire, &conn->options.limits, &judgement, &error);
 	switch (judgement.verdict) {
-	case BRINE_VERDICT_OK: return handlers[frame.type](conn, &frame, event);
+	case BRINE_VERDICT_OK: return message_handlers[frame.type](conn, &frame, event);
 	case BRINE_VERDICT_ERROR: return on_bad_message(conn, &frame, judgement.code, &error, event);
-	case BRINE_VERDICT_IGNORE: return glitch(conn);
+	case BRINE_VERDICT_IGNORE: return conn_glitch(conn);
 	default: break;
 	}
 	int goaway_code = judgement.verdict == BRINE_VERDICT_GOAWAY ? judgement.code : CONN_NO_GOAWAY;
@@ -342,7 +336,7 @@ static enum conn_step handle(struct brine_conn *conn, struct brine_bytes message
 }
 
 /* Decides by the first bytes what the peer speaks; false: not yet, or something that is not for us. */
-static bool recognise(struct brine_conn *conn)
+static bool recognise_wire(struct brine_conn *conn)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int wire = brine_wire_detect(brine_buf_bytes(&conn->input), &error);
@@ -369,34 +363,34 @@ static bool recognise(struct brine_conn *conn)
 }
 
 /* 1 and the next message, 0 where it is not whole, or fatal and the connection is closing. */
-static int find_plain(struct brine_conn *conn, struct brine_bytes *ret_message, size_t *ret_prefix_size)
+static int find_plain_message(struct brine_conn *conn, struct brine_bytes *ret_message, size_t *ret_prefix_size)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	struct brine_bytes input = brine_buf_bytes(&conn->input);
 	size_t seen = (size_t)conn->scan.size + conn->scan.head_size;
-	int rc = seen < input.size
-	                 ? brine_scan_feed(&conn->scan, (const uint8_t *)input.data + seen, input.size - seen, &error)
-	                 : 0;
-	if (rc < 0)
-		conn_fault(conn, CONN_NO_GOAWAY, rc == BRINE_ERR_TOO_BIG ? rc : BRINE_ERR_PROTO,
+	int status = seen < input.size ? brine_scan_feed(&conn->scan, (const uint8_t *)input.data + seen,
+	                                                 input.size - seen, &error)
+	                               : 0;
+	if (status < 0)
+		conn_fault(conn, CONN_NO_GOAWAY, status == BRINE_ERR_TOO_BIG ? status : BRINE_ERR_PROTO,
 		           conn->input_at + error.offset, "%s", error.text);
-	if (rc <= 0)
-		return rc;
+	if (status <= 0)
+		return status;
 	*ret_message = BRINE_BYTES(input.data, (size_t)conn->scan.size);
 	*ret_prefix_size = 0;
 	brine_scan_init(&conn->scan, conn->options.limits.depth_max, conn->options.limits.message_size_max);
 	return 1;
 }
 
-static int find_framed(struct brine_conn *conn, struct brine_bytes *ret_message, size_t *ret_prefix_size)
+static int find_framed_message(struct brine_conn *conn, struct brine_bytes *ret_message, size_t *ret_prefix_size)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
-	int rc = brine_frame_find(brine_buf_bytes(&conn->input), &conn->options.limits, ret_message, ret_prefix_size,
-	                          &error);
-	if (rc < 0)
-		conn_fault(conn, rc == BRINE_ERR_TOO_BIG ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID, rc,
+	int status = brine_frame_find(brine_buf_bytes(&conn->input), &conn->options.limits, ret_message,
+	                              ret_prefix_size, &error);
+	if (status < 0)
+		conn_fault(conn, status == BRINE_ERR_TOO_BIG ? BRINE_CODE_TOO_LARGE : BRINE_CODE_INVALID, status,
 		           conn->input_at + error.offset, "%s", error.text);
-	return rc;
+	return status;
 }
 
 /* Starts or stops the clock of a message that is not whole yet. */
@@ -418,20 +412,20 @@ enum conn_step conn_receive(struct brine_conn *conn, struct brine_event *event)
 		return CONN_IDLE;
 	struct brine_bytes message;
 	size_t prefix_size;
-	int rc = 0;
-	if (brine_buf_size(&conn->input) && (conn->recognised || recognise(conn)))
-		rc = conn->wire == BRINE_WIRE_PLAIN ? find_plain(conn, &message, &prefix_size)
-		                                    : find_framed(conn, &message, &prefix_size);
+	int status = 0;
+	if (brine_buf_size(&conn->input) && (conn->recognised || recognise_wire(conn)))
+		status = conn->wire == BRINE_WIRE_PLAIN ? find_plain_message(conn, &message, &prefix_size)
+		                                        : find_framed_message(conn, &message, &prefix_size);
 	if (conn->state >= BRINE_CONN_CLOSING)
 		return CONN_IDLE;
-	watch_progress(conn, rc == 0 && brine_buf_size(&conn->input));
-	if (rc == 0) {
+	watch_progress(conn, status == 0 && brine_buf_size(&conn->input));
+	if (status == 0) {
 		conn->input_idle = true;
 		return CONN_IDLE;
 	}
 	event->plain = conn->wire == BRINE_WIRE_PLAIN;
 	conn->consumed = prefix_size + message.size;
-	enum conn_step step = handle(conn, message, event);
+	enum conn_step step = handle_message(conn, message, event);
 	if (step == CONN_HANDLED) {
 		size_t size = conn->consumed;
 		conn->consumed = 0;

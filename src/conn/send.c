@@ -1,7 +1,8 @@
 /* What the program asks for: calls, notifications, answers, pings. */
-#include "conn/conn.h"
-
 #include "codec/token.h"
+#include "conn/end.h"
+#include "conn/output.h"
+#include "conn/streams.h"
 
 #include <stdio.h>
 
@@ -48,11 +49,11 @@ static int check_may_send(const struct brine_conn *conn, struct brine_error *err
 /* Queues a request or notification and says why not. */
 static int queue_invocation(struct brine_conn *conn, const struct brine_frame *frame, struct brine_error *error)
 {
-	int rc = conn_queue(conn, frame);
-	if (rc == BRINE_ERR_TOO_BIG)
-		return brine_fail(error, rc, 0, "params of %zu bytes: the message exceeds the peer's max of %u",
+	int status = conn_queue(conn, frame);
+	if (status == BRINE_ERR_TOO_BIG)
+		return brine_fail(error, status, 0, "params of %zu bytes: the message exceeds the peer's max of %u",
 		                  frame->params.size, conn_peer_size_max(conn));
-	return rc < 0 ? brine_fail(error, rc, 0, "out of memory") : 0;
+	return status < 0 ? brine_fail(error, status, 0, "out of memory") : 0;
 }
 
 /* The next id that names no call. There are more ids than calls, so there is one. */
@@ -89,9 +90,9 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 	        .options.up = wanted->has_upload,
 	};
 	size_t before = brine_buf_size(&conn->output);
-	int rc = queue_invocation(conn, &frame, error);
-	if (rc < 0)
-		return rc;
+	int status = queue_invocation(conn, &frame, error);
+	if (status < 0)
+		return status;
 	conn_streams_ours(conn, call, wanted->wants_items, wanted->has_upload);
 	call->user = wanted->user;
 	call->queued_at = conn->output_at + before;
@@ -104,12 +105,12 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 {
 	if (!conn || !call || !ret_serial)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn, call or ret_serial is NULL");
-	conn_clock(conn, now_ms);
-	int rc = check_may_send(conn, error);
-	if (rc == 0)
-		rc = check_invocation(conn, call->method, call->params, call->metadata, error);
-	if (rc < 0)
-		return rc;
+	conn_changes(conn, now_ms);
+	int status = check_may_send(conn, error);
+	if (status == 0)
+		status = check_invocation(conn, call->method, call->params, call->metadata, error);
+	if (status < 0)
+		return status;
 	/* The peer may close as soon as it has read our goaway: the call could be lost without having run. */
 	if (conn->drain_sent)
 		return brine_fail(error, BRINE_ERR_GOING_AWAY, 0, "this side is going away, not sent");
@@ -123,10 +124,10 @@ int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call,
 	struct call *record = call_new(&conn->calls, true);
 	if (!record)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
-	rc = start_call(conn, record, call, error);
-	if (rc < 0) {
+	status = start_call(conn, record, call, error);
+	if (status < 0) {
 		call_free(&conn->calls, record);
-		return rc;
+		return status;
 	}
 	*ret_serial = record->serial;
 	return 0;
@@ -137,11 +138,12 @@ int brine_conn_notify(struct brine_conn *conn, struct brine_str method, struct b
 {
 	if (!conn)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn is NULL");
-	int rc = check_may_send(conn, error);
-	if (rc == 0)
-		rc = check_invocation(conn, method, params, metadata, error);
-	if (rc < 0)
-		return rc;
+	conn_changes(conn, conn->now_ms);
+	int status = check_may_send(conn, error);
+	if (status == 0)
+		status = check_invocation(conn, method, params, metadata, error);
+	if (status < 0)
+		return status;
 	struct brine_frame frame = {
 	        .type = BRINE_FRAME_NOTIFICATION,
 	        .method = {method.data, method.size},
@@ -155,7 +157,7 @@ void brine_conn_cancel(struct brine_conn *conn, uint64_t serial, uint64_t now_ms
 {
 	if (!conn)
 		return;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call || call->list != &conn->calls.outgoing)
 		return;
@@ -168,9 +170,9 @@ void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint64_t now_m
 		return;
 	brine_conn_cancel(conn, serial, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (call && call->is_ours && call->list == &conn->calls.events && !PLANT(ABANDON_TOLD))
+	if (call && call->is_ours && call->list == &conn->calls.events)
 		conn_forget_ended(conn, call);
-	conn_settle(conn);
+	conn_advance(conn);
 }
 
 /* The call of theirs that an answer is for. It is used up: 0 and the record where it still needs the answer, else why
@@ -193,11 +195,11 @@ static int take_answered(struct brine_conn *conn, uint64_t serial, struct call *
 }
 
 /* Queues the answer and releases the call. One that is too big for the peer is told so. */
-static int answer(struct brine_conn *conn, struct call *call, struct brine_frame *frame)
+static int queue_answer(struct brine_conn *conn, struct call *call, struct brine_frame *frame)
 {
 	frame->id_bytes = BRINE_BYTES(call->id_bytes, call->id_size);
-	int rc = conn_queue(conn, frame);
-	if (rc == BRINE_ERR_TOO_BIG) {
+	int status = conn_queue(conn, frame);
+	if (status == BRINE_ERR_TOO_BIG) {
 		char text[96];
 		snprintf(text, sizeof text, "the answer of %zu bytes exceeds the caller's max of %u",
 		         frame->result.size + frame->error.data.size, conn_peer_size_max(conn));
@@ -206,9 +208,9 @@ static int answer(struct brine_conn *conn, struct call *call, struct brine_frame
 		conn_queue_must(conn, &error);
 	}
 	call_free(&conn->calls, call);
-	if (rc == BRINE_ERR_NOMEM)
+	if (status == BRINE_ERR_NOMEM)
 		conn_fault_nomem(conn);
-	return rc;
+	return status;
 }
 
 int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result, struct brine_bytes metadata,
@@ -216,17 +218,17 @@ int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_byte
 {
 	if (!conn || (result.size && !result.data) || (metadata.size && !metadata.data))
 		return BRINE_ERR_INVALID;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = NULL;
-	int rc = take_answered(conn, serial, &call);
-	if (rc < 0)
-		return rc;
+	int status = take_answered(conn, serial, &call);
+	if (status < 0)
+		return status;
 	struct brine_frame frame = {.type = BRINE_FRAME_RESPONSE, .result = result, .options.metadata = metadata};
-	return answer(conn, call, &frame);
+	return queue_answer(conn, call, &frame);
 }
 
 /* At most so many bytes of text, cut where a character begins. */
-static struct brine_str cut(struct brine_str text, size_t most)
+static struct brine_str shorten_text(struct brine_str text, size_t most)
 {
 	if (text.size <= most)
 		return text;
@@ -240,16 +242,16 @@ int brine_conn_fail(struct brine_conn *conn, uint64_t serial, int64_t code, stru
 {
 	if (!conn || (text.size && !text.data) || (data.size && !data.data))
 		return BRINE_ERR_INVALID;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = NULL;
-	int rc = take_answered(conn, serial, &call);
-	if (rc < 0)
-		return rc;
+	int status = take_answered(conn, serial, &call);
+	if (status < 0)
+		return status;
 	struct brine_frame frame = conn_error_frame(conn, (struct brine_bytes){NULL, 0}, code,
-	                                            cut(text, conn->options.limits.error_text_size_max));
+	                                            shorten_text(text, conn->options.limits.error_text_size_max));
 	if (conn->wire == BRINE_WIRE_FRAMED)
 		frame.error.data = data;
-	return answer(conn, call, &frame);
+	return queue_answer(conn, call, &frame);
 }
 
 void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_ms)
@@ -261,11 +263,22 @@ void brine_conn_release(struct brine_conn *conn, uint64_t serial, uint64_t now_m
 	                      now_ms);
 }
 
+int brine_conn_attach(struct brine_conn *conn, uint64_t serial, void *user)
+{
+	if (!conn)
+		return BRINE_ERR_INVALID;
+	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
+	if (!call || call->is_ours)
+		return BRINE_ERR_NOT_FOUND;
+	call->user = user;
+	return 0;
+}
+
 int brine_conn_ping(struct brine_conn *conn, uint64_t now_ms)
 {
 	if (!conn)
 		return BRINE_ERR_INVALID;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	if (conn->pinging)
 		return BRINE_ERR_BUSY;
 	if (conn->wire != BRINE_WIRE_FRAMED || !may_ask(conn))

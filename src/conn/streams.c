@@ -7,28 +7,24 @@
  * Items may fill half of the output's room: reading goes on, and calls and answers still go, where a stream's reader is
  * slow. Credit is given when items are taken, in batches. No stream has more than one credit frame in the output: what
  * it brings makes the peer send, and taking that gives the next, so nothing piles up for a peer that does not read. */
-#include "conn/conn.h"
+#include "conn/streams.h"
 
 #include "base/later.h"
+#include "conn/end.h"
+#include "conn/output.h"
 
 #include <stdio.h>
 
 enum { BATCH_LEAST = 4 }; /* items to a credit frame, where a stream's room has as many */
 
-static enum conn_step glitch(struct brine_conn *conn)
-{
-	conn->counters.glitches++;
-	return CONN_HANDLED;
-}
-
-static enum conn_step fault(struct brine_conn *conn, const struct brine_frame *frame, const char *what)
+static enum conn_step stream_fault(struct brine_conn *conn, const struct brine_frame *frame, const char *what)
 {
 	conn_fault(conn, BRINE_CODE_INVALID, BRINE_ERR_PROTO, conn->input_at, "%s of call %lld", what,
 	           (long long)frame->id);
 	return CONN_HANDLED;
 }
 
-static bool is_running(const struct brine_conn *conn, const struct call *call)
+static bool is_call_running(const struct brine_conn *conn, const struct call *call)
 {
 	return call->list == &conn->calls.outgoing || call->list == &conn->calls.incoming;
 }
@@ -37,7 +33,7 @@ static bool is_running(const struct brine_conn *conn, const struct call *call)
 static struct call *running_ours(const struct brine_conn *conn, const struct brine_frame *frame)
 {
 	struct call *call = brine_idmap_find(&conn->calls.outgoing_ids, (uint64_t)frame->id);
-	return call && (is_running(conn, call) || PLANT(ITEM_AFTER_END)) ? call : NULL;
+	return call && is_call_running(conn, call) ? call : NULL;
 }
 
 static struct call *running_theirs(const struct brine_conn *conn, const struct brine_frame *frame)
@@ -71,7 +67,7 @@ void conn_streams_first_credit(struct brine_conn *conn)
 		return;
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, conn->credit_due);
 	conn->credit_due = 0;
-	if (call && is_running(conn, call) && conn_queue_credit(conn, call, conn->options.stream_items) < 0)
+	if (call && is_call_running(conn, call) && conn_queue_credit(conn, call, conn->options.stream_items) < 0)
 		conn_fault_nomem(conn);
 }
 
@@ -87,13 +83,13 @@ static enum conn_step overrun(struct brine_conn *conn, struct call *call)
 	return CONN_HANDLED;
 }
 
-static enum conn_step deliver(struct brine_conn *conn, struct call *call, const struct brine_frame *frame,
-                              struct brine_event *event)
+static enum conn_step deliver_item(struct brine_conn *conn, struct call *call, const struct brine_frame *frame,
+                                   struct brine_event *event)
 {
 	struct stream_in *in = &call->in;
 	size_t size = frame->result.size;
 	if (in->granted == 0)
-		return fault(conn, frame, "no credit for an item");
+		return stream_fault(conn, frame, "no credit for an item");
 	if (size > conn->options.streams_size_max - conn->calls.untaken_size)
 		return overrun(conn, call);
 	in->granted--;
@@ -101,11 +97,7 @@ static enum conn_step deliver(struct brine_conn *conn, struct call *call, const 
 	in->untaken_size += size;
 	in->item_size = in->item_size ? in->item_size - in->item_size / 8 + size / 8 : size;
 	conn->calls.untaken_size += size;
-	if (PLANT(ITEM_DROPPED) && in->granted == 0)
-		return CONN_HANDLED;
-	event->type = BRINE_EVENT_ITEM;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_ITEM, call);
 	event->result = frame->result;
 	return CONN_EVENT;
 }
@@ -114,21 +106,20 @@ enum conn_step conn_on_item(struct brine_conn *conn, const struct brine_frame *f
 {
 	struct call *call = running_ours(conn, frame);
 	if (!call)
-		return glitch(conn);
+		return conn_glitch(conn);
 	if (call->in.is_open)
-		return deliver(conn, call, frame, event);
+		return deliver_item(conn, call, frame, event);
 	conn_end_outgoing(conn, call, BRINE_ERR_PROTO);
-	return fault(conn, frame, "an item that was not asked for");
+	return stream_fault(conn, frame, "an item that was not asked for");
 }
 
 static enum conn_step end_upload(struct brine_conn *conn, struct call *call, struct brine_event *event)
 {
 	if (!call->in.is_open)
-		return glitch(conn);
+		return conn_glitch(conn);
 	call->in.is_open = false;
 	call->in.has_ended = true;
-	event->type = BRINE_EVENT_UPLOAD_END;
-	event->serial = call->serial;
+	conn_event_about(event, BRINE_EVENT_UPLOAD_END, call);
 	return CONN_EVENT;
 }
 
@@ -137,13 +128,14 @@ enum conn_step conn_on_upload(struct brine_conn *conn, const struct brine_frame 
 	struct call *call = running_theirs(conn, frame);
 	bool is_end = frame->result.size == 0;
 	if (!call)
-		return glitch(conn);
+		return conn_glitch(conn);
 	if (is_end)
 		return end_upload(conn, call, event);
-	return call->in.has_ended ? fault(conn, frame, "item after the end") : deliver(conn, call, frame, event);
+	return call->in.has_ended ? stream_fault(conn, frame, "item after the end")
+	                          : deliver_item(conn, call, frame, event);
 }
 
-static size_t least(size_t a, size_t b)
+static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -161,7 +153,7 @@ static size_t room_of(const struct brine_conn *conn, const struct stream_in *in)
 	size_t size = conn->options.stream_size, items = conn->options.stream_items;
 	size = size > in->untaken_size ? size - in->untaken_size : 0;
 	items = items > in->untaken ? items - in->untaken : 0;
-	items = least(items, items_in(in, size));
+	items = min_size(items, items_in(in, size));
 	if (items == 0 && in->untaken == 0)
 		items = 1;
 	return items > in->granted ? items - in->granted : 0;
@@ -171,9 +163,9 @@ static size_t room_of(const struct brine_conn *conn, const struct stream_in *in)
  * left to send with. */
 static bool is_worth_it(const struct brine_conn *conn, const struct stream_in *in, size_t room)
 {
-	size_t window = least(conn->options.stream_items, items_in(in, conn->options.stream_size));
+	size_t window = min_size(conn->options.stream_items, items_in(in, conn->options.stream_size));
 	if (in->granted == 0 && (in->untaken == 0 || window < BATCH_LEAST))
-		return !PLANT(CREDIT_WITHHELD);
+		return true;
 	return room >= BATCH_LEAST && room >= window / 2;
 }
 
@@ -181,16 +173,16 @@ void brine_conn_taken(struct brine_conn *conn, uint64_t serial, uint32_t count, 
 {
 	if (!conn)
 		return;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
 	if (!call)
 		return;
 	struct stream_in *in = &call->in;
 	in->untaken -= count < in->untaken ? count : in->untaken;
-	size = in->untaken ? least(size, in->untaken_size) : in->untaken_size;
+	size = in->untaken ? min_size(size, in->untaken_size) : in->untaken_size;
 	in->untaken_size -= size;
 	conn->calls.untaken_size -= size;
-	if (!in->is_open || !is_running(conn, call) || in->credit_unsent)
+	if (!in->is_open || !is_call_running(conn, call) || in->credit_unsent)
 		return;
 	size_t room = room_of(conn, in);
 	if (room && is_worth_it(conn, in, room) && conn_queue_credit(conn, call, (uint32_t)room) < 0)
@@ -207,8 +199,8 @@ static enum conn_step add_credit(struct brine_conn *conn, struct call *call, uin
 		           "credit overflow: %u and %llu more", out->credit, (unsigned long long)count);
 		return CONN_HANDLED;
 	}
-	out->credit += (uint32_t)(PLANT(CREDIT_TWICE) ? 2 * count : count);
-	if (out->queue == &conn->calls.stalled && count && !PLANT(CREDIT_UNTOLD))
+	out->credit += (uint32_t)count;
+	if (out->queue == &conn->calls.stalled && count)
 		call_enqueue(call, &conn->calls.ready, conn->now_ms);
 	return CONN_HANDLED;
 }
@@ -218,14 +210,14 @@ enum conn_step conn_on_upload_credit(struct brine_conn *conn, const struct brine
 {
 	(void)event; /* comes from the queue of those that wait */
 	struct call *call = running_ours(conn, frame);
-	return call && call->out.is_open ? add_credit(conn, call, frame->number) : glitch(conn);
+	return call && call->out.is_open ? add_credit(conn, call, frame->number) : conn_glitch(conn);
 }
 
 enum conn_step conn_on_item_credit(struct brine_conn *conn, const struct brine_frame *frame, struct brine_event *event)
 {
 	(void)event; /* comes from the queue of those that wait */
 	struct call *call = running_theirs(conn, frame);
-	return call && call->out.is_open ? add_credit(conn, call, frame->number) : glitch(conn);
+	return call && call->out.is_open ? add_credit(conn, call, frame->number) : conn_glitch(conn);
 }
 
 void conn_streams_welcome(struct brine_conn *conn)
@@ -234,7 +226,7 @@ void conn_streams_welcome(struct brine_conn *conn)
 	for (struct call *call = conn->calls.outgoing.first; call; call = next) {
 		/* A fault ends the call and all others. */
 		next = call->next;
-		if (call->out.is_open && !PLANT(WELCOME_CREDIT))
+		if (call->out.is_open)
 			add_credit(conn, call, conn->peer.win);
 		if (conn->state >= BRINE_CONN_CLOSING)
 			return;
@@ -270,11 +262,11 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 {
 	if (!conn || (item.size && !item.data))
 		return BRINE_ERR_INVALID;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (!call || (call->is_ours && !is_running(conn, call)))
+	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return BRINE_ERR_NOT_FOUND;
-	if (!is_running(conn, call))
+	if (!is_call_running(conn, call))
 		return call->status;
 	if (!call->out.is_open)
 		return BRINE_ERR_STATE;
@@ -287,14 +279,14 @@ int brine_conn_send(struct brine_conn *conn, uint64_t serial, struct brine_bytes
 	        .id = call->id,
 	        .result = item,
 	};
-	int rc = conn_queue(conn, &frame);
-	if (rc == BRINE_ERR_TOO_BIG)
+	int status = conn_queue(conn, &frame);
+	if (status == BRINE_ERR_TOO_BIG)
 		end_too_big(conn, call, item.size);
 	/* A stream that goes on without the item would end well and not be whole. */
-	else if (rc == BRINE_ERR_NOMEM && !call->is_ours)
-		conn_end_incoming(conn, call, BRINE_CODE_INTERNAL, "out of memory", rc);
-	if (rc < 0)
-		return rc;
+	else if (status == BRINE_ERR_NOMEM && !call->is_ours)
+		conn_end_incoming(conn, call, BRINE_CODE_INTERNAL, "out of memory", status);
+	if (status < 0)
+		return status;
 	call_unqueue(call);
 	call->out.credit--;
 	call->out.was_queued = true;
@@ -305,15 +297,14 @@ int brine_conn_end_upload(struct brine_conn *conn, uint64_t serial, uint64_t now
 {
 	if (!conn)
 		return BRINE_ERR_INVALID;
-	conn_clock(conn, now_ms);
+	conn_changes(conn, now_ms);
 	struct call *call = brine_idmap_find(&conn->calls.by_serial, serial);
-	if (!call || (call->is_ours && !is_running(conn, call)))
+	if (!call || (call->is_ours && !is_call_running(conn, call)))
 		return 0;
 	if (!call->is_ours || !call->out.is_open)
 		return BRINE_ERR_STATE;
 	struct brine_frame frame = {.type = BRINE_FRAME_UPLOAD, .id = call->id};
-	bool is_lost = PLANT(UPLOAD_END_LOST) && brine_buf_size(&conn->output);
-	if (!is_lost && conn_queue(conn, &frame) < 0)
+	if (conn_queue(conn, &frame) < 0)
 		return BRINE_ERR_NOMEM;
 	call_unqueue(call);
 	call->out.is_open = false;
@@ -355,9 +346,7 @@ bool conn_streams_take_event(struct brine_conn *conn, struct brine_event *event)
 		return false;
 	struct call *call = conn->calls.ready.first;
 	call_unqueue(call);
-	event->type = BRINE_EVENT_CREDIT;
-	event->serial = call->serial;
-	event->user = call->user;
+	conn_event_about(event, BRINE_EVENT_CREDIT, call);
 	return true;
 }
 

@@ -1,5 +1,6 @@
-/* Holds for any bytes on both sides of a connection: events, output and fault are the same whether the bytes come whole
- * or cut, each call of ours ends exactly once, and everything is given back. */
+/* Holds for any bytes on both sides of a connection: events, output and fault are the same whether the bytes are fed
+ * whole or read piece by piece into the connection's own room, each call of ours ends exactly once, and everything is
+ * given back. */
 #include "support.h"
 
 #include "fuzz.h"
@@ -94,7 +95,16 @@ static void run(struct trace *trace, int role, int wire, const uint8_t *data, si
 	pump(trace);
 	for (size_t at = 0; at < size;) {
 		size_t piece = seed ? 1 + random_below(&seed, (size - at) / 4 + 1) : size - at;
-		HOLDS(brine_conn_feed(trace->conn, BRINE_BYTES(data + at, piece), 1) == 0);
+		if (seed) {
+			size_t room;
+			void *to = brine_conn_reserve(trace->conn, 1 + piece / 2, &room);
+			HOLDS(to && room > piece / 2);
+			piece = piece < room ? piece : room;
+			memcpy(to, data + at, piece);
+			brine_conn_fed(trace->conn, piece, 1);
+		} else {
+			HOLDS(brine_conn_feed(trace->conn, BRINE_BYTES(data + at, piece), 1) == 0);
+		}
 		at += piece;
 		pump(trace);
 	}

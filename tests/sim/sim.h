@@ -97,12 +97,6 @@ extern uint64_t injected[INJECTED_COUNT], outcomes[OUTCOME_COUNT];
 			sim_fail(__FILE__, __LINE__, #condition);                                                      \
 	} while (0)
 
-#ifdef BRINE_PLANTS
-/* plants.c: prints the names; chooses one, false: no such name. */
-void plant_list(void);
-bool plant_choose(const char *name);
-#endif
-
 _Noreturn void sim_fail(const char *file, int line, const char *condition);
 
 static inline bool chance(unsigned percent)

@@ -60,6 +60,8 @@ void on_request(struct side *side, struct side *peer, const struct brine_event *
 	REQUIRE(event->wants_items == call->answers.wanted && event->has_upload == call->upload.wanted);
 	call->ran = true;
 	side->handlers[side->handler_count++] = (struct handler){.serial = event->serial, .number = number};
+	REQUIRE(!event->is_ours && !event->user);
+	REQUIRE(brine_conn_attach(side->conn, event->serial, call) == 0);
 }
 
 /* The streams of a call that ended well brought all that was sent. */
@@ -74,7 +76,7 @@ void on_response(struct side *side, const struct brine_event *event)
 	uintptr_t number = (uintptr_t)event->user - 1;
 	REQUIRE(number < side->call_count);
 	struct sim_call *call = &side->calls[number];
-	REQUIRE(call->started && !call->ended && event->serial == call->serial);
+	REQUIRE(event->is_ours && call->started && !call->ended && event->serial == call->serial);
 	call->ended = true;
 	switch (event->status) {
 	case BRINE_OK:
@@ -107,6 +109,7 @@ void on_cancel(struct side *side, struct side *peer, const struct brine_event *e
 {
 	struct handler *handler = find_handler(side, event->serial);
 	REQUIRE(handler && handler->told == 0 && event->status < 0);
+	REQUIRE(!event->is_ours && event->user == &peer->calls[handler->number]);
 	handler->told = event->status;
 	if (event->status == BRINE_ERR_LIMIT) {
 		REQUIRE(side->untaken_size + ITEM_MAX > side->options.streams_size_max);

@@ -7,6 +7,8 @@
  *   sim_conn SEED                        one seed again */
 #include "sim.h"
 
+#include "conn/timers.h"
+
 enum { PAIRS = 3, STEPS = 160, HELD_MAX = 4 << 20, ROUNDS_MAX = 5000 };
 
 static const char *const injected_names[INJECTED_COUNT] = {
@@ -59,11 +61,41 @@ static void on_event(struct side *side, struct side *peer, const struct brine_ev
 	}
 }
 
+/* What the connection keeps of its next deadline is right, whatever happened since it was asked last. */
+static uint64_t due_of(struct side *side)
+{
+	REQUIRE(conn_due_is_right(side->conn));
+	return brine_conn_deadline(side->conn);
+}
+
 static void pull(struct pair *pair, unsigned which)
 {
+	struct side *side = &pair->sides[which];
 	struct brine_event event;
-	while (brine_conn_next(pair->sides[which].conn, &event, now_ms) > 0)
-		on_event(&pair->sides[which], &pair->sides[!which], &event);
+	due_of(side);
+	while (brine_conn_next(side->conn, &event, now_ms) > 0) {
+		due_of(side);
+		on_event(side, &pair->sides[!which], &event);
+		due_of(side);
+	}
+}
+
+/* Feeds a part of the bytes, or reads it into the connection's own room; returns its size. */
+static size_t read_some(struct side *reader, struct brine_bytes bytes)
+{
+	size_t size = 1 + random_below(&random_state, bytes.size);
+	if (chance(30)) {
+		REQUIRE(brine_conn_feed(reader->conn, BRINE_BYTES(bytes.data, size), now_ms) == 0);
+		return size;
+	}
+	size_t room = 0, least = random_below(&random_state, 100);
+	void *to = brine_conn_reserve(reader->conn, least, &room);
+	REQUIRE(to && room >= 1 && room >= least);
+	due_of(reader);
+	size = size < room ? size : room;
+	memcpy(to, bytes.data, size);
+	brine_conn_fed(reader->conn, size, now_ms);
+	return size;
 }
 
 /* Moves some bytes of one direction, or the end of them. */
@@ -86,9 +118,7 @@ static void carry(struct pair *pair, unsigned from)
 	struct brine_bytes wire = brine_buf_bytes(&sender->wire);
 	if (wire.size &&
 	    (brine_conn_wants_read(reader->conn) || brine_conn_state(reader->conn) == BRINE_CONN_CLOSING)) {
-		size_t size = 1 + random_below(&random_state, wire.size);
-		REQUIRE(brine_conn_feed(reader->conn, BRINE_BYTES(wire.data, size), now_ms) == 0);
-		brine_buf_take(&sender->wire, size);
+		brine_buf_take(&sender->wire, read_some(reader, wire));
 	} else if (wire.size == 0 && sender->wire_ended && !reader->told_eof) {
 		reader->told_eof = true;
 		brine_conn_eof(reader->conn, now_ms);
@@ -176,7 +206,7 @@ static void settle(struct pair *pair, unsigned which)
 	if (now_ms >= pair->sides[which].grace_at_ms)
 		cut(pair);
 	pull(pair, which);
-	if (brine_conn_deadline(pair->sides[which].conn) <= now_ms) {
+	if (due_of(&pair->sides[which]) <= now_ms) {
 		brine_conn_tick(pair->sides[which].conn, now_ms);
 		pull(pair, which);
 		check_calls(&pair->sides[which]);
@@ -264,7 +294,7 @@ static void end_pair(struct pair *pair)
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *side = &pair->sides[i];
 		brine_conn_lost(side->conn, BRINE_ERR_SYSTEM, now_ms);
-		while (brine_conn_deadline(side->conn) <= now_ms) {
+		while (due_of(side) <= now_ms) {
 			pull(pair, i);
 			brine_conn_tick(side->conn, now_ms);
 		}
@@ -318,14 +348,6 @@ int main(int argc, char **argv)
 {
 	uint64_t seeds = 1000, first = 1;
 	bool is_sweep = true;
-#ifdef BRINE_PLANTS
-	if (argc == 2 && strcmp(argv[1], "--plants") == 0) {
-		plant_list();
-		return 0;
-	}
-	if (!plant_choose(getenv("BRINE_PLANT")))
-		return 2;
-#endif
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
 			seeds = strtoull(argv[++i], NULL, 10);

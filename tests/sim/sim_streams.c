@@ -139,8 +139,9 @@ void on_stream_event(struct side *side, struct side *peer, const struct brine_ev
 {
 	struct handler *handler = find_handler(side, event->serial);
 	struct sim_call *own = handler ? NULL : find_call(side, event->serial);
-	REQUIRE(handler ? handler->told == 0 && !event->user : own && !own->ended);
-	REQUIRE(handler || own->serial == side->calls[(uintptr_t)event->user - 1].serial);
+	REQUIRE(handler ? handler->told == 0 && !event->is_ours : own && !own->ended && event->is_ours);
+	REQUIRE(handler ? event->user == &peer->calls[handler->number]
+	                : own->serial == side->calls[(uintptr_t)event->user - 1].serial);
 	struct sim_call *call = handler ? &peer->calls[handler->number] : own;
 	struct flow *in = handler ? &call->upload : &call->answers, *out = handler ? &call->answers : &call->upload;
 	if (event->type == BRINE_EVENT_ITEM) {

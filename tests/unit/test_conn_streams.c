@@ -499,6 +499,65 @@ static void G01_an_item_lost_ends_its_call(void **state)
 	assert_int_equal(memory.held, 0);
 }
 
+/* A program that gives its calls no pointer still knows them from the peer's, whose calls carry what it attached. */
+static bool owners_hook(struct harness *h, const struct brine_event *event)
+{
+	static int attached, other;
+	if (event->type == BRINE_EVENT_REQUEST) {
+		h->slow[h->slow_count++] = event->serial;
+		assert_int_equal(brine_conn_attach(h->conn, event->serial, &attached), 0);
+	} else if (event->type == BRINE_EVENT_UPLOAD_END) {
+		/* The latest counts, also NULL. */
+		assert_ptr_equal(event->user, &other);
+		assert_int_equal(brine_conn_attach(h->conn, event->serial, NULL), 0);
+	} else if (event->type == BRINE_EVENT_CANCEL) {
+		assert_null(event->user);
+	} else if (event->type == BRINE_EVENT_ITEM && !event->is_ours) {
+		assert_ptr_equal(event->user, &attached);
+		assert_int_equal(brine_conn_attach(h->conn, event->serial, &other), 0);
+	} else if (event->serial) {
+		assert_true(event->is_ours);
+		assert_null(event->user);
+	}
+	harness_log(h, "%d of %llu: %s", event->type, (unsigned long long)event->serial,
+	            event->is_ours ? "ours" : "theirs");
+	return true;
+}
+
+static void owners_script(struct harness *h)
+{
+	struct brine_conn_call call = {
+	        .method = BRINE_STR("m"), .deadline_ms = BRINE_FOREVER, .wants_items = true, .has_upload = true};
+	uint64_t ours = 0;
+	h->hook = owners_hook;
+	assert_int_equal(brine_conn_call(h->conn, &call, h->now_ms, &ours, NULL), 0);
+	h->started[ours]++;
+	assert_int_equal(brine_conn_send(h->conn, ours, BRINE_BYTES("\x07", 1), h->now_ms), BRINE_ERR_NO_CREDIT);
+	harness_message(h, "950007 a16d 90 81a27570c3"); /* an upload of theirs */
+	harness_message(h, "93040705");
+	harness_message(h, "920407");
+	harness_message(h, "93030109"); /* an item of ours, then credit for our upload */
+	harness_message(h, "93050101");
+	harness_message(h, "920807");
+	harness_message(h, "940101c0c0");
+	harness_expect_log(h, "1 of 2: theirs\n8 of 2: theirs\n9 of 2: theirs\n8 of 1: ours\n10 of 1: ours\n"
+	                      "4 of 2: theirs\n3 of 1: ours\n");
+	h->ended[ours]++;
+	assert_int_equal(brine_conn_attach(h->conn, h->slow[0], h), 0);
+	brine_conn_release(h->conn, h->slow[0], h->now_ms);
+	assert_int_equal(brine_conn_attach(h->conn, h->slow[0], h), BRINE_ERR_NOT_FOUND);
+	assert_int_equal(brine_conn_attach(h->conn, 99, h), BRINE_ERR_NOT_FOUND);
+	h->handled[2]++;
+	h->hook = NULL;
+	assert_int_equal(brine_conn_attach(h->conn, harness_call(h, "m", BRINE_FOREVER), h), BRINE_ERR_NOT_FOUND);
+}
+
+static void events_say_whose_they_are(void **state)
+{
+	(void)state;
+	harness_connect(owners_script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +574,7 @@ int main(void)
 	        cmocka_unit_test(plain_peers_have_no_streams),
 	        cmocka_unit_test(the_end_of_the_peers_side),
 	        cmocka_unit_test(unsent_uploads_are_taken_back),
+	        cmocka_unit_test(events_say_whose_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,11 +211,15 @@ static void no_connection(void **state)
 	struct brine_error error;
 	struct brine_event event;
 	uint64_t serial;
+	size_t size;
 	(void)state;
 	REFUSED(brine_conn_new(NULL, NULL, 0, &error));
 	brine_conn_free(NULL);
 	REFUSED(brine_conn_feed(NULL, one, 0));
+	assert_null(brine_conn_reserve(NULL, 1, &size));
+	brine_conn_fed(NULL, 1, 0);
 	brine_conn_eof(NULL, 0);
+	brine_conn_mute(NULL, 0);
 	brine_conn_lost(NULL, BRINE_ERR_LOST, 0);
 	REFUSED(brine_conn_next(NULL, &event, 0));
 	assert_null(brine_conn_fault(NULL));
@@ -238,6 +242,7 @@ static void no_connection(void **state)
 	REFUSED(brine_conn_reply(NULL, 1, none, none, 0));
 	REFUSED(brine_conn_fail(NULL, 1, 100, text, none, 0));
 	brine_conn_release(NULL, 1, 0);
+	REFUSED(brine_conn_attach(NULL, 1, NULL));
 	REFUSED(brine_conn_send(NULL, 1, one, 0));
 	REFUSED(brine_conn_end_upload(NULL, 1, 0));
 	brine_conn_taken(NULL, 1, 1, 1, 0);
@@ -257,6 +262,7 @@ static void a_connection(void **state)
 	(void)state;
 	assert_int_equal(brine_conn_new(&conn, NULL, 0, NULL), 0);
 	REFUSED(brine_conn_feed(conn, missing, 0));
+	assert_null(brine_conn_reserve(conn, 1, NULL));
 	REFUSED(brine_conn_next(conn, NULL, 0));
 	REFUSED(brine_conn_call(conn, NULL, 0, &serial, &error));
 	REFUSED(brine_conn_call(conn, &call, 0, NULL, &error));
