@@ -145,18 +145,18 @@ struct brine_call {
 	const struct brine_method *method;
 	const char *method_name;
 	struct brine_call *prev, *next;
-	void *list, *link, *waiter;
+	void *list, *channel, *waiter;
 	struct brine_str kept_method; /* the request, while it may have to be sent later or again */
 	struct brine_bytes kept_params, kept_metadata;
 	size_t begun; /* interceptors that were called before it */
-	bool kept, resent, resends, awaited, aborted, told, upload_ended, wants_item, wants_room;
+	bool kept, resent, resends, sync, aborted, after_run, upload_ended, wants_item, wants_room;
 	uint32_t streams;
 	int failure;
 	struct brine_call_item *items, *items_end, *item_taken;
 	struct brine_arena item_arena;
 	struct brine_buf upload;
 	uint64_t order;
-	void *place, *tie;
+	void *blocking, *child;
 	const char *refusal; /* why the last function was refused; "": refusal_text says it; NULL: it was not */
 	char refusal_text[256];
 	void *reserved_[1];

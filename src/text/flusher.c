@@ -1,7 +1,7 @@
 #include "text/flusher.h"
 
 #include "base/alloc.h"
-#include "rpc/thread.h"
+#include "run/thread.h"
 #include "text/wait.h"
 
 #include <brine/error.h>

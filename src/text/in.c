@@ -1,4 +1,4 @@
-#include "rpc/flow.h"
+#include "dispatch/request_stream.h"
 #include "text/text.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "text/service.h"
 
 #include "base/alloc.h"
-#include "rpc/thread.h"
+#include "run/thread.h"
 #include "text/wait.h"
 
 #include <string.h>

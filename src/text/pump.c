@@ -4,7 +4,7 @@
 #include "net/clock.h"
 #include "net/poll_set.h"
 #include "net/wakeup.h"
-#include "rpc/thread.h"
+#include "run/thread.h"
 #include "text/text.h"
 #include "text/wait.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "net/random.h"
-#include "rpc/server.h"
+#include "server/server.h"
 #include "text/wait.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static void free_peer(struct text_peer *peer)
 }
 
 /* The connection has ended: none of its conversations gets another call. */
-static void on_gone(struct brine_line_watch *watch)
+static void on_gone(struct brine_channel_watch *watch)
 {
 	struct text_peer *peer = (struct text_peer *)watch;
 	struct brine_text_service *service = peer->service;
@@ -86,7 +86,7 @@ static struct text_peer *new_peer(struct brine_text_service *service, struct bri
 		service->first_peer->previous = peer;
 	service->first_peer = peer;
 	if (brine_idmap_put(&service->peers, peer->connection, peer) == 0 &&
-	    brine_request_watch_line(request, &peer->watch))
+	    brine_request_watch_channel(request, &peer->watch))
 		return peer;
 	free_peer(peer);
 	return NULL;

@@ -3,12 +3,12 @@
 #define BRINE_TEXT_SERVICE_H
 
 #include "base/idmap.h"
-#include "rpc/home.h"
+#include "channel/host.h"
 #include "text/text.h"
 
 /* A connection with conversations. */
 struct text_peer {
-	struct brine_line_watch watch; /* first */
+	struct brine_channel_watch watch; /* first */
 	struct brine_text_service *service;
 	uint64_t connection; /* its number */
 	struct text_peer *previous, *next;

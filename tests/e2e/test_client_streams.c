@@ -2,7 +2,7 @@
  * other side takes them; streams end as their calls do, whatever ends them (D07, D12). */
 #include "harness.h"
 
-#include "rpc/link.h"
+#include "channel/transport.h"
 
 /* ---- a peer with streams ---- */
 
@@ -11,7 +11,7 @@
 struct peer {
 	int fd;
 	pthread_t thread;
-	struct brine_link link;
+	struct brine_transport link;
 	uint64_t serial; /* one call at a time */
 	enum { NO_CALL, WATCH, SUM, MIRROR, STALL, BROKEN } kind;
 	int64_t sent, last, sum;
@@ -123,16 +123,16 @@ static void *peer_run(void *argument)
 	struct peer *peer = argument;
 	struct brine_event event;
 	bool closed = false;
-	static uint8_t input[BRINE_LINK_INPUT_SIZE]; /* one peer at a time */
+	static uint8_t input[BRINE_INPUT_SIZE]; /* one peer at a time */
 	while (!closed) {
-		unsigned ready = brine_link_wants(&peer->link);
+		unsigned ready = brine_transport_wants(&peer->link);
 		uint64_t due_ms = brine_conn_deadline(peer->link.conn);
 		if (ready && !peer->link.dead)
 			(void)brine_socket_wait(brine_stream_fd(peer->link.stream), ready, due_ms);
 		else if (!peer->link.dead)
-			brine_link_fail(&peer->link, 0, brine_clock_ms());
+			brine_transport_fail(&peer->link, 0, brine_clock_ms());
 		uint64_t now_ms = brine_clock_ms();
-		brine_link_read(&peer->link, input, now_ms);
+		brine_transport_read(&peer->link, input, now_ms);
 		brine_conn_tick(peer->link.conn, now_ms);
 		while (brine_conn_next(peer->link.conn, &event, now_ms) > 0) {
 			closed |= event.type == BRINE_EVENT_CLOSED;
@@ -141,9 +141,9 @@ static void *peer_run(void *argument)
 		peer_work(peer);
 		if (peer->reset_at && atomic_load(&peer->items_sent) >= peer->reset_at)
 			break;
-		brine_link_write(&peer->link, input, now_ms);
+		brine_transport_write(&peer->link, input, now_ms);
 	}
-	brine_link_done(&peer->link);
+	brine_transport_done(&peer->link);
 	return NULL;
 }
 

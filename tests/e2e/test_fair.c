@@ -6,7 +6,7 @@
  * time that this takes is left out. So neither the scheduler nor the load of the machine has a part in it. */
 #include "harness.h"
 
-#include "rpc/port.h"
+#include "server/listener.h"
 
 #include <time.h>
 
@@ -218,7 +218,7 @@ static void F10_a_flood_leaves_the_others_their_share_over(void **state, enum ov
 	host_prepare(&fair.host, state, kind, NULL);
 	assert_int_equal(brine_server_serve_raw(fair.host.server, "call", on_call, &fair, NULL), 0);
 	/* What the sockets hold has to be worked off after each round. */
-	(void)setsockopt(brine_listener_fd(fair.host.server->ports->listener), SOL_SOCKET, SO_RCVBUF, &room,
+	(void)setsockopt(brine_listen_socket_fd(fair.host.server->listeners->socket), SOL_SOCKET, SO_RCVBUF, &room,
 	                 sizeof room);
 	host_launch(&fair.host);
 	for (int i = 0; i <= PEERS; i++)

@@ -6,7 +6,7 @@
 #include "faults.h"
 
 #include "net/clock.h"
-#include "net/listener.h"
+#include "net/listen_socket.h"
 #include "net/loop.h"
 #include "net/socket.h"
 
@@ -14,16 +14,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static struct brine_listener *listen_at(const char *text, struct brine_addr *ret_real)
+static struct brine_listen_socket *listen_at(const char *text, struct brine_addr *ret_real)
 {
 	struct brine_addr addr;
-	struct brine_listener *listener = NULL;
+	struct brine_listen_socket *listener = NULL;
 	struct brine_error error = BRINE_ERROR_INIT;
 	if (brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error) < 0 ||
-	    brine_listener_open(&listener, &addr.sockaddr, 0600, NULL, &error) < 0)
+	    brine_listen_socket_open(&listener, &addr.sockaddr, 0600, NULL, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(
-	        brine_addr_parse(ret_real, brine_str_from(brine_listener_address(listener)), BRINE_ADDR_CONNECT, NULL),
+	        brine_addr_parse(ret_real, brine_str_from(brine_listen_socket_address(listener)), BRINE_ADDR_CONNECT, NULL),
 	        0);
 	return listener;
 }
@@ -37,10 +37,10 @@ static int dial(const struct brine_addr *addr)
 	return fd;
 }
 
-static int accept_soon(struct brine_listener *listener, int *ret_fd)
+static int accept_soon(struct brine_listen_socket *listener, int *ret_fd)
 {
-	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
-	return brine_listener_accept(listener, ret_fd, NULL);
+	assert_true(brine_socket_wait(brine_listen_socket_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	return brine_listen_socket_accept(listener, ret_fd, NULL);
 }
 
 /* G07, for real: the limit is where the open descriptors are. The peer is turned away by the spare one, and learns it.
@@ -49,7 +49,7 @@ static void G07_without_descriptors_peers_are_turned_away(void **state)
 {
 	(void)state;
 	struct brine_addr addr;
-	struct brine_listener *listener = listen_at("tcp://127.0.0.1:0", &addr);
+	struct brine_listen_socket *listener = listen_at("tcp://127.0.0.1:0", &addr);
 	struct rlimit limit, none;
 	int client = dial(&addr), second = dial(&addr), fd = -1, free_number = dup(client);
 	char byte;
@@ -69,13 +69,13 @@ static void G07_without_descriptors_peers_are_turned_away(void **state)
 	brine_socket_close(fd);
 	brine_socket_close(client);
 	brine_socket_close(second);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 }
 
 /* Counts how often a loop looks at a listener that cannot accept. */
 struct pausing {
 	struct brine_loop *loop;
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	struct brine_watch watch;
 	struct brine_timer timer;
 	unsigned looks, accepted;
@@ -87,7 +87,7 @@ static void pausing_ready(struct brine_watch *watch, unsigned ready)
 	int fd;
 	(void)ready;
 	pausing->looks++;
-	int rc = brine_listener_accept(pausing->listener, &fd, NULL);
+	int rc = brine_listen_socket_accept(pausing->listener, &fd, NULL);
 	if (rc == BRINE_ACCEPT_ONE) {
 		pausing->accepted++;
 		brine_socket_close(fd);
@@ -103,7 +103,7 @@ static void pausing_over(struct brine_timer *timer, uint64_t now_ms)
 	struct pausing *pausing = timer->user;
 	(void)now_ms;
 	assert_int_equal(
-	        brine_loop_add(pausing->loop, &pausing->watch, brine_listener_fd(pausing->listener), BRINE_READABLE),
+	        brine_loop_add(pausing->loop, &pausing->watch, brine_listen_socket_fd(pausing->listener), BRINE_READABLE),
 	        0);
 }
 
@@ -118,7 +118,7 @@ static void G07_without_a_spare_accepting_pauses(void **state)
 		pausing.listener = listen_at("tcp://127.0.0.1:0", &addr);
 		int client = dial(&addr);
 		assert_int_equal(brine_loop_new(&pausing.loop, NULL, NULL, NULL, NULL), 0);
-		assert_int_equal(brine_loop_add(pausing.loop, &pausing.watch, brine_listener_fd(pausing.listener),
+		assert_int_equal(brine_loop_add(pausing.loop, &pausing.watch, brine_listen_socket_fd(pausing.listener),
 		                                BRINE_READABLE),
 		                 0);
 		fault_fail_from(FAULT_accept4, 1, errnos[i]);
@@ -137,7 +137,7 @@ static void G07_without_a_spare_accepting_pauses(void **state)
 		assert_int_equal(pausing.accepted, 1);
 		brine_loop_remove(pausing.loop, &pausing.watch);
 		brine_loop_free(pausing.loop);
-		brine_listener_close(pausing.listener);
+		brine_listen_socket_close(pausing.listener);
 		brine_socket_close(client);
 		fault_reset();
 	}
@@ -170,7 +170,7 @@ static void H08_a_connection_to_itself_is_tried_again(void **state)
 {
 	(void)state;
 	struct brine_addr addr;
-	brine_listener_close(listen_at("tcp://127.0.0.1:0", &addr)); /* a free port */
+	brine_listen_socket_close(listen_at("tcp://127.0.0.1:0", &addr)); /* a free port */
 	struct selfish selfish = {.at = addr.sockaddr, .server = -1};
 	fault_hook(FAULT_connect, make_selfish, &selfish);
 	int fd = dial(&addr);
@@ -214,12 +214,12 @@ static void H03_permissions_come_before_listening(void **state)
 	snprintf(text, sizeof text, "unix://%s", e2e_path(state, "x.sock"));
 	mode_t before = umask(0);
 	fault_hook(FAULT_listen, look_at_modes, &look);
-	struct brine_listener *listener = listen_at(text, &addr);
+	struct brine_listen_socket *listener = listen_at(text, &addr);
 	fault_reset();
 	umask(before);
 	assert_int_equal(look.files, 1);
 	assert_int_equal(look.right, 1);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 }
 
 /* H03, H01: what comes to the path between the look and the move is not overwritten. */
@@ -233,14 +233,14 @@ static void H03_what_comes_in_between_is_left_alone(void **state)
 {
 	char path[280], text[300];
 	struct brine_addr addr;
-	struct brine_listener *listener = NULL;
+	struct brine_listen_socket *listener = NULL;
 	struct brine_error error = BRINE_ERROR_INIT;
 	struct stat file;
 	snprintf(path, sizeof path, "%s", e2e_path(state, "x.sock"));
 	snprintf(text, sizeof text, "unix://%s", path);
 	assert_int_equal(brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, NULL), 0);
 	fault_hook(FAULT_listen, put_file, path);
-	assert_int_equal(brine_listener_open(&listener, &addr.sockaddr, 0600, NULL, &error), BRINE_ERR_NOT_SOCKET);
+	assert_int_equal(brine_listen_socket_open(&listener, &addr.sockaddr, 0600, NULL, &error), BRINE_ERR_NOT_SOCKET);
 	fault_reset();
 	assert_int_equal(lstat(path, &file), 0);
 	assert_true(S_ISREG(file.st_mode));
@@ -253,7 +253,7 @@ static void G11_only_the_monotonic_clock_is_asked(void **state)
 	(void)state;
 	struct brine_addr addr;
 	fault_reset();
-	struct brine_listener *listener = listen_at("tcp://127.0.0.1:0", &addr);
+	struct brine_listen_socket *listener = listen_at("tcp://127.0.0.1:0", &addr);
 	int client = dial(&addr), server;
 	assert_int_equal(accept_soon(listener, &server), BRINE_ACCEPT_ONE);
 	uint64_t start_ms = brine_clock_ms();
@@ -264,7 +264,7 @@ static void G11_only_the_monotonic_clock_is_asked(void **state)
 	assert_int_equal(fault_clock_others(), 0);
 	brine_socket_close(client);
 	brine_socket_close(server);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 	fault_reset();
 }
 

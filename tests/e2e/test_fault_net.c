@@ -8,7 +8,7 @@
 
 #include "net/clock.h"
 #include "net/descriptor.h"
-#include "net/listener.h"
+#include "net/listen_socket.h"
 #include "net/loop.h"
 #include "net/socket.h"
 #include "net/stream_pair.h"
@@ -32,7 +32,7 @@ static const char pipes[] = "pipes", passed[] = "passed";
 struct exchange {
 	const char *address;
 	struct brine_loop *loop;
-	struct brine_listener *listeners[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_listen_socket *listeners[BRINE_ADDR_RESOLVED_MAX];
 	size_t listener_count;
 	struct brine_watch listener_watches[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_timer pause;
@@ -129,7 +129,7 @@ static void server_ready(struct brine_watch *watch, unsigned ready)
 static int watch_listeners(struct exchange *x)
 {
 	for (size_t i = 0; i < x->listener_count; i++) {
-		int rc = brine_loop_add(x->loop, &x->listener_watches[i], brine_listener_fd(x->listeners[i]),
+		int rc = brine_loop_add(x->loop, &x->listener_watches[i], brine_listen_socket_fd(x->listeners[i]),
 		                        BRINE_READABLE);
 		if (rc < 0)
 			return rc;
@@ -162,7 +162,7 @@ static void listener_ready(struct brine_watch *watch, unsigned ready)
 	struct brine_sockaddr peer;
 	int fd;
 	assert_int_equal(ready, BRINE_READABLE);
-	int rc = brine_listener_accept(x->listeners[watch - x->listener_watches], &fd, &peer);
+	int rc = brine_listen_socket_accept(x->listeners[watch - x->listener_watches], &fd, &peer);
 	switch (rc) {
 	case BRINE_ACCEPT_NONE: break;
 	case BRINE_ACCEPT_ONE: server_start(x, fd); break;
@@ -237,7 +237,7 @@ static int exchange_connect(struct exchange *x)
 	rc = watch_listeners(x);
 	if (rc < 0)
 		return rc;
-	struct brine_str at = brine_str_from(brine_listener_address(x->listeners[0]));
+	struct brine_str at = brine_str_from(brine_listen_socket_address(x->listeners[0]));
 	assert_int_equal(brine_addr_parse(&real, at, BRINE_ADDR_CONNECT, &x->error), 0);
 	int fd;
 	rc = dial_and_wait(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &x->error);
@@ -285,7 +285,7 @@ static void exchange_end(struct exchange *x)
 {
 	for (size_t i = 0; i < x->listener_count; i++) {
 		brine_loop_remove(x->loop, &x->listener_watches[i]);
-		brine_listener_close(x->listeners[i]);
+		brine_listen_socket_close(x->listeners[i]);
 	}
 	if (x->client)
 		brine_loop_unwatch_stream(x->loop, &x->client_watch);

@@ -5,8 +5,8 @@
 #include "jobs.h"
 #include "streaming.h"
 
-#include "rpc/server.h"
-#include "rpc/session.h"
+#include "server/server.h"
+#include "server/connection.h"
 
 #include <sys/ioctl.h>
 
@@ -73,7 +73,7 @@ static int count_ready(struct jobs *jobs, short events, int timeout_ms, int *ret
 {
 	struct pollfd pollers[8];
 	*ret_of = 0;
-	for (struct brine_session *session = jobs->host.server->lanes[0]->sessions; session; session = session->next)
+	for (struct brine_connection *session = jobs->host.server->loop_threads[0]->sessions; session; session = session->next)
 		pollers[(*ret_of)++] = (struct pollfd){.fd = brine_stream_fd(session->link.stream), .events = events};
 	return poll(pollers, (nfds_t)*ret_of, timeout_ms);
 }

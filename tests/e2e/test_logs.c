@@ -4,7 +4,7 @@
  */
 #include "harness.h"
 
-#include "rpc/server.h"
+#include "server/server.h"
 
 #include "examples/record.h"
 
@@ -243,7 +243,7 @@ static void K03_counters_pass_their_ends_over(void **state, enum over kind)
 		host_prepare(&host, state, kind, NULL);
 		for (int which = 0; which < BRINE_COUNTS; which++)
 			if (which != BRINE_COUNT_OPEN) /* the one that goes down again, and is asked */
-				atomic_store(&host.server->lanes[0]->home.counts[which], starts[i]);
+				atomic_store(&host.server->loop_threads[0]->host.counts[which], starts[i]);
 		host_launch(&host);
 		struct brine_client *client = client_of(host.address, NULL);
 		call_all(client, CALLS);

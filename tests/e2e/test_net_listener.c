@@ -4,7 +4,7 @@
 #include "e2e.h"
 
 #include "net/clock.h"
-#include "net/listener.h"
+#include "net/listen_socket.h"
 #include "net/socket.h"
 #include "net/stream.h"
 
@@ -28,20 +28,20 @@ static struct brine_addr path_address(const char *path)
 	return address(text);
 }
 
-static int open_at(struct brine_listener **ret_listener, const struct brine_addr *addr, struct brine_error *error)
+static int open_at(struct brine_listen_socket **ret_listener, const struct brine_addr *addr, struct brine_error *error)
 {
-	return brine_listener_open(ret_listener, &addr->sockaddr, 0600, NULL, error);
+	return brine_listen_socket_open(ret_listener, &addr->sockaddr, 0600, NULL, error);
 }
 
 /* Whether a client reaches exactly this listener. */
-static void assert_reaches(struct brine_listener *listener, const struct brine_addr *addr)
+static void assert_reaches(struct brine_listen_socket *listener, const struct brine_addr *addr)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
 	int client, server = -1;
 	if (dial_and_wait(&client, NULL, &addr->sockaddr, 1, brine_clock_ms() + 10000, &error) < 0)
 		fail_msg("%s", error.text);
-	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
-	assert_int_equal(brine_listener_accept(listener, &server, NULL), BRINE_ACCEPT_ONE);
+	assert_true(brine_socket_wait(brine_listen_socket_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	assert_int_equal(brine_listen_socket_accept(listener, &server, NULL), BRINE_ACCEPT_ONE);
 	brine_socket_close(client);
 	brine_socket_close(server);
 }
@@ -58,7 +58,7 @@ static void leave_dead_socket(const struct brine_addr *addr)
 static void H01_a_dead_socket_is_replaced_and_a_live_one_never(void **state)
 {
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
-	struct brine_listener *first, *second = NULL;
+	struct brine_listen_socket *first, *second = NULL;
 	struct brine_error error = BRINE_ERROR_INIT;
 	leave_dead_socket(&addr);
 	assert_int_equal(open_at(&first, &addr, &error), 0);
@@ -71,17 +71,17 @@ static void H01_a_dead_socket_is_replaced_and_a_live_one_never(void **state)
 	assert_int_equal(e2e_files(state), 1);
 	/* The look of the second one is a connection that ended. */
 	int fd;
-	assert_int_equal(brine_listener_accept(first, &fd, NULL), BRINE_ACCEPT_ONE);
+	assert_int_equal(brine_listen_socket_accept(first, &fd, NULL), BRINE_ACCEPT_ONE);
 	brine_socket_close(fd);
 	assert_reaches(first, &addr);
-	brine_listener_close(first);
+	brine_listen_socket_close(first);
 	assert_int_equal(e2e_files(state), 0);
 }
 
 struct racer {
 	pthread_t thread;
 	const struct brine_addr *addr;
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	int status;
 };
 
@@ -98,7 +98,7 @@ static void H01_of_many_at_once_one_wins(void **state)
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
 	for (unsigned round = 0; round < 20; round++) {
 		struct racer racers[6] = {0};
-		struct brine_listener *winner = NULL;
+		struct brine_listen_socket *winner = NULL;
 		leave_dead_socket(&addr);
 		for (size_t i = 0; i < 6; i++) {
 			racers[i].addr = &addr;
@@ -117,7 +117,7 @@ static void H01_of_many_at_once_one_wins(void **state)
 		assert_int_equal(e2e_files(state), 1);
 		struct stat file;
 		assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
-		brine_listener_close(winner);
+		brine_listen_socket_close(winner);
 		assert_int_equal(e2e_files(state), 0);
 	}
 }
@@ -126,7 +126,7 @@ static void H01_of_many_at_once_one_wins(void **state)
 static void H01_a_busy_or_foreign_socket_is_left_alone(void **state)
 {
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	struct brine_error error = BRINE_ERROR_INIT;
 	int server = socket(AF_UNIX, SOCK_STREAM, 0), clients[8];
 	unsigned count = 0;
@@ -150,7 +150,7 @@ static void H01_a_busy_or_foreign_socket_is_left_alone(void **state)
 static void H02_what_is_no_socket_is_refused_and_left_alone(void **state)
 {
 	struct brine_error error = BRINE_ERROR_INIT;
-	struct brine_listener *listener = NULL;
+	struct brine_listen_socket *listener = NULL;
 	char target[300];
 	static const char *const kinds[] = {"file", "folder", "fifo", "link", "dangling", "link-to-socket"};
 	snprintf(target, sizeof target, "%s", e2e_path(state, "target.sock"));
@@ -183,7 +183,7 @@ static void H03_a_folder_open_to_everybody_is_refused(void **state)
 {
 	char path[400];
 	struct brine_error error = BRINE_ERROR_INIT;
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	assert_int_equal(mkdir(e2e_path(state, "open"), 0777), 0);
 	assert_int_equal(chmod(e2e_path(state, "open"), 0777), 0);
 	snprintf(path, sizeof path, "%s/x.sock", e2e_path(state, "open"));
@@ -192,7 +192,7 @@ static void H03_a_folder_open_to_everybody_is_refused(void **state)
 	assert_non_null(strstr(error.text, "mode 0700"));
 	assert_int_equal(chmod(e2e_path(state, "open"), 01777), 0);
 	assert_int_equal(open_at(&listener, &addr, &error), 0);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 }
 
 static void the_mode_is_what_was_asked_whatever_the_umask(void **state)
@@ -200,14 +200,14 @@ static void the_mode_is_what_was_asked_whatever_the_umask(void **state)
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
 	static const unsigned modes[] = {0600, 0660, 0666, 0777};
 	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-		struct brine_listener *listener;
+		struct brine_listen_socket *listener;
 		struct stat file;
 		mode_t umask_before = umask(i % 2 ? 0 : 077);
-		assert_int_equal(brine_listener_open(&listener, &addr.sockaddr, modes[i], NULL, NULL), 0);
+		assert_int_equal(brine_listen_socket_open(&listener, &addr.sockaddr, modes[i], NULL, NULL), 0);
 		umask(umask_before);
 		assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
 		assert_int_equal(file.st_mode & 07777, modes[i]);
-		brine_listener_close(listener);
+		brine_listen_socket_close(listener);
 	}
 }
 
@@ -216,24 +216,24 @@ static void H04_the_longest_path_and_an_abstract_name_work(void **state)
 {
 	char path[300] = "", name[64];
 	struct brine_error error = BRINE_ERROR_INIT;
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	snprintf(path, sizeof path, "%s", e2e_path(state, ""));
 	memset(path + strlen(path), 'p', 107 - strlen(path));
 	struct brine_addr addr = path_address(path);
 	if (open_at(&listener, &addr, &error) < 0)
 		fail_msg("%s", error.text);
-	assert_string_equal(brine_listener_address(listener) + 7, path);
+	assert_string_equal(brine_listen_socket_address(listener) + 7, path);
 	assert_reaches(listener, &addr);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 	assert_int_equal(e2e_files(state), 0);
 	snprintf(name, sizeof name, "unix://@brine-test-%d", (int)getpid());
 	addr = address(name);
 	assert_int_equal(open_at(&listener, &addr, &error), 0);
-	assert_string_equal(brine_listener_address(listener), name);
+	assert_string_equal(brine_listen_socket_address(listener), name);
 	assert_reaches(listener, &addr);
-	struct brine_listener *second;
+	struct brine_listen_socket *second;
 	assert_int_equal(open_at(&second, &addr, &error), BRINE_ERR_ADDRESS_IN_USE);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 	assert_int_equal(e2e_files(state), 0);
 }
 
@@ -242,48 +242,48 @@ static void H05_a_port_is_given_once(void **state)
 	(void)state;
 	static const char *const texts[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
 	for (size_t i = 0; i < 2; i++) {
-		struct brine_listener *first, *second;
+		struct brine_listen_socket *first, *second;
 		struct brine_error error = BRINE_ERROR_INIT;
 		struct brine_addr addr = address(texts[i]);
 		assert_int_equal(open_at(&first, &addr, &error), 0);
-		struct brine_addr real = address(brine_listener_address(first));
+		struct brine_addr real = address(brine_listen_socket_address(first));
 		assert_int_not_equal(real.port, 0);
 		assert_reaches(first, &real);
 		assert_int_equal(open_at(&second, &real, &error), BRINE_ERR_ADDRESS_IN_USE);
 		assert_non_null(strstr(error.text, "choose another port"));
-		brine_listener_close(first);
+		brine_listen_socket_close(first);
 		/* At once again, although connections of the old one linger. */
 		assert_int_equal(open_at(&second, &real, &error), 0);
-		brine_listener_close(second);
+		brine_listen_socket_close(second);
 	}
 }
 
 static void H06_only_the_own_file_is_removed(void **state)
 {
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
-	struct brine_listener *first, *second;
+	struct brine_listen_socket *first, *second;
 	struct brine_error error = BRINE_ERROR_INIT;
 	struct stat file;
 	int client, server;
 	assert_int_equal(open_at(&first, &addr, &error), 0);
 	assert_int_equal(dial_and_wait(&client, NULL, &addr.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
-	assert_int_equal(brine_listener_accept(first, &server, NULL), BRINE_ACCEPT_ONE);
+	assert_int_equal(brine_listen_socket_accept(first, &server, NULL), BRINE_ACCEPT_ONE);
 	assert_int_equal(unlink(addr.sockaddr.u.un.sun_path), 0);
 	/* The open connection goes on. */
 	assert_int_equal(send(client, "x", 1, MSG_NOSIGNAL), 1);
 	char byte;
 	assert_int_equal(recv(server, &byte, 1, 0), 1);
 	assert_int_equal(open_at(&second, &addr, &error), 0);
-	brine_listener_close(first);
+	brine_listen_socket_close(first);
 	assert_int_equal(lstat(addr.sockaddr.u.un.sun_path, &file), 0);
 	assert_reaches(second, &addr);
 	/* In a forked child the file is the parent's. */
-	struct brine_listener *abandoned;
+	struct brine_listen_socket *abandoned;
 	struct brine_addr other = path_address(e2e_path(state, "y.sock"));
 	assert_int_equal(open_at(&abandoned, &other, &error), 0);
-	brine_listener_abandon(abandoned);
+	brine_listen_socket_abandon(abandoned);
 	assert_int_equal(e2e_files(state), 2);
-	brine_listener_close(second);
+	brine_listen_socket_close(second);
 	assert_int_equal(e2e_files(state), 1);
 	brine_socket_close(client);
 	brine_socket_close(server);
@@ -293,19 +293,19 @@ static void all_addresses_of_a_name_get_one_port(void **state)
 {
 	e2e_needs_localhost();
 	(void)state;
-	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_listen_socket *list[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_error error = BRINE_ERROR_INIT;
 	size_t count = 0;
 	struct brine_addr addr = address("tcp://localhost:0");
 	if (brine_listener_open_all(list, &count, &addr, 0, NULL, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_in_range(count, 1, BRINE_ADDR_RESOLVED_MAX);
-	uint16_t port = address(brine_listener_address(list[0])).port;
+	uint16_t port = address(brine_listen_socket_address(list[0])).port;
 	for (size_t i = 0; i < count; i++) {
-		struct brine_addr real = address(brine_listener_address(list[i]));
+		struct brine_addr real = address(brine_listen_socket_address(list[i]));
 		assert_int_equal(real.port, port);
 		assert_reaches(list[i], &real);
-		brine_listener_close(list[i]);
+		brine_listen_socket_close(list[i]);
 	}
 }
 
@@ -319,11 +319,11 @@ static int listen_elsewhere(const struct brine_addr *addr)
 	return fd;
 }
 
-static struct brine_listener *take(int fd)
+static struct brine_listen_socket *take(int fd)
 {
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	struct brine_error error = BRINE_ERROR_INIT;
-	if (brine_listener_take(&listener, fd, NULL, &error) < 0)
+	if (brine_listen_socket_take(&listener, fd, NULL, &error) < 0)
 		fail_msg("%s", error.text);
 	return listener;
 }
@@ -336,20 +336,20 @@ static void a_descriptor_that_listens_is_taken(void **state)
 	                             address("tcp://127.0.0.1:0"), address("tcp://[::1]:0")};
 	for (size_t i = 0; i < sizeof addrs / sizeof addrs[0]; i++) {
 		int fd = listen_elsewhere(&addrs[i]), kept = dup(fd), client;
-		struct brine_listener *listener = take(fd);
-		assert_int_equal(brine_listener_fd(listener), fd);
+		struct brine_listen_socket *listener = take(fd);
+		assert_int_equal(brine_listen_socket_fd(listener), fd);
 		assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-		struct brine_addr real = address(brine_listener_address(listener));
+		struct brine_addr real = address(brine_listen_socket_address(listener));
 		assert_int_equal(real.kind, addrs[i].kind);
 		assert_reaches(listener, &real);
-		assert_int_equal(brine_listener_accept(listener, &client, NULL), BRINE_ACCEPT_NONE);
-		brine_listener_close(listener);
+		assert_int_equal(brine_listen_socket_accept(listener, &client, NULL), BRINE_ACCEPT_NONE);
+		brine_listen_socket_close(listener);
 		assert_int_equal(fcntl(fd, F_GETFD), -1);
 		/* It was neither unlinked nor stopped, and does not wait: another process may be in accept(). */
 		assert_true(fcntl(kept, F_GETFL) & O_NONBLOCK);
 		listener = take(kept);
 		assert_reaches(listener, &real);
-		brine_listener_close(listener);
+		brine_listen_socket_close(listener);
 	}
 	assert_int_equal(e2e_files(state), 1);
 }
@@ -361,10 +361,10 @@ static void a_listener_may_have_been_stdin(void **state)
 	int fd = listen_elsewhere(&addr), saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
 	assert_int_equal(dup2(fd, 0), 0);
 	close(fd);
-	struct brine_listener *listener = take(0);
-	assert_true(brine_listener_fd(listener) > 2);
+	struct brine_listen_socket *listener = take(0);
+	assert_true(brine_listen_socket_fd(listener) > 2);
 	assert_reaches(listener, &addr);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 	char byte;
 	assert_int_equal(read(0, &byte, 1), 0); /* /dev/null */
 	if (saved < 0)
@@ -377,7 +377,7 @@ static void a_listener_may_have_been_stdin(void **state)
 static void only_what_listens_is_taken(void **state)
 {
 	struct brine_addr addr = path_address(e2e_path(state, "x.sock"));
-	struct brine_listener *listener = NULL;
+	struct brine_listen_socket *listener = NULL;
 	struct brine_error error = BRINE_ERROR_INIT;
 	int unheard = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_UNIX, SOCK_DGRAM, 0), fds[2];
 	int file = open(e2e_path(state, "file"), O_CREAT | O_RDWR, 0600);
@@ -398,7 +398,7 @@ static void only_what_listens_is_taken(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char text[32];
 		snprintf(text, sizeof text, "fd://%d", rows[i].fd);
-		assert_int_equal(brine_listener_take(&listener, rows[i].fd, NULL, &error), BRINE_ERR_INVALID);
+		assert_int_equal(brine_listen_socket_take(&listener, rows[i].fd, NULL, &error), BRINE_ERR_INVALID);
 		assert_non_null(strstr(error.text, rows[i].said));
 		assert_int_equal(brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error),
 		                 BRINE_ERR_ADDRESS);
@@ -407,7 +407,7 @@ static void only_what_listens_is_taken(void **state)
 		assert_int_equal(e2e_descriptors(), before--);
 		close(rows[i].fd);
 	}
-	assert_int_equal(brine_listener_take(&listener, file, NULL, &error), BRINE_ERR_INVALID);
+	assert_int_equal(brine_listen_socket_take(&listener, file, NULL, &error), BRINE_ERR_INVALID);
 	assert_non_null(strstr(error.text, "expected an open descriptor"));
 	assert_null(listener);
 }
@@ -415,7 +415,7 @@ static void only_what_listens_is_taken(void **state)
 static void an_address_may_be_a_descriptor(void **state)
 {
 	struct brine_addr at = path_address(e2e_path(state, "x.sock")), addr;
-	struct brine_listener *list[BRINE_ADDR_RESOLVED_MAX];
+	struct brine_listen_socket *list[BRINE_ADDR_RESOLVED_MAX];
 	struct brine_error error = BRINE_ERROR_INIT;
 	char text[32];
 	size_t count;
@@ -426,9 +426,9 @@ static void an_address_may_be_a_descriptor(void **state)
 	if (brine_listener_open_all(list, &count, &addr, 0600, NULL, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(count, 1);
-	assert_string_equal(brine_listener_address(list[0]) + 7, at.sockaddr.u.un.sun_path);
+	assert_string_equal(brine_listen_socket_address(list[0]) + 7, at.sockaddr.u.un.sun_path);
 	assert_reaches(list[0], &at);
-	brine_listener_close(list[0]);
+	brine_listen_socket_close(list[0]);
 }
 
 /* A socket of systemd's is one for IPv4, too. */
@@ -444,16 +444,16 @@ static void peers_of_a_socket_for_both_families_have_their_own_address(void **st
 	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	assert_int_equal(brine_socket_local(fd, &at), 0);
-	struct brine_listener *listener = take(fd);
+	struct brine_listen_socket *listener = take(fd);
 	to.u.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	brine_sockaddr_set_port(&to, brine_sockaddr_port(&at));
 	assert_int_equal(dial_and_wait(&client, NULL, &to, 1, brine_clock_ms() + 10000, &error), 0);
 	assert_true(brine_socket_wait(fd, BRINE_READABLE, brine_clock_ms() + 10000) > 0);
-	assert_int_equal(brine_listener_accept(listener, &server, &peer), BRINE_ACCEPT_ONE);
+	assert_int_equal(brine_listen_socket_accept(listener, &server, &peer), BRINE_ACCEPT_ONE);
 	assert_int_equal(strncmp(brine_sockaddr_format(text, sizeof text, &peer), "tcp://127.0.0.1:", 16), 0);
 	brine_socket_close(client);
 	brine_socket_close(server);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 }
 
 int main(void)

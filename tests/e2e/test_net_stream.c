@@ -6,7 +6,7 @@
 #include <brine/conn.h>
 
 #include "net/clock.h"
-#include "net/listener.h"
+#include "net/listen_socket.h"
 #include "net/socket.h"
 #include "net/stream_watch.h"
 
@@ -25,19 +25,19 @@ static struct pair connect_tcp(void)
 {
 	struct pair pair;
 	struct brine_addr addr, real;
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	struct brine_error error = BRINE_ERROR_INIT;
 	int fd;
 	assert_int_equal(brine_addr_parse(&addr, BRINE_STR("tcp://127.0.0.1:0"), BRINE_ADDR_LISTEN, &error), 0);
-	assert_int_equal(brine_listener_open(&listener, &addr.sockaddr, 0, NULL, &error), 0);
+	assert_int_equal(brine_listen_socket_open(&listener, &addr.sockaddr, 0, NULL, &error), 0);
 	assert_int_equal(
-	        brine_addr_parse(&real, brine_str_from(brine_listener_address(listener)), BRINE_ADDR_CONNECT, &error),
+	        brine_addr_parse(&real, brine_str_from(brine_listen_socket_address(listener)), BRINE_ADDR_CONNECT, &error),
 	        0);
 	assert_int_equal(dial_and_wait(&fd, NULL, &real.sockaddr, 1, brine_clock_ms() + 10000, &error), 0);
-	assert_true(brine_socket_wait(brine_listener_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
-	assert_int_equal(brine_listener_accept(listener, &pair.peer, NULL), BRINE_ACCEPT_ONE);
+	assert_true(brine_socket_wait(brine_listen_socket_fd(listener), BRINE_READABLE, brine_clock_ms() + 10000) > 0);
+	assert_int_equal(brine_listen_socket_accept(listener, &pair.peer, NULL), BRINE_ACCEPT_ONE);
 	assert_int_equal(brine_stream_new_socket(&pair.stream, fd, NULL, &error), 0);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 	return pair;
 }
 
@@ -272,7 +272,7 @@ static void dialling_passes_over_dead_addresses(void **state)
 {
 	struct brine_addr addr;
 	struct brine_sockaddr list[3];
-	struct brine_listener *listener;
+	struct brine_listen_socket *listener;
 	struct brine_error error = BRINE_ERROR_INIT;
 	char text[300];
 	size_t index = 99;
@@ -280,7 +280,7 @@ static void dialling_passes_over_dead_addresses(void **state)
 	snprintf(text, sizeof text, "unix://%s", e2e_path(state, "x.sock"));
 	assert_int_equal(brine_addr_parse(&addr, brine_str_from(text), BRINE_ADDR_LISTEN, &error), 0);
 	list[2] = addr.sockaddr;
-	assert_int_equal(brine_listener_open(&listener, &addr.sockaddr, 0600, NULL, &error), 0);
+	assert_int_equal(brine_listen_socket_open(&listener, &addr.sockaddr, 0600, NULL, &error), 0);
 	assert_int_equal(brine_addr_parse(&addr, BRINE_STR("unix:///nowhere/x.sock"), BRINE_ADDR_CONNECT, &error), 0);
 	list[0] = addr.sockaddr;
 	assert_int_equal(brine_addr_parse(&addr, BRINE_STR("tcp://127.0.0.1:1"), BRINE_ADDR_CONNECT, &error), 0);
@@ -294,7 +294,7 @@ static void dialling_passes_over_dead_addresses(void **state)
 	assert_int_equal(dial_and_wait(&fd, NULL, list + 1, 1, BRINE_FOREVER, &error), BRINE_ERR_CONNECT);
 	assert_int_equal(error.system_errno, ECONNREFUSED);
 	assert_int_equal(dial_and_wait(&fd, NULL, list, 0, BRINE_FOREVER, &error), BRINE_ERR_INVALID);
-	brine_listener_close(listener);
+	brine_listen_socket_close(listener);
 }
 
 /* G20: numbers above 1,024, and 0 to 2 when the program has closed them. */

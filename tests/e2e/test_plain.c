@@ -4,7 +4,7 @@
 #include "unit/pyrepr.h"
 
 #include "codec/scan.h"
-#include "rpc/link.h"
+#include "channel/transport.h"
 
 static bool raw_read_one(int fd, struct brine_buf *into)
 {
@@ -367,7 +367,7 @@ static void never_reading_is_bounded_over(void **state, enum over kind)
 		/* Output up to its mark and what one turn adds, what is left of one read and the next one, each in a
 		 * buffer that doubles as it grows; what the loop reads into; the rest of two connections. However much
 		 * the kernel holds. */
-		HELD_MOST = 2 * MARK + 4 * BRINE_LINK_INPUT_SIZE + BRINE_LINK_INPUT_SIZE + (64 << 10),
+		HELD_MOST = 2 * MARK + 4 * BRINE_INPUT_SIZE + BRINE_INPUT_SIZE + (64 << 10),
 	};
 	static const char round[] =
 	        "9400 01 a3616464 92 02 03 9400 02 a178 90 9400 03 b063616c632e43616c632f526566757365 91 07";

@@ -2,7 +2,7 @@
  * a time, and a peer that goes on sending is not listened to for ever. The stream is made up: no sockets. */
 #include "support.h"
 
-#include "rpc/link.h"
+#include "channel/transport.h"
 
 #include <errno.h>
 
@@ -10,7 +10,7 @@ enum {
 	PIECES_MAX = 64, /* that are read after a failed write */
 	/* What is left of one piece and the next one, in a buffer that doubles as it grows; the rest of a connection.
 	 */
-	HELD_MOST = 4 * BRINE_LINK_INPUT_SIZE + (16 << 10),
+	HELD_MOST = 4 * BRINE_INPUT_SIZE + (16 << 10),
 };
 
 /* A peer that takes nothing: each write fails. */
@@ -50,7 +50,7 @@ static const struct brine_stream_ops gone_ops = {.read = gone_read, .writev = go
 struct run {
 	struct fail_allocator memory;
 	struct gone_peer peer;
-	struct brine_link link;
+	struct brine_transport link;
 	unsigned requests, notifications, answers, turns;
 	struct brine_error end; /* what CLOSED said, and of a goaway its text */
 };
@@ -74,13 +74,13 @@ static bool pull(struct run *run)
 /* Turns until the connection has ended, as clients and servers do it: a write, then what came of it. */
 static void run_to_end(struct run *run)
 {
-	uint8_t *input = malloc(BRINE_LINK_INPUT_SIZE);
+	uint8_t *input = malloc(BRINE_INPUT_SIZE);
 	assert_non_null(input);
 	do {
 		assert_in_range(++run->turns, 1, 1000000);
-		brine_link_write(&run->link, input, 1);
+		brine_transport_write(&run->link, input, 1);
 		assert_true(run->link.dead);
-		assert_false(brine_link_read(&run->link, input, 1));
+		assert_false(brine_transport_read(&run->link, input, 1));
 	} while (!pull(run));
 	free(input);
 	assert_int_equal(run->link.system_errno, EPIPE);
@@ -131,7 +131,7 @@ static void the_rest_is_handled_in_pieces(void **state)
 	for (int i = 0; i < 4; i++) {
 		struct brine_buf bytes = BRINE_BUF_INIT;
 		repeat(&bytes, COUNT, i & 1 ? note : request, note);
-		assert_in_range(brine_buf_size(&bytes), 4 * HELD_MOST, PIECES_MAX * BRINE_LINK_INPUT_SIZE);
+		assert_in_range(brine_buf_size(&bytes), 4 * HELD_MOST, PIECES_MAX * BRINE_INPUT_SIZE);
 		begin(&run, BRINE_ACCEPTING, brine_buf_bytes(&bytes));
 		run.peer.waits = i & 2;
 		run_to_end(&run);
@@ -167,7 +167,7 @@ static void who_goes_on_is_not_heard_for_ever(void **state)
 	begin(&run, BRINE_ACCEPTING, brine_buf_bytes(&bytes));
 	run.peer.goes_on = true;
 	run_to_end(&run);
-	assert_in_range(run.notifications, 1000, PIECES_MAX * BRINE_LINK_INPUT_SIZE / LENGTH);
+	assert_in_range(run.notifications, 1000, PIECES_MAX * BRINE_INPUT_SIZE / LENGTH);
 	brine_buf_done(&bytes);
 }
 
