@@ -1,59 +1,55 @@
 /* channel/cancel_scope.h - calls that end with the request whose handler makes them: brine_call.parent.
  *
- * A request is cancelled at its owner, its calls end under the locks of their clients, and two clients may each be
- * owner to the parents of the other's calls. So whoever cancels a request takes no lock of a client: the child of each
- * call moves from the scope to a list of the call's client, which is woken, and ends the call in its next turn.
+ * Cancelling a request must end its child calls, but each call can be ended only under its own client's lock. Two
+ * clients can hold parents of each other's calls, so taking that lock here could deadlock. Instead each child moves to
+ * the list `cancelled` of its client's host, and the client is woken, which ends the call on its next turn.
  *
- *   in the scope --- the request is cancelled ---> cut --- the client's next turn ---> in no list, the call ends
- *        |                                           |
- *        +---------------- the call ends ------------+--------------------------------> in no list
+ *   in the scope --- the request is cancelled ---> cancelled --- the client's next turn ---> in no list, the call ends
+ *        |                                             |
+ *        +----------------- the call ends -------------+-----------------------------------> in no list
  *
- * Locks are taken in this order: of a client, of a scope, of the owner that a client is, of a loop thread's owner.
+ * Locks are taken in this order: of a client, of a scope, of the client's host, of a loop thread's host.
  *
  * A scope is held by its request and by the calls, so that either may be gone first. The child lives in the memory of
  * its call. */
 #ifndef BRINE_CHANNEL_CANCEL_SCOPE_H
 #define BRINE_CHANNEL_CANCEL_SCOPE_H
 
-#include <brine/client.h>
+#include "channel/host.h"
 
-struct brine_cancel_scope;
+struct brine_call;
+struct brine_cancel_scope; /* opaque */
 
 /* Stands in one list at most. */
 struct brine_cancel_child {
 	struct brine_cancel_child *next, **at; /* what points to it; NULL: it is in no list */
 	struct brine_cancel_scope *scope;      /* held */
 	struct brine_call *call;
-	int reason;        /* cut: why, as brine_request_cancel() has it; 0: it was not */
-	uint64_t given_ms; /* what the parent left the call; BRINE_FOREVER: as much as it has of its own */
+	struct brine_host *host; /* of the call's client */
+	int reason;              /* why it was cancelled; 0: it was not */
+	uint64_t given_ms;       /* what the parent left the call; BRINE_FOREVER: as much as it has of its own */
 };
 
-/* ---- for the client of the call, whose lock is held ---- */
+/* The scope in *place, made where there is none yet; several threads may ask at once. NULL: out of memory. */
+struct brine_cancel_scope *brine_cancel_scope_of(_Atomic(struct brine_cancel_scope *) *place,
+                                                 const struct brine_host *host);
 
-/* Ties a call that begins to its parent, and its deadline to that one's. Errors, which stand in call->error:
- * BRINE_ERR_DEADLINE, CANCELLED (the parent has ended), FORKED (it is of another process), NOMEM. */
-int brine_call_join_scope(struct brine_call *call, struct brine_request *parent);
+/* The request is cancelled: so are its children, each by its own host. */
+void brine_cancel_scope_cancel(struct brine_cancel_scope *scope, int reason);
 
-/* The call has ended, or its process is another one (forked: no lock is touched). Calls without a parent are allowed.
- */
-void brine_call_leave_scope(struct brine_client *client, struct brine_call *call, bool forked);
+/* The request has ended: its calls go on without it. Takes no lock. reuse: a scope without calls stays in *place for
+ * the next request. */
+void brine_cancel_scope_detach(_Atomic(struct brine_cancel_scope *) *place, bool reuse);
 
-/* Why a call ends whose child was cancelled: keeps it in the call, returns the status. */
-int brine_call_take_cancel(struct brine_call *call);
+/* Adds a child, unless check() says why it cannot be, which is returned: it is asked with the lock held. Whoever
+ * cancels says so first and looks for children afterwards, so that one of the two sees the other. */
+int brine_cancel_scope_add(struct brine_cancel_scope *scope, struct brine_cancel_child *child,
+                           int (*check)(const void *parent, struct brine_call *call), const void *parent);
 
-/* How long the call had, for error texts, and whose time that was: "", or words to follow it. */
-uint64_t brine_call_timeout_used_ms(const struct brine_client *client, const struct brine_call *call);
-const char *brine_call_timeout_source(const struct brine_call *call);
+/* Takes a child out, whose call has ended, and lets go of the scope. forked: no lock is taken. */
+void brine_cancel_child_remove(struct brine_cancel_child *child, bool forked);
 
-/* Ends the calls whose children were cancelled. True: there were some. For the leader. */
-bool brine_client_end_cancelled(struct brine_client *client);
-
-/* ---- for the owner of the request ---- */
-
-/* The request was cancelled: cuts the children of the calls that its handler made. */
-void brine_request_cancel_children(struct brine_request *request, int reason);
-
-/* The request has ended: its calls go on without it. Takes no lock. reuse: another request will have its memory. */
-void brine_request_detach_children(struct brine_request *request, bool reuse);
+/* The next child of this host that was cancelled, taken from the list; NULL: none. */
+struct brine_cancel_child *brine_cancel_child_next(struct brine_host *host);
 
 #endif

@@ -1,6 +1,6 @@
 /* The public functions that make calls. */
-#include "channel/cancel_scope.h"
 #include "client/client.h"
+#include "client/parent.h"
 
 #include "net/clock.h"
 
@@ -66,7 +66,7 @@ static void leave_client(struct brine_call *call)
 		brine_client_unlock(client);
 		brine_call_run_after(client, call);
 	} else {
-		brine_call_leave_scope(client, call, true);
+		brine_call_leave_scope(call, true);
 	}
 	call->client = NULL;
 	brine_client_drop(client);
@@ -428,44 +428,44 @@ static int get_connected(struct brine_client *client, struct brine_call *call)
 	return brine_connector_explain(client, &call->error);
 }
 
-static struct brine_client_channel *channel_numbered(const struct brine_client *client, uint64_t number)
+static struct brine_channel *channel_numbered(const struct brine_client *client, uint64_t number)
 {
-	struct brine_client_channel *node = client->channels;
-	while (node && node->number != number)
-		node = node->next;
-	return node && !node->closed && !node->transport.dead ? node : NULL;
+	struct brine_channel *channel = client->channels;
+	while (channel && channel->peer.connection != number)
+		channel = channel->next;
+	return channel && !channel->closed && !channel->dead ? channel : NULL;
 }
 
 /* call->serial: the connection. */
 static bool is_greeted_or_gone(struct brine_client *client, const struct brine_call *call)
 {
-	const struct brine_client_channel *node = channel_numbered(client, call->serial);
-	return client->closing || call->aborted || !node || node->hello_received;
+	const struct brine_channel *channel = channel_numbered(client, call->serial);
+	return client->closing || call->aborted || !channel || channel->hello_received;
 }
 
 static bool is_written_or_gone(struct brine_client *client, const struct brine_call *call)
 {
-	const struct brine_client_channel *node = channel_numbered(client, call->serial);
-	return client->closing || call->aborted || !node || brine_conn_pending(node->transport.conn).size == 0;
+	const struct brine_channel *channel = channel_numbered(client, call->serial);
+	return client->closing || call->aborted || !channel || brine_conn_pending(channel->conn).size == 0;
 }
 
 /* Gives a notification to the connection, which lives. */
 static int queue_notification(struct brine_client *client, struct brine_call *call, const struct invocation *what)
 {
-	struct brine_client_channel *node = client->current;
-	int status = brine_conn_notify(node->transport.conn, what->name, what->params, call->metadata, &call->error);
-	bool may_grow = !node->hello_received && client->options.hello && brine_client_may_wait(client) &&
-	                brine_conn_wire(node->transport.conn) == BRINE_WIRE_FRAMED;
-	call->serial = node->number;
+	struct brine_channel *channel = client->current;
+	int status = brine_conn_notify(channel->conn, what->name, what->params, call->metadata, &call->error);
+	bool may_grow = !channel->hello_received && client->options.hello && brine_client_may_wait(client) &&
+	                brine_conn_wire(channel->conn) == BRINE_WIRE_FRAMED;
+	call->serial = channel->peer.connection;
 	if (status == BRINE_ERR_TOO_BIG && may_grow) {
 		brine_client_flush_or_wake(client);
 		(void)brine_client_wait(client, call, is_greeted_or_gone, true, call->deadline_ms);
 		if (call->aborted)
 			return brine_call_take_abort(call);
-		node = channel_numbered(client, call->serial);
-		status = node && node->hello_received ? brine_conn_notify(node->transport.conn, what->name,
-		                                                          what->params, call->metadata, &call->error)
-		                                      : status;
+		channel = channel_numbered(client, call->serial);
+		status = channel && channel->hello_received ? brine_conn_notify(channel->conn, what->name, what->params,
+		                                                                call->metadata, &call->error)
+		                                            : status;
 	}
 	return status == BRINE_ERR_LOST || status == BRINE_ERR_GOING_AWAY ? BRINE_ERR_NOT_SENT : status;
 }
@@ -481,10 +481,10 @@ static int hand_over(struct brine_client *client, struct brine_call *call)
 		brine_fail(&call->error, status, 0, "%s took no notification in time", client->peer_text);
 	if (status < 0)
 		return status;
-	const struct brine_client_channel *node = channel_numbered(client, call->serial);
-	if (call->aborted && node && brine_conn_pending(node->transport.conn).size)
+	const struct brine_channel *channel = channel_numbered(client, call->serial);
+	if (call->aborted && channel && brine_conn_pending(channel->conn).size)
 		return brine_call_take_abort(call);
-	return node ? 0 : BRINE_ERR_NOT_SENT;
+	return channel ? 0 : BRINE_ERR_NOT_SENT;
 }
 
 static int notify(struct brine_client *client, struct brine_call *call, struct invocation *what)

@@ -59,16 +59,18 @@ static void tell_ready(struct brine_client *client, struct brine_call *call)
 		brine_call_list_add(&client->ready, call);
 }
 
-void brine_call_item(struct brine_client *client, struct brine_client_channel *node, struct brine_call *call,
-                     struct brine_bytes bytes, uint64_t now_ms)
+void brine_call_on_item(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
+	struct brine_call *call = event->user;
+	struct brine_client *client = call->client;
+	struct brine_bytes bytes = event->result;
 	struct brine_call_item *item = NULL;
 	if (bytes.size < SIZE_MAX - sizeof *item)
 		item = brine_resize(client->options.allocator, NULL, 0, sizeof *item + bytes.size);
 	if (!item) {
 		if (call->failure == 0)
 			call->failure = brine_fail(&call->error, BRINE_ERR_NOMEM, 0, "out of memory keeping an item");
-		brine_conn_cancel(node->transport.conn, call->serial, now_ms);
+		brine_conn_cancel(channel->conn, call->serial, now_ms);
 		return;
 	}
 	item->next = NULL;
@@ -83,10 +85,18 @@ void brine_call_item(struct brine_client *client, struct brine_client_channel *n
 		tell_ready(client, call);
 }
 
-void brine_call_room(struct brine_client *client, struct brine_call *call)
+void brine_call_has_room(struct brine_client *client, struct brine_call *call)
 {
 	if (call->wants_room)
 		tell_ready(client, call);
+}
+
+void brine_call_on_credit(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
+{
+	struct brine_call *call = event->user;
+	(void)channel;
+	(void)now_ms;
+	brine_call_has_room(call->client, call);
 }
 
 /* ---- waiting ---- */
@@ -180,14 +190,14 @@ static int take_item(struct brine_call *call, struct brine_bytes *ret_item)
 	}
 	struct brine_call_item *item = call->items;
 	if (status == 0 && item) {
-		const struct brine_client_channel *node = call->channel;
+		const struct brine_channel *channel = call->channel;
 		call->wants_item = false;
 		call->items = item->next;
 		if (!item->next)
 			call->items_end = NULL;
 		call->item_taken = item;
-		if (node) {
-			brine_conn_taken(node->transport.conn, call->serial, 1, item->size, brine_clock_ms());
+		if (channel) {
+			brine_conn_taken(channel->conn, call->serial, 1, item->size, brine_clock_ms());
 			brine_client_flush_or_wake(client);
 		}
 		*ret_item = (struct brine_bytes){item->data, item->size};
@@ -249,17 +259,17 @@ static int ended_early(struct brine_call *call)
 
 static int try_to_send(struct brine_client *client, struct brine_call *call, struct brine_bytes item)
 {
-	struct brine_client_channel *node = call->channel;
+	struct brine_channel *channel = call->channel;
 	if (brine_call_is_over(client, call))
 		return ended_early(call);
 	if (call->upload_ended)
 		return brine_call_refuse(call, BRINE_ERR_STATE, "the upload was ended");
-	if (!node)
+	if (!channel)
 		return BRINE_ERR_NO_CREDIT;
 	uint64_t now_ms = brine_clock_ms();
-	int status = brine_conn_send(node->transport.conn, call->serial, item, now_ms);
+	int status = brine_conn_send(channel->conn, call->serial, item, now_ms);
 	if (status == BRINE_ERR_TOO_BIG || status == BRINE_ERR_NOT_FOUND)
-		brine_client_events(client, node, now_ms);
+		brine_client_take_events(client, channel, now_ms);
 	if (status == BRINE_ERR_NOT_FOUND && brine_call_is_over(client, call))
 		return ended_early(call);
 	/* It has ended, and an event that is still to come will say how. */
@@ -315,10 +325,10 @@ int brine_call_send_as(struct brine_call *call, const struct brine_method *metho
 
 int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call)
 {
-	struct brine_client_channel *node = call->channel;
+	struct brine_channel *channel = call->channel;
 	if (brine_call_is_over(client, call) || call->upload_ended)
 		return 0;
-	int status = node ? brine_conn_end_upload(node->transport.conn, call->serial, brine_clock_ms()) : 0;
+	int status = channel ? brine_conn_end_upload(channel->conn, call->serial, brine_clock_ms()) : 0;
 	call->upload_ended = status == 0;
 	return status;
 }
@@ -340,10 +350,10 @@ int brine_call_end_upload(struct brine_call *call)
 
 static bool is_flushed(struct brine_client *client, const struct brine_call *call)
 {
-	const struct brine_client_channel *node = call->channel;
+	const struct brine_channel *channel = call->channel;
 	if (brine_call_is_over(client, call))
 		return true;
-	return node && (node->closed || brine_conn_pending(node->transport.conn).size == 0);
+	return channel && (channel->closed || brine_conn_pending(channel->conn).size == 0);
 }
 
 int brine_call_flush(struct brine_call *call)

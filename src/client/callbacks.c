@@ -1,6 +1,7 @@
 /* What the program is told: callbacks of calls, on_ready of the peer's requests, and handlers where these are called
  * like callbacks. By the leader, without the lock, one at a time. */
 #include "client/client.h"
+#include "dispatch/request.h"
 
 /* Whether the peer's next call or notification came before the next end of a call that somebody is to be told of. */
 static bool peer_is_first(const struct brine_client *client)

@@ -4,6 +4,7 @@
 #include "base/later.h"
 #include "base/meter.h"
 #include "client/command.h"
+#include "dispatch/request.h"
 #include "net/clock.h"
 #include "net/fail.h"
 #include "net/random.h"
@@ -39,7 +40,7 @@ static int copy_name(struct brine_client *client, const char *name)
 
 static void init_locks(struct brine_client *client)
 {
-	pthread_mutex_init(&client->lock, NULL);
+	brine_lock_init(&client->lock);
 	pthread_mutex_init(&client->host.lock, NULL);
 	pthread_condattr_init(&client->clock);
 	pthread_condattr_setclock(&client->clock, CLOCK_MONOTONIC);
@@ -90,7 +91,7 @@ static int equip(struct brine_client *client, const char *name, struct brine_err
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a client");
 	/* Limits that a connection would refuse are refused now. */
 	struct brine_conn_options options = brine_client_conn_options(client, NULL);
-	return brine_transport_check(&options, error);
+	return brine_channel_check(&options, error);
 }
 
 int brine_client_make(struct brine_client **ret_client, const struct brine_client_options *options, bool attached,
@@ -115,6 +116,7 @@ int brine_client_make(struct brine_client **ret_client, const struct brine_clien
 	client->attached = client->leading = attached;
 	client->handled_order = UINT64_MAX;
 	client->host.ops = &brine_client_host_ops;
+	client->host.events = &brine_client_events;
 	client->host.allocator = options->allocator;
 	client->host.fork_guard = &client->fork_guard;
 	client->host.methods = &client->methods;
@@ -232,12 +234,12 @@ static void close_descriptors(struct brine_client *client)
 
 static void close_channels(struct brine_client *client)
 {
-	struct brine_client_channel *node;
-	while ((node = client->channels)) {
-		client->channels = node->next;
-		brine_client_detach_requests(client, node);
-		brine_transport_done(&node->transport);
-		brine_release(client->options.allocator, node, sizeof *node);
+	struct brine_channel *channel;
+	while ((channel = client->channels)) {
+		client->channels = channel->next;
+		brine_client_detach_requests(client, channel);
+		brine_channel_done(channel);
+		brine_release(client->options.allocator, channel, sizeof *channel);
 	}
 	client->current = NULL;
 }
@@ -259,10 +261,10 @@ void brine_client_drop(struct brine_client *client)
 	if (client->fork_guard.page && !brine_fork_guard_is_child(&client->fork_guard)) {
 		pthread_cond_destroy(&client->quiet);
 		pthread_condattr_destroy(&client->clock);
-		pthread_mutex_destroy(&client->lock);
+		brine_lock_done(&client->lock);
 		pthread_mutex_destroy(&client->host.lock);
 	}
-	brine_host_done(&client->host);
+	brine_requests_done(&client->host);
 	brine_methods_done(&client->methods);
 	brine_command_free(client);
 	brine_buf_done(&client->scratch);
@@ -282,13 +284,13 @@ static void end_calls(struct brine_client *client)
 	uint64_t now_ms = brine_clock_ms();
 	while (client->queued.first)
 		brine_call_abort(client, client->queued.first);
-	for (struct brine_client_channel *node = client->channels; node; node = node->next) {
-		brine_client_drop_pending(client, node);
-		brine_conn_close(node->transport.conn, now_ms);
-		brine_client_events(client, node, now_ms);
-		if (!node->closed)
-			brine_transport_write(&node->transport, client->input, now_ms);
-		brine_client_events(client, node, now_ms);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next) {
+		brine_client_drop_pending(client, channel);
+		brine_conn_close(channel->conn, now_ms);
+		brine_client_take_events(client, channel, now_ms);
+		if (!channel->closed)
+			brine_channel_write(channel, client->input, now_ms);
+		brine_client_take_events(client, channel, now_ms);
 	}
 	brine_client_wake_waiters(client);
 	brine_wakeup_signal(client->wakeup);
@@ -325,9 +327,9 @@ static void close_all(struct brine_client *client)
 	/* Lets the peer have what was sent and see an end in order. */
 	if (client->channels && client->options.mode != BRINE_CLIENT_LOOP)
 		brine_client_linger(client, brine_deadline_after(client->options.limits.linger_ms));
-	for (struct brine_client_channel *node = client->channels; node; node = node->next) {
-		brine_transport_fail(&node->transport, 0, brine_clock_ms());
-		brine_client_events(client, node, brine_clock_ms());
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next) {
+		brine_channel_fail(channel, 0, brine_clock_ms());
+		brine_client_take_events(client, channel, brine_clock_ms());
 	}
 	close_channels(client);
 	brine_command_end(client);
@@ -371,8 +373,8 @@ static void free_in_child(struct brine_client *client)
 	brine_command_abandon(client);
 	brine_connector_stop(client);
 	client->pending = NULL;
-	for (struct brine_client_channel *node = client->channels; node; node = node->next)
-		end_requests(&node->channel.requests);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+		end_requests(&channel->requests);
 	end_requests(&client->host.orphans);
 	close_channels(client);
 	close_descriptors(client);

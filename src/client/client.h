@@ -30,8 +30,8 @@
 
 #include <brine/client.h>
 
-#include "channel/host.h"
-#include "channel/transport.h"
+#include "channel/channel.h"
+#include "dispatch/methods.h"
 #include "net/addr.h"
 #include "net/dial.h"
 #include "net/epoll_set.h"
@@ -48,24 +48,11 @@ enum {
 	BRINE_CLIENT_NESTED_MAX = 16,    /* handlers on one thread, each waiting for what the next one answers */
 };
 
-/* One connection. */
-struct brine_client_channel {
-	struct brine_client_channel *next;
-	struct brine_transport transport;
-	struct brine_channel channel; /* for the requests that come over it */
-	uint64_t number;              /* never used twice */
-	bool plain;                   /* plain MessagePack-RPC was asked for */
-	uint32_t calls;               /* running on it */
-	unsigned polled;              /* what the leader waits for, a set of enum brine_ready */
-	bool hello_received;          /* the peer's welcome came */
-	bool proven;                  /* it brought a welcome or an answer */
-	bool closed;                  /* its last event was handled */
-	bool pinged;                  /* at pinged_ms, and no sign of life since */
-	bool backlog;                 /* has events that are left there, as too much has arrived */
-	uint64_t heard_ms;            /* the last sign of life */
-	uint64_t pinged_ms;
-	int64_t ping_end; /* in the bytes sent */
-	int64_t taken;    /* of them, by the peer, when the keepalive looked last */
+/* What a loop thread does for the client whose connection it looks after. */
+struct brine_attachment {
+	/* Calls wait to be sent, or to be cancelled. Any thread; the lock of the client or of its host is held. */
+	void (*wake)(struct brine_attachment *attachment);
+	struct brine_pool *pool; /* threads that may not all wait for a peer; NULL: none */
 };
 
 /* Calls in order. A call is in one list at most. */
@@ -117,33 +104,30 @@ struct brine_client {
 	struct brine_client_options options; /* name points to our copy */
 	struct brine_fork_guard fork_guard;
 	char peer_text[BRINE_ADDR_TEXT_SIZE]; /* the address, for error texts */
-	pthread_mutex_t lock;
+	struct brine_lock lock;
 	pthread_condattr_t clock; /* of condition variables */
 	pthread_cond_t quiet;     /* the leader stopped, or a callback returned */
-	int cancel_state;         /* of the thread that holds the lock, before it took it */
 	bool closing;             /* brine_client_free() was called: nothing new begins */
 	bool ending;              /* and is being done: only that thread moves bytes */
 	uint64_t seed;
 
-	bool attached; /* a server's */
-	/* attached: whose connection it uses; NULL: it has gone. Changed under both locks. */
-	struct brine_connection *connection;
+	bool attached;                       /* a server's */
+	struct brine_attachment *attachment; /* attached: NULL: the connection has gone. Changed under both locks. */
 
-	struct brine_client_channel *channels; /* all of them */
-	struct brine_client_channel *current;  /* takes new calls; NULL: there is none */
+	struct brine_channel *channels; /* all of them */
+	struct brine_channel *current;  /* takes new calls; NULL: there is none */
 	uint64_t channels_made;
 	struct brine_connector connector;
 	struct brine_command *command; /* the program to start; NULL: the client has addresses */
 	void *input;                   /* BRINE_INPUT_SIZE bytes for reading */
 	struct brine_buf scratch;      /* encoded params */
 
-	struct brine_call_list queued;        /* begun, but not given to a connection */
-	uint64_t queued_due_ms;               /* none of their deadlines is earlier */
-	struct brine_call_list ready;         /* wait for their on_ready */
-	struct brine_call_list ended;         /* are to be told of: by on_done, or by brine_client_completed() */
-	struct brine_call_list completed;     /* mode BACKGROUND: for brine_client_completed() */
-	struct brine_cancel_child *cancelled; /* calls to be ended; guarded by owner.lock */
-	int completed_fd;                     /* -1: nobody asked */
+	struct brine_call_list queued;    /* begun, but not given to a connection */
+	uint64_t queued_due_ms;           /* none of their deadlines is earlier */
+	struct brine_call_list ready;     /* wait for their on_ready */
+	struct brine_call_list ended;     /* are to be told of: by on_done, or by brine_client_completed() */
+	struct brine_call_list completed; /* mode BACKGROUND: for brine_client_completed() */
+	int completed_fd;                 /* -1: nobody asked */
 
 	bool leading;          /* there is a leader */
 	bool polling;          /* it waits, without the lock */
@@ -168,34 +152,38 @@ struct brine_client {
 	bool has_thread;
 };
 
-/* The lock. Whoever has it, or moves the bytes, cannot be cancelled by pthread_cancel(): others rely on it. */
 static inline void brine_client_lock(struct brine_client *client)
 {
-	int state;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&client->lock);
-	client->cancel_state = state;
+	brine_lock_take(&client->lock);
 }
 
 static inline void brine_client_unlock(struct brine_client *client)
 {
-	int state = client->cancel_state;
-	pthread_mutex_unlock(&client->lock);
-	pthread_setcancelstate(state, NULL);
+	brine_lock_release(&client->lock);
 }
 
 /* Lets other threads in for a while. What leave returns goes to brine_client_return(). */
 static inline int brine_client_leave(struct brine_client *client)
 {
-	int state = client->cancel_state;
-	pthread_mutex_unlock(&client->lock);
-	return state;
+	return brine_lock_leave(&client->lock);
 }
 
 static inline void brine_client_return(struct brine_client *client, int state)
 {
-	pthread_mutex_lock(&client->lock);
-	client->cancel_state = state;
+	brine_lock_return(&client->lock, state);
+}
+
+/* Has the loop thread of an attached client look after it. The lock is held, or that of the host. */
+static inline void brine_client_wake_attached(struct brine_client *client)
+{
+	if (client->attachment)
+		client->attachment->wake(client->attachment);
+}
+
+/* The threads that may not all wait for the peer; NULL: all may. The lock is held. */
+static inline struct brine_pool *brine_client_pool(const struct brine_client *client)
+{
+	return client->attachment ? client->attachment->pool : NULL;
 }
 
 /* Sleeps until the condition is signalled, or until brine_clock_ms() reaches until_ms. */
@@ -224,7 +212,7 @@ int brine_client_check(const struct brine_client *client, struct brine_error *er
 /* Whether there is a connection, or one can be had. */
 static inline bool brine_client_may_connect(const struct brine_client *client)
 {
-	return client->connector.addr_count > 0 || (client->connection && !client->channels);
+	return client->connector.addr_count > 0 || (client->attachment && !client->channels);
 }
 
 static inline bool brine_client_in_callback(const struct brine_client *client)
@@ -255,10 +243,6 @@ int brine_connector_explain(const struct brine_client *client, struct brine_erro
 
 /* Whether the connection for new calls takes some. Retires it where not. */
 bool brine_client_is_connected(struct brine_client *client);
-
-/* keepalive.c; the lock is held. When the next look at a connection is due, and the look itself. */
-uint64_t brine_client_keepalive_due(const struct brine_client *client, const struct brine_client_channel *node);
-void brine_client_keep_alive(const struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms);
 
 /* wait.c; the lock is held. */
 
@@ -301,8 +285,8 @@ void brine_client_flush_callbacks(struct brine_client *client);
  * because that may be what the thread waits for. */
 void brine_client_turn(struct brine_client *client, uint64_t deadline_ms);
 
-/* Pulls the events of a connection. */
-void brine_client_events(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms);
+/* Takes the events of a channel. */
+void brine_client_take_events(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms);
 
 /* Looks what came on a connection that nobody watches. */
 void brine_client_poll_now(struct brine_client *client);
@@ -314,9 +298,8 @@ void brine_client_flush_or_wake(struct brine_client *client);
 /* Calls the callbacks that are due, where nobody moves the bytes. */
 void brine_client_call_back(struct brine_client *client);
 
-/* Handles one event about a call of ours, or of the peer's. */
-void brine_client_take_event(struct brine_client *client, struct brine_client_channel *node,
-                             const struct brine_event *event, uint64_t now_ms);
+/* The channel was of use. */
+void brine_client_proven(struct brine_client *client, struct brine_channel *channel);
 
 /* One turn without waiting, as long as something comes, until deadline_ms: for the end. */
 void brine_client_linger(struct brine_client *client, uint64_t deadline_ms);
@@ -349,12 +332,11 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 /* Lets brine_client_completed() hand it out. */
 void brine_call_completed(struct brine_client *client, struct brine_call *call);
 
-/* A RESPONSE event. */
-void brine_call_complete(struct brine_client *client, struct brine_client_channel *node, struct brine_call *call,
-                         const struct brine_event *event);
+/* Events about a call: event->user. */
+brine_event_fn brine_call_on_response, brine_call_on_item, brine_call_on_credit;
 
-/* result.c: keeps what the event says in the call and returns its status. */
-int brine_call_take_result(const struct brine_client *client, const struct brine_client_channel *node,
+/* outcome.c: keeps what the event says in the call and returns its status. */
+int brine_call_take_result(const struct brine_client *client, const struct brine_channel *channel,
                            struct brine_call *call, const struct brine_event *event);
 
 /* False for NULL, and for a struct of another version, of which nothing is touched. */
@@ -386,30 +368,20 @@ int brine_call_take_abort(struct brine_call *call);
 /* Ends a running call as cancelled. One that is neither queued nor on a channel ends itself: it is told. */
 void brine_call_abort(struct brine_client *client, struct brine_call *call);
 
-/* call_stream.c: an item came for the call; the peer has room for what it uploads; forget everything, without the lock.
- */
-void brine_call_item(struct brine_client *client, struct brine_client_channel *node, struct brine_call *call,
-                     struct brine_bytes bytes, uint64_t now_ms);
-void brine_call_room(struct brine_client *client, struct brine_call *call);
+/* call_stream.c: the peer may have room for what the call uploads; forget everything, without the lock. */
+void brine_call_has_room(struct brine_client *client, struct brine_call *call);
 void brine_call_items_done(struct brine_call *call);
 int brine_call_end_upload_locked(struct brine_client *client, struct brine_call *call);
 
 /* incoming.c; the lock is held. */
 
 extern const struct brine_host_ops brine_client_host_ops;
-
-/* A call or notification of the peer came. */
-void brine_client_take_request(struct brine_client *client, struct brine_client_channel *node,
-                               const struct brine_event *event, uint64_t now_ms);
+extern const struct brine_event_table brine_client_events;
 
 /* Whether so much has arrived that the rest has to wait in its connection until handlers were called. */
 bool brine_client_is_full(const struct brine_client *client);
 
-/* Something became of a call of the peer, or came on its streams. */
-void brine_client_request_changed(struct brine_client *client, struct brine_client_channel *node,
-                                  const struct brine_event *event);
-
-/* Calls the next handler, without the lock; there is one. May end the client, which the caller must hold. */
+/* Calls the next handler, without the lock; there is one. May end the client, which the peer_client must hold. */
 void brine_client_handle(struct brine_client *client);
 
 /* The next request whose on_ready is due; NULL: none. */
@@ -419,10 +391,10 @@ struct brine_request *brine_client_next_woken(struct brine_client *client);
 struct brine_handling *brine_client_current_handler(const struct brine_client *client);
 
 /* Ends the requests of the connection that nobody has begun. */
-void brine_client_drop_pending(struct brine_client *client, const struct brine_client_channel *node);
+void brine_client_drop_pending(struct brine_client *client, const struct brine_channel *channel);
 
 /* The same, and lets the rest live without its connection. */
-void brine_client_detach_requests(struct brine_client *client, struct brine_client_channel *node);
+void brine_client_detach_requests(struct brine_client *client, struct brine_channel *channel);
 
 /* Interceptors behind a call, once. Without the lock. */
 void brine_call_run_after(struct brine_client *client, struct brine_call *call);

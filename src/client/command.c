@@ -160,7 +160,7 @@ int brine_command_start(struct brine_client *client, const struct brine_addr *ad
 	*place = child;
 	status = brine_client_adopt(client, fd, addr, error);
 	if (status == 0)
-		client->current->transport.stream = brine_child_stream(child, client->current->transport.stream);
+		client->current->stream = brine_child_stream(child, client->current->stream);
 	return status;
 }
 

@@ -38,39 +38,34 @@ int brine_client_adopt(struct brine_client *client, int fd, const struct brine_a
 {
 	const struct brine_allocator *allocator = client->options.allocator;
 	struct brine_conn_options options = brine_client_conn_options(client, addr);
-	struct brine_client_channel *node = brine_alloc_zero(allocator, sizeof *node);
-	int status = node ? 0 : brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a connection");
-	if (status == 0)
-		status = brine_stream_new_socket(&node->transport.stream, fd, allocator, error);
-	if (status < 0) {
+	struct brine_channel *channel = brine_alloc_zero(allocator, sizeof *channel);
+	if (!channel) {
 		brine_socket_close(fd);
-		brine_release(allocator, node, sizeof *node);
-		return status;
+		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory making a connection");
 	}
-	node->heard_ms = brine_clock_ms();
-	status = brine_conn_new(&node->transport.conn, &options, node->heard_ms, error);
+	channel->host = &client->host;
+	channel->peer.connection = client->channels_made + 1;
+	snprintf(channel->peer.address, sizeof channel->peer.address, "%.127s", client->peer_text);
+	int status = brine_channel_open(channel, fd, &options, brine_clock_ms(), error);
 	if (status < 0) {
-		brine_transport_done(&node->transport);
-		brine_release(allocator, node, sizeof *node);
+		brine_release(allocator, channel, sizeof *channel);
 		return status;
 	}
-	node->channel = (struct brine_channel){.host = &client->host, .conn = node->transport.conn};
-	snprintf(node->channel.peer.address, sizeof node->channel.peer.address, "%.127s", client->peer_text);
-	node->number = node->channel.peer.connection = ++client->channels_made;
-	node->plain = options.wire == BRINE_WIRE_PLAIN;
-	node->next = client->channels;
-	client->channels = client->current = node;
+	client->channels_made++;
+	channel->plain = options.wire == BRINE_WIRE_PLAIN;
+	channel->next = client->channels;
+	client->channels = client->current = channel;
 	brine_client_wake_waiters(client);
 	return 0;
 }
 
 bool brine_client_is_connected(struct brine_client *client)
 {
-	struct brine_client_channel *node = client->current;
-	if (!node)
+	struct brine_channel *channel = client->current;
+	if (!channel)
 		return false;
-	bool open = !node->closed && !node->transport.dead && !node->transport.ended &&
-	            brine_conn_state(node->transport.conn) == BRINE_CONN_OPEN;
+	bool open = !channel->closed && !channel->dead && !channel->ended &&
+	            brine_conn_state(channel->conn) == BRINE_CONN_OPEN;
 	if (!open)
 		client->current = NULL;
 	return open;
@@ -84,7 +79,7 @@ static bool is_wanted(struct brine_client *client)
 	    (client->queued.count == 0 && connector->wanted == 0))
 		return false;
 	unsigned channels = 0;
-	for (const struct brine_client_channel *node = client->channels; node; node = node->next)
+	for (const struct brine_channel *channel = client->channels; channel; channel = channel->next)
 		channels++;
 	return channels < BRINE_CLIENT_CHANNELS_MAX;
 }
@@ -249,7 +244,7 @@ static void step_dial(struct brine_client *client, uint64_t now_ms)
 	const struct brine_addr *addr = &connector->addrs[connector->addr_index];
 	brine_connector_stop(client);
 	if (status > 0) {
-		brine_transport_keepalive(fd, &client->options.limits);
+		brine_channel_find_dead_peer(fd, &client->options.limits);
 		status = brine_client_adopt(client, fd, addr, &why);
 	}
 	if (status < 0)

@@ -3,11 +3,10 @@
 #include "client/client.h"
 
 #include "base/alloc.h"
-#include "channel/cancel_scope.h"
+#include "client/parent.h"
 #include "net/clock.h"
 #include "net/stream_watch.h"
 #include "run/thread.h"
-#include "server/peer_client.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,136 +18,104 @@ enum {
 
 /* ---- events ---- */
 
-static void was_useful(struct brine_client *client, struct brine_client_channel *node)
+void brine_client_proven(struct brine_client *client, struct brine_channel *channel)
 {
-	node->proven = true;
+	channel->proven = true;
 	client->connector.backoff_ms = client->connector.backoff_until_ms = 0;
 	client->connector.last.code = 0;
 }
 
-void brine_client_take_event(struct brine_client *client, struct brine_client_channel *node,
-                             const struct brine_event *event, uint64_t now_ms)
+void brine_client_take_events(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms)
 {
-	switch (event->type) {
-	case BRINE_EVENT_REQUEST:
-	case BRINE_EVENT_NOTIFICATION: brine_client_take_request(client, node, event, now_ms); break;
-	case BRINE_EVENT_RESPONSE:
-		if (event->status == BRINE_OK || event->status == BRINE_ERR_REMOTE)
-			was_useful(client, node);
-		brine_call_complete(client, node, event->user, event);
-		break;
-	case BRINE_EVENT_ITEM:
-		if (event->user)
-			brine_call_item(client, node, event->user, event->result, now_ms);
-		else
-			brine_client_request_changed(client, node, event);
-		break;
-	case BRINE_EVENT_CREDIT:
-		if (event->user)
-			brine_call_room(client, event->user);
-		else
-			brine_client_request_changed(client, node, event);
-		break;
-	case BRINE_EVENT_CANCEL:
-	case BRINE_EVENT_UPLOAD_END: brine_client_request_changed(client, node, event); break;
-	case BRINE_EVENT_HELLO:
-		node->hello_received = true;
-		was_useful(client, node);
-		break;
-	case BRINE_EVENT_CLOSED:
-		node->closed = true;
-		if (event->status < 0)
-			client->process_status = event->status;
-		break;
-	default: break; /* changes the connection's state only */
-	}
-}
-
-void brine_client_events(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms)
-{
-	struct brine_event event;
-	/* Those of a attached client are pulled by its loop thread. */
+	/* Those of an attached client are pulled by its loop thread. */
 	if (client->attached)
 		return;
-	while (!node->closed && !(node->backlog = brine_client_is_full(client)) &&
-	       brine_conn_next(node->transport.conn, &event, now_ms) > 0)
-		brine_client_take_event(client, node, &event, now_ms);
+	while (!channel->closed && !(channel->backlog = brine_client_is_full(client)) &&
+	       brine_channel_take_event(channel, now_ms))
+		;
+}
+
+/* When the next look at a silent peer is due. Nothing is heard of one that is not read from. */
+static uint64_t keepalive_due(const struct brine_client *client, const struct brine_channel *channel)
+{
+	if (channel->backlog || brine_client_is_full(client))
+		return BRINE_FOREVER;
+	return brine_channel_keepalive_due(channel, client->options.keepalive_ms);
 }
 
 /* ---- connections in a turn ---- */
 
 /* Reads once. */
-static bool read_channel(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms)
+static bool read_channel(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms)
 {
-	if (node->closed || node->backlog || brine_client_is_full(client) ||
-	    !brine_transport_read(&node->transport, client->input, now_ms))
+	if (channel->closed || channel->backlog || brine_client_is_full(client) ||
+	    !brine_channel_read(channel, client->input, now_ms))
 		return false;
-	node->heard_ms = now_ms;
-	node->pinged = false;
+	brine_channel_heard(channel, now_ms);
 	return true;
 }
 
-static void write_channel(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms)
+static void write_channel(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms)
 {
-	if (!node->closed)
-		brine_transport_write(&node->transport, client->input, now_ms);
+	if (!channel->closed)
+		brine_channel_write(channel, client->input, now_ms);
 }
 
 /* What came, and what can go out, counts before the time that has passed: the thread may have been away. */
-static void catch_up(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms)
+static void catch_up(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms)
 {
-	for (int i = 0; i < READS_MAX && read_channel(client, node, now_ms); i++)
-		brine_client_events(client, node, now_ms);
-	write_channel(client, node, now_ms);
+	for (int i = 0; i < READS_MAX && read_channel(client, channel, now_ms); i++)
+		brine_client_take_events(client, channel, now_ms);
+	write_channel(client, channel, now_ms);
 }
 
 /* Timers, events and output of one connection. */
-static void serve_channel(struct brine_client *client, struct brine_client_channel *node, uint64_t now_ms)
+static void serve_channel(struct brine_client *client, struct brine_channel *channel, uint64_t now_ms)
 {
-	struct brine_conn *conn = node->transport.conn;
-	brine_client_events(client, node, now_ms);
-	if (now_ms >= brine_conn_deadline(conn) || now_ms >= brine_client_keepalive_due(client, node))
-		catch_up(client, node, now_ms);
+	struct brine_conn *conn = channel->conn;
+	brine_client_take_events(client, channel, now_ms);
+	if (now_ms >= brine_conn_deadline(conn) || now_ms >= keepalive_due(client, channel))
+		catch_up(client, channel, now_ms);
 	if (now_ms >= brine_conn_deadline(conn)) {
 		brine_conn_tick(conn, now_ms);
-		brine_client_events(client, node, now_ms);
+		brine_client_take_events(client, channel, now_ms);
 	}
-	brine_client_keep_alive(client, node, now_ms);
-	write_channel(client, node, now_ms);
-	brine_client_events(client, node, now_ms);
-	bool stuck = !node->closed && node->transport.ended && !node->transport.dead &&
-	             brine_transport_wants(&node->transport) == 0;
-	if (stuck && !node->backlog && now_ms < brine_conn_deadline(conn)) {
+	if (now_ms >= keepalive_due(client, channel))
+		brine_channel_keep_alive(channel, client->options.keepalive_ms, now_ms);
+	write_channel(client, channel, now_ms);
+	brine_client_take_events(client, channel, now_ms);
+	bool stuck = !channel->closed && channel->ended && !channel->dead && brine_channel_wants(channel) == 0;
+	if (stuck && !channel->backlog && now_ms < brine_conn_deadline(conn)) {
 		/* The peer's end came and nothing is left to write: no event could end the wait. */
-		brine_transport_fail(&node->transport, 0, now_ms);
-		brine_client_events(client, node, now_ms);
+		brine_channel_fail(channel, 0, now_ms);
+		brine_client_take_events(client, channel, now_ms);
 	}
 }
 
-static void close_channel(struct brine_client *client, struct brine_client_channel *node)
+static void close_channel(struct brine_client *client, struct brine_channel *channel)
 {
 	if (client->options.mode == BRINE_CLIENT_LOOP)
-		brine_epoll_set_forget_stream(&client->epoll_set, node->transport.stream);
-	if (client->current == node)
+		brine_epoll_set_forget_stream(&client->epoll_set, channel->stream);
+	if (client->current == channel)
 		client->current = NULL;
-	brine_client_detach_requests(client, node);
-	brine_transport_done(&node->transport);
-	brine_release(client->options.allocator, node, sizeof *node);
+	brine_client_detach_requests(client, channel);
+	brine_channel_done(channel);
+	brine_release(client->options.allocator, channel, sizeof *channel);
 }
 
 static void reap_channels(struct brine_client *client, uint64_t now_ms)
 {
-	struct brine_client_channel **at = &client->channels;
+	struct brine_channel **at = &client->channels;
 	while (*at) {
-		struct brine_client_channel *node = *at;
-		if (!node->closed) {
-			at = &node->next;
+		struct brine_channel *channel = *at;
+		if (!channel->closed) {
+			at = &channel->next;
 			continue;
 		}
-		if (!node->proven)
+		if (!channel->proven)
 			brine_connector_was_useless(client, now_ms);
-		*at = node->next;
-		close_channel(client, node);
+		*at = channel->next;
+		close_channel(client, channel);
 	}
 }
 
@@ -156,16 +123,16 @@ static void reap_channels(struct brine_client *client, uint64_t now_ms)
 static void end_cancelled(struct brine_client *client, uint64_t now_ms)
 {
 	bool ended = brine_client_end_cancelled(client);
-	for (struct brine_client_channel *node = client->channels; ended && node; node = node->next)
-		write_channel(client, node, now_ms);
+	for (struct brine_channel *channel = client->channels; ended && channel; channel = channel->next)
+		write_channel(client, channel, now_ms);
 }
 
 /* Everything that can be done without waiting. */
 static void serve_all(struct brine_client *client)
 {
 	uint64_t now_ms = brine_clock_ms();
-	for (struct brine_client_channel *node = client->channels; node; node = node->next)
-		serve_channel(client, node, now_ms);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+		serve_channel(client, channel, now_ms);
 	reap_channels(client, now_ms);
 	end_cancelled(client, now_ms);
 	brine_calls_expire(client, now_ms);
@@ -180,11 +147,11 @@ static void serve_all(struct brine_client *client)
 void brine_client_poll_now(struct brine_client *client)
 {
 	uint64_t now_ms = brine_clock_ms();
-	for (struct brine_client_channel *node = client->channels; node; node = node->next) {
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next) {
 		/* A peer that never stops talking must not hold up a call. */
-		for (int i = 0; i < READS_MAX && read_channel(client, node, now_ms); i++)
-			brine_client_events(client, node, now_ms);
-		serve_channel(client, node, now_ms);
+		for (int i = 0; i < READS_MAX && read_channel(client, channel, now_ms); i++)
+			brine_client_take_events(client, channel, now_ms);
+		serve_channel(client, channel, now_ms);
 	}
 	reap_channels(client, now_ms);
 }
@@ -193,10 +160,10 @@ static void collect_poll_set(struct brine_client *client, struct brine_poll_set 
 {
 	*set = (struct brine_poll_set){.count = 0};
 	brine_poll_set_add(set, client->wakeup, BRINE_READABLE);
-	for (struct brine_client_channel *node = client->channels; node; node = node->next) {
-		node->polled = brine_transport_wants(&node->transport);
-		if (node->polled)
-			brine_poll_set_add_stream(set, node->transport.stream, node->polled);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next) {
+		channel->polled = brine_channel_wants(channel);
+		if (channel->polled)
+			brine_poll_set_add_stream(set, channel->stream, channel->polled);
 	}
 	brine_connector_poll_set(client, set);
 }
@@ -207,11 +174,11 @@ static uint64_t moves_due(struct brine_client *client)
 	uint64_t due_ms = brine_connector_due(client);
 	if (client->queued.count && client->queued_due_ms < due_ms)
 		due_ms = client->queued_due_ms;
-	for (const struct brine_client_channel *node = client->channels; node; node = node->next) {
-		if (node->closed || node->transport.dead || node->backlog)
+	for (const struct brine_channel *channel = client->channels; channel; channel = channel->next) {
+		if (channel->closed || channel->dead || channel->backlog)
 			return 0;
-		uint64_t conn_ms = brine_conn_deadline(node->transport.conn);
-		uint64_t alive_ms = brine_client_keepalive_due(client, node);
+		uint64_t conn_ms = brine_conn_deadline(channel->conn);
+		uint64_t alive_ms = keepalive_due(client, channel);
 		due_ms = conn_ms < due_ms ? conn_ms : due_ms;
 		due_ms = alive_ms < due_ms ? alive_ms : due_ms;
 	}
@@ -249,8 +216,8 @@ void brine_client_call_back(struct brine_client *client)
 static void machine_failed(struct brine_client *client, int system_errno)
 {
 	uint64_t now_ms = brine_clock_ms();
-	for (struct brine_client_channel *node = client->channels; node; node = node->next)
-		brine_transport_fail(&node->transport, system_errno, now_ms);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+		brine_channel_fail(channel, system_errno, now_ms);
 	brine_connector_stop(client);
 }
 
@@ -271,9 +238,9 @@ static void wait_and_read(struct brine_client *client, uint64_t until_ms)
 	if (brine_poll_set_found(&set, client->wakeup))
 		brine_wakeup_clear(client->wakeup);
 	uint64_t now_ms = brine_clock_ms();
-	for (struct brine_client_channel *node = client->channels; node; node = node->next)
-		if (brine_poll_set_found(&set, brine_stream_fd(node->transport.stream)) & BRINE_READABLE)
-			read_channel(client, node, now_ms);
+	for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+		if (brine_poll_set_found(&set, brine_stream_fd(channel->stream)) & BRINE_READABLE)
+			read_channel(client, channel, now_ms);
 }
 
 void brine_client_turn(struct brine_client *client, uint64_t deadline_ms)
@@ -313,8 +280,8 @@ static void update_watcher(struct brine_client *client)
 
 static bool wants_change(const struct brine_client *client)
 {
-	for (const struct brine_client_channel *node = client->channels; node; node = node->next)
-		if (brine_transport_wants(&node->transport) & ~node->polled)
+	for (const struct brine_channel *channel = client->channels; channel; channel = channel->next)
+		if (brine_channel_wants(channel) & ~channel->polled)
 			return true;
 	return false;
 }
@@ -345,7 +312,7 @@ static void wake_leader(struct brine_client *client)
 void brine_client_flush_or_wake(struct brine_client *client)
 {
 	if (client->attached) {
-		brine_peer_client_wake(client);
+		brine_client_wake_attached(client);
 		return;
 	}
 	/* Another thread is at the lock to queue something: it sends all of it at once. In a callback the leader does.
@@ -353,8 +320,8 @@ void brine_client_flush_or_wake(struct brine_client *client)
 	if (client->channels && atomic_load_explicit(&client->entering, memory_order_relaxed) == 0 &&
 	    !brine_client_in_callback(client)) {
 		uint64_t now_ms = brine_clock_ms();
-		for (struct brine_client_channel *node = client->channels; node; node = node->next)
-			write_channel(client, node, now_ms);
+		for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+			write_channel(client, channel, now_ms);
 	}
 	wake_leader(client);
 }
@@ -373,9 +340,9 @@ void brine_client_linger(struct brine_client *client, uint64_t deadline_ms)
 		if (brine_poll_set_found(&set, client->wakeup))
 			brine_wakeup_clear(client->wakeup);
 		now_ms = brine_clock_ms();
-		for (struct brine_client_channel *node = client->channels; node; node = node->next) {
-			read_channel(client, node, now_ms);
-			serve_channel(client, node, now_ms);
+		for (struct brine_channel *channel = client->channels; channel; channel = channel->next) {
+			read_channel(client, channel, now_ms);
+			serve_channel(client, channel, now_ms);
 		}
 		reap_channels(client, now_ms);
 	} while (client->channels && now_ms < deadline_ms);
@@ -426,9 +393,9 @@ int brine_client_process(struct brine_client *client)
 		client->process_status = 0;
 		brine_wakeup_clear(client->wakeup);
 		uint64_t now_ms = brine_clock_ms();
-		for (struct brine_client_channel *node = client->channels; node; node = node->next)
-			for (int i = 0; i < READS_MAX && read_channel(client, node, now_ms); i++)
-				brine_client_events(client, node, now_ms);
+		for (struct brine_channel *channel = client->channels; channel; channel = channel->next)
+			for (int i = 0; i < READS_MAX && read_channel(client, channel, now_ms); i++)
+				brine_client_take_events(client, channel, now_ms);
 		serve_all(client);
 		brine_client_flush_callbacks(client);
 		serve_all(client);

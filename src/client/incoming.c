@@ -6,6 +6,8 @@
  *   BACKGROUND, LOOP   the leader, as it calls callbacks */
 #include "client/client.h"
 
+#include "base/container.h"
+
 #include "dispatch/dispatch.h"
 #include "dispatch/request_stream.h"
 #include "net/clock.h"
@@ -67,21 +69,26 @@ int brine_client_serve_raw(struct brine_client *client, const char *method, brin
 
 /* ---- what comes ---- */
 
-static void refuse(const struct brine_client_channel *node, const struct brine_event *event, int64_t code,
-                   const char *text, uint64_t now_ms)
+static struct brine_client *client_of(struct brine_host *host)
 {
-	if (event->type == BRINE_EVENT_REQUEST)
-		brine_conn_fail(node->transport.conn, event->serial, code, brine_str_from(text),
-		                (struct brine_bytes){NULL, 0}, now_ms);
+	return brine_container_of(host, struct brine_client, host);
 }
 
-static void refuse_all(const struct brine_client_channel *node, const struct brine_event *event, uint64_t now_ms)
+static void refuse(const struct brine_channel *channel, const struct brine_event *event, int64_t code, const char *text,
+                   uint64_t now_ms)
+{
+	if (event->type == BRINE_EVENT_REQUEST)
+		brine_conn_fail(channel->conn, event->serial, code, brine_str_from(text), (struct brine_bytes){NULL, 0},
+		                now_ms);
+}
+
+static void refuse_all(const struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
 	char shown[METHOD_SHOWN];
 	char text[METHOD_SHOWN + 64];
 	brine_escape(shown, sizeof shown, event->method.data, event->method.size);
 	snprintf(text, sizeof text, "no such method: '%s' (this client has no handlers)", shown);
-	refuse(node, event, BRINE_CODE_NO_METHOD, text, now_ms);
+	refuse(channel, event, BRINE_CODE_NO_METHOD, text, now_ms);
 }
 
 static size_t size_of(const struct brine_request *request)
@@ -95,35 +102,63 @@ bool brine_client_is_full(const struct brine_client *client)
 	return is_over && !client->closing;
 }
 
-void brine_client_take_request(struct brine_client *client, struct brine_client_channel *node,
-                               const struct brine_event *event, uint64_t now_ms)
+static void take_request(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
+	struct brine_client *client = client_of(channel->host);
 	if (client->methods.count == 0 && !client->methods.fallback.raw) {
-		refuse_all(node, event, now_ms);
+		refuse_all(channel, event, now_ms);
 		return;
 	}
 	if (client->closing) {
-		refuse(node, event, BRINE_CODE_GOING_AWAY, "going away, not started", now_ms);
+		refuse(channel, event, BRINE_CODE_GOING_AWAY, "going away, not started", now_ms);
 		return;
 	}
-	struct brine_request *request = brine_dispatch_accept(&node->channel, event, now_ms);
+	struct brine_request *request = brine_dispatch_accept(channel, event, now_ms);
 	if (!request)
 		return;
 	brine_client_hold(client);
 	request->order = client->order++;
-	request->job_next = NULL;
-	*(client->pending ? &client->pending_last->job_next : &client->pending) = request;
+	request->pending_next = NULL;
+	*(client->pending ? &client->pending_last->pending_next : &client->pending) = request;
 	client->pending_last = request;
 	client->pending_count++;
 	client->pending_size += size_of(request);
 }
 
-void brine_client_request_changed(struct brine_client *client, struct brine_client_channel *node,
-                                  const struct brine_event *event)
+static void change_request(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
-	brine_dispatch_change(&node->channel, event);
-	brine_client_wake_waiters(client);
+	brine_dispatch_change(channel, event, now_ms);
+	brine_client_wake_waiters(client_of(channel->host));
 }
+
+static void take_hello(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
+{
+	(void)event;
+	(void)now_ms;
+	channel->hello_received = true;
+	brine_client_proven(client_of(channel->host), channel);
+}
+
+static void take_end(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
+{
+	(void)now_ms;
+	if (event->status < 0)
+		client_of(channel->host)->process_status = event->status;
+}
+
+const struct brine_event_table brine_client_events = {
+        .ours = {[BRINE_EVENT_RESPONSE] = brine_call_on_response,
+                 [BRINE_EVENT_ITEM] = brine_call_on_item,
+                 [BRINE_EVENT_CREDIT] = brine_call_on_credit},
+        .theirs = {[BRINE_EVENT_REQUEST] = take_request,
+                   [BRINE_EVENT_NOTIFICATION] = take_request,
+                   [BRINE_EVENT_CANCEL] = change_request,
+                   [BRINE_EVENT_ITEM] = change_request,
+                   [BRINE_EVENT_UPLOAD_END] = change_request,
+                   [BRINE_EVENT_CREDIT] = change_request,
+                   [BRINE_EVENT_HELLO] = take_hello,
+                   [BRINE_EVENT_CLOSED] = take_end},
+};
 
 /* ---- handlers ---- */
 
@@ -146,7 +181,7 @@ struct brine_handling *brine_client_current_handler(const struct brine_client *c
 static struct brine_request *take_arrived(struct brine_client *client)
 {
 	struct brine_request *request = client->pending;
-	client->pending = request->job_next;
+	client->pending = request->pending_next;
 	client->pending_count--;
 	client->pending_size -= size_of(request);
 	return request;
@@ -194,9 +229,9 @@ static struct brine_request *find_woken(const struct brine_request_list *list)
 struct brine_request *brine_client_next_woken(struct brine_client *client)
 {
 	struct brine_request *request = client->has_woken ? find_woken(&client->host.orphans) : NULL;
-	for (const struct brine_client_channel *node = client->channels; client->has_woken && node && !request;
-	     node = node->next)
-		request = find_woken(&node->channel.requests);
+	for (const struct brine_channel *channel = client->channels; client->has_woken && channel && !request;
+	     channel = channel->next)
+		request = find_woken(&channel->requests);
 	client->has_woken = request != NULL;
 	if (request)
 		request->woken = false;
@@ -205,34 +240,44 @@ struct brine_request *brine_client_next_woken(struct brine_client *client)
 
 /* ---- the end of a connection ---- */
 
-void brine_client_drop_pending(struct brine_client *client, const struct brine_client_channel *node)
+void brine_client_drop_pending(struct brine_client *client, const struct brine_channel *channel)
 {
 	struct brine_request **at = &client->pending, *request;
 	client->pending_last = NULL;
 	while ((request = *at)) {
-		if (request->channel == &node->channel) {
-			*at = request->job_next;
+		if (request->channel == channel) {
+			*at = request->pending_next;
 			client->pending_count--;
 			client->pending_size -= size_of(request);
 			brine_request_end(request);
 		} else {
 			client->pending_last = request;
-			at = &request->job_next;
+			at = &request->pending_next;
 		}
 	}
 }
 
-void brine_client_detach_requests(struct brine_client *client, struct brine_client_channel *node)
+void brine_client_detach_requests(struct brine_client *client, struct brine_channel *channel)
 {
-	brine_client_drop_pending(client, node);
+	brine_client_drop_pending(client, channel);
 	pthread_cond_broadcast(&client->quiet);
-	while (node->channel.requests.first)
-		brine_request_orphan(node->channel.requests.first);
-	brine_channel_closed(&node->channel);
+	while (channel->requests.first)
+		brine_request_orphan(channel->requests.first);
+	brine_channel_tell_watches(channel);
 	brine_client_wake_waiters(client);
 }
 
 /* ---- the client as a owner ---- */
+
+/* Has the leader look at what was cancelled: whoever cancels holds the host's lock, which keeps the descriptor. */
+static void wake_owner(struct brine_host *host)
+{
+	struct brine_client *client = client_of(host);
+	if (client->attached)
+		brine_client_wake_attached(client);
+	else if (client->wakeup >= 0)
+		brine_wakeup_signal(client->wakeup);
+}
 
 static bool is_mine(const struct brine_host *host)
 {
@@ -242,7 +287,7 @@ static bool is_mine(const struct brine_host *host)
 
 static void post(struct brine_request *request, unsigned posts)
 {
-	struct brine_client *client = (struct brine_client *)request->host;
+	struct brine_client *client = client_of(request->host);
 	brine_client_hold(client);
 	brine_client_lock(client);
 	brine_request_process_posts(request, posts);
@@ -259,17 +304,17 @@ static void touch(struct brine_channel *channel)
 static void wake(struct brine_request *request)
 {
 	request->woken = true;
-	((struct brine_client *)request->host)->has_woken = true;
+	(client_of(request->host))->has_woken = true;
 }
 
 static void ended(struct brine_host *host)
 {
-	brine_client_drop((struct brine_client *)host);
+	brine_client_drop(client_of(host));
 }
 
 static struct brine_client *peer_client(struct brine_request *request)
 {
-	struct brine_client *client = (struct brine_client *)request->host;
+	struct brine_client *client = client_of(request->host);
 	brine_client_hold(client);
 	return client;
 }
@@ -284,7 +329,7 @@ static bool has_moved(struct brine_client *client, const struct brine_call *call
 
 static int wait(struct brine_request *request)
 {
-	struct brine_client *client = (struct brine_client *)request->host;
+	struct brine_client *client = client_of(request->host);
 	struct brine_call waiting = BRINE_CALL_INIT;
 	waiting.user = request->stream;
 	brine_client_lock(client);
@@ -299,5 +344,17 @@ const struct brine_host_ops brine_client_host_ops = {.is_mine = is_mine,
                                                      .schedule = touch,
                                                      .wake = wake,
                                                      .ended = ended,
+                                                     .wake_owner = wake_owner,
                                                      .peer_client = peer_client,
+                                                     .drop_client = brine_client_drop,
                                                      .wait = wait};
+
+struct brine_client *brine_request_keep_client(struct brine_request *request)
+{
+	struct brine_client *client = brine_request_client(request);
+	/* A client's own is the program's already. */
+	if (!client || !client->attached)
+		return NULL;
+	brine_client_hold(client);
+	return client;
+}

@@ -2,9 +2,10 @@
  * until the leader has something for it. */
 #include "client/client.h"
 
+#include "dispatch/request.h"
+
 #include "net/clock.h"
 #include "run/thread.h"
-#include "server/peer_client.h"
 
 bool brine_client_may_wait(const struct brine_client *client)
 {
@@ -27,13 +28,7 @@ bool brine_call_is_over(struct brine_client *client, const struct brine_call *ca
 
 void brine_client_sleep(struct brine_client *client, pthread_cond_t *condition, uint64_t until_ms)
 {
-	int state = client->cancel_state;
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
-	if (until_ms == BRINE_FOREVER)
-		pthread_cond_wait(condition, &client->lock);
-	else
-		pthread_cond_timedwait(condition, &client->lock, &until);
-	client->cancel_state = state;
+	brine_lock_sleep(&client->lock, condition, until_ms);
 }
 
 static void sleep_until_told(struct brine_client *client, struct brine_call *call, bool for_connection,
@@ -86,7 +81,7 @@ static void pass_on(struct brine_client *client)
 
 int brine_call_begin_blocking(struct brine_client *client, struct brine_call *call)
 {
-	struct brine_pool *workers = brine_peer_client_pool(client);
+	struct brine_pool *workers = brine_client_pool(client);
 	int status = workers ? brine_pool_begin_blocking(workers) : 0;
 	if (status > 0)
 		call->blocking = workers;

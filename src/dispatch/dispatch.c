@@ -1,5 +1,6 @@
 #include "dispatch/dispatch.h"
 
+#include "base/container.h"
 #include "base/meter.h"
 #include "dispatch/request_stream.h"
 #include "run/pool.h"
@@ -164,10 +165,16 @@ static void run_here(struct brine_request *request)
 		brine_request_wake(request);
 }
 
+static void run_job(struct brine_job *job)
+{
+	brine_dispatch_job(brine_container_of(job, struct brine_request, job));
+}
+
 /* Lets a worker run the handler. */
 static void run_elsewhere(struct brine_request *request)
 {
-	int status = brine_pool_submit(request->host->pool, request);
+	request->job.run = run_job;
+	int status = brine_pool_submit(request->host->pool, &request->job);
 	if (status == BRINE_ERR_OVERLOADED)
 		brine_dispatch_refuse(request, BRINE_CODE_OVERLOADED, "every worker is busy, not started");
 	else if (status < 0)
@@ -196,7 +203,7 @@ struct brine_request *brine_dispatch_accept(struct brine_channel *channel, const
 		refuse(channel, event, code, fault, now_ms);
 		return NULL;
 	}
-	if (brine_meter_is_short(channel->host->meter) && !brine_host_make_room(channel->host)) {
+	if (brine_meter_is_short(channel->host->meter) && !brine_requests_make_room(channel->host)) {
 		brine_host_count(channel->host, BRINE_COUNT_SHORTAGES, 1);
 		refuse(channel, event, BRINE_CODE_OVERLOADED, "the server is short of memory, not started", now_ms);
 		return NULL;
@@ -224,8 +231,9 @@ void brine_dispatch(struct brine_channel *channel, const struct brine_event *eve
 		run_here(request);
 }
 
-void brine_dispatch_change(struct brine_channel *channel, const struct brine_event *event)
+void brine_dispatch_change(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
+	(void)now_ms;
 	struct brine_request *request = brine_request_find(&channel->requests, event->serial);
 	if (!request)
 		return;

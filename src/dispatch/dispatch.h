@@ -2,7 +2,7 @@
 #ifndef BRINE_DISPATCH_DISPATCH_H
 #define BRINE_DISPATCH_DISPATCH_H
 
-#include "channel/host.h"
+#include "dispatch/request.h"
 
 /* Takes one request or notification over: finds its method, checks it and copies what it says. NULL: it was refused
  * and answered. [owner] */
@@ -16,8 +16,8 @@ void brine_dispatch_refuse(struct brine_request *request, int64_t code, const ch
 void brine_dispatch(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms);
 
 /* Something became of a request that was taken over, or came on its streams: a CANCEL, ITEM, UPLOAD_END or CREDIT
- * event. The program may be called, and the request gone afterwards. [owner] */
-void brine_dispatch_change(struct brine_channel *channel, const struct brine_event *event);
+ * event. The program may be called, and the request gone afterwards. At host. */
+void brine_dispatch_change(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms);
 
 /* Outside the owner's context: runs the handler, unless nobody waits for its answer any more. */
 void brine_dispatch_job(struct brine_request *request);

@@ -1,6 +1,5 @@
-/* How requests are answered: the handler's thread, or any other, writes the answer; it is delivered in the owner's
- * context. */
-#include "channel/host.h"
+/* How requests are answered: the handler's thread, or any other, writes the answer; it is delivered at host. */
+#include "dispatch/request.h"
 
 #include "dispatch/request_stream.h"
 #include "net/clock.h"

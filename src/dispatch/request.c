@@ -4,8 +4,6 @@
 #include "base/meter.h"
 #include "base/poison.h"
 #include "channel/cancel_scope.h"
-#include "channel/host.h"
-#include "client/client.h"
 #include "dispatch/request_stream.h"
 #include "net/clock.h"
 #include "net/socket.h"
@@ -70,7 +68,7 @@ static struct brine_request *take_spare(struct brine_host *host)
 static void drop_peer_client(struct brine_request *request)
 {
 	if (request->peer_client)
-		brine_client_drop(request->peer_client);
+		request->host->ops->drop_client(request->peer_client);
 	request->peer_client = NULL;
 }
 
@@ -96,7 +94,7 @@ static void keep_as_spare(struct brine_host *host, struct brine_request *request
 	}
 	release_method_limit(request);
 	drop_peer_client(request);
-	brine_request_detach_children(request, true);
+	brine_cancel_scope_detach(&request->scope, true);
 	close_wakeup(request);
 	brine_request_stream_free(request->stream, host->allocator);
 	request->stream = NULL;
@@ -116,12 +114,35 @@ void brine_request_release(struct brine_request *request)
 	const struct brine_allocator *allocator = request->host->allocator;
 	release_method_limit(request);
 	drop_peer_client(request);
-	brine_request_detach_children(request, false);
+	brine_cancel_scope_detach(&request->scope, false);
 	close_wakeup(request);
 	brine_request_stream_free(request->stream, allocator);
 	brine_arena_done(&request->arena);
 	brine_buf_done(&request->encoded);
 	brine_release(allocator, request, sizeof *request);
+}
+
+static void release_spares(struct brine_host *host)
+{
+	while (host->spares) {
+		struct brine_request *request = host->spares;
+		ASAN_UNPOISON_MEMORY_REGION(request, sizeof *request);
+		host->spares = request->next;
+		brine_request_release(request);
+	}
+	host->spare_count = 0;
+}
+
+bool brine_requests_make_room(struct brine_host *host)
+{
+	release_spares(host);
+	return !brine_meter_is_short(host->meter);
+}
+
+void brine_requests_done(struct brine_host *host)
+{
+	release_spares(host);
+	brine_buf_done(&host->scratch);
 }
 
 /* Copies what the event borrows from the connection. */
@@ -217,7 +238,7 @@ void brine_request_cancel(struct brine_request *request, int status)
 		return;
 	/* What runs on behind an answer runs for itself. */
 	if (!atomic_load_explicit(&request->answered, memory_order_acquire))
-		brine_request_cancel_children(request, status);
+		brine_cancel_scope_cancel(atomic_load(&request->scope), status);
 	signal_wakeup(request);
 	if (request->stream)
 		brine_request_stream_cancel(request->stream);
@@ -276,6 +297,19 @@ void brine_request_orphan(struct brine_request *request)
 	pthread_mutex_unlock(&host->lock);
 	brine_request_list_add(&host->orphans, request);
 	brine_request_cancel(request, BRINE_ERR_LOST);
+}
+
+bool brine_request_watch_channel(struct brine_request *request, struct brine_channel_watch *watch)
+{
+	struct brine_host *host = request->host;
+	pthread_mutex_lock(&host->lock);
+	struct brine_channel *channel = request->channel;
+	if (channel) {
+		watch->next = channel->watches;
+		channel->watches = watch;
+	}
+	pthread_mutex_unlock(&host->lock);
+	return channel;
 }
 
 void brine_request_log(struct brine_request *request, const char *what, const char *detail)
@@ -355,16 +389,6 @@ struct brine_client *brine_request_client(struct brine_request *request)
 	if (!request->peer_client)
 		request->peer_client = request->host->ops->peer_client(request);
 	return request->peer_client;
-}
-
-struct brine_client *brine_request_keep_client(struct brine_request *request)
-{
-	struct brine_client *client = brine_request_client(request);
-	/* A client's own is the program's already. */
-	if (!client || !client->attached)
-		return NULL;
-	brine_client_hold(client);
-	return client;
 }
 
 const struct brine_peer *brine_request_peer(const struct brine_request *request)

@@ -6,15 +6,15 @@
 #ifndef BRINE_DISPATCH_REQUEST_H
 #define BRINE_DISPATCH_REQUEST_H
 
+#include "channel/channel.h"
 #include "dispatch/methods.h"
+#include "run/pool.h"
 
 #include <stdatomic.h>
 
 struct brine_client;
 struct brine_cancel_scope;
 struct brine_request_stream;
-struct brine_host;
-struct brine_channel;
 
 /* A pointer of the program's, by a key of its own. */
 struct brine_attached {
@@ -78,18 +78,24 @@ struct brine_request {
 	void *on_ready_user;
 	int wakeup; /* signalled when nobody waits any more; -1: nobody asked for it */
 
-	struct brine_request *job_next; /* in the queue of handlers to be run, guarded by that one's lock */
-};
-
-/* Requests in one list, newest first. */
-struct brine_request_list {
-	struct brine_request *first;
+	struct brine_job job;               /* its handler, for a worker */
+	struct brine_request *pending_next; /* a client's: in the queue of those whose handlers were not called yet */
 };
 
 void brine_request_list_add(struct brine_request_list *list, struct brine_request *request);
 void brine_request_list_remove(struct brine_request_list *list, struct brine_request *request);
 
-/* All of these are called in the owner's context. */
+/* Gives back what is kept for the next requests. True: now there is memory for one. [owner] */
+bool brine_requests_make_room(struct brine_host *host);
+
+/* Releases what a host holds for requests, none of which is left. [owner] */
+void brine_requests_done(struct brine_host *host);
+
+/* Tells the watch when the connection of the request has ended, unless that has happened: false. Borrowed until then.
+ * Any thread. */
+bool brine_request_watch_channel(struct brine_request *request, struct brine_channel_watch *watch);
+
+/* All of these are called at host. */
 
 /* Copies what the event says; NULL when out of memory. The request stands in its channel's list. */
 struct brine_request *brine_request_new(struct brine_channel *channel, const struct brine_entry *entry,

@@ -1,7 +1,6 @@
 #include "dispatch/request_stream.h"
 
 #include "base/alloc.h"
-#include "channel/host.h"
 #include "net/clock.h"
 #include "run/thread.h"
 

@@ -1,193 +1,191 @@
 #include "run/pool.h"
 
 #include "base/alloc.h"
-#include "dispatch/dispatch.h"
-#include "dispatch/request.h"
 #include "net/clock.h"
 #include "run/thread.h"
 
 #include <time.h>
 
-void brine_pool_init(struct brine_pool *workers, const struct brine_server_options *options)
+void brine_pool_init(struct brine_pool *pool, const struct brine_server_options *options)
 {
-	*workers = (struct brine_pool){.most = options->workers,
-	                               .queue_max = options->worker_queue_max,
-	                               .stack_size = options->thread_stack_size,
-	                               .allocator = options->allocator,
-	                               .lock = PTHREAD_MUTEX_INITIALIZER,
-	                               .wanted = PTHREAD_COND_INITIALIZER};
+	*pool = (struct brine_pool){.most = options->workers,
+	                            .queue_max = options->worker_queue_max,
+	                            .stack_size = options->thread_stack_size,
+	                            .allocator = options->allocator,
+	                            .lock = PTHREAD_MUTEX_INITIALIZER,
+	                            .wanted = PTHREAD_COND_INITIALIZER};
 	/* The time to wait for is told on the clock that everything here goes by. */
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&workers->quiet, &attributes);
+	pthread_cond_init(&pool->quiet, &attributes);
 	pthread_condattr_destroy(&attributes);
 }
 
 /* Threads in a handler that does not wait for a peer. Those that waited and go on may be more than `most`. */
-static uint32_t busy_threads(const struct brine_pool *workers)
+static uint32_t busy_threads(const struct brine_pool *pool)
 {
-	return workers->started - workers->idle - workers->waiting;
+	return pool->started - pool->idle - pool->waiting;
 }
 
 /* Idle threads that may take a job. */
-static uint32_t free_threads(const struct brine_pool *workers)
+static uint32_t free_threads(const struct brine_pool *pool)
 {
-	uint32_t busy = busy_threads(workers);
-	uint32_t room = busy < workers->most ? workers->most - busy : 0;
-	return workers->idle < room ? workers->idle : room;
+	uint32_t busy = busy_threads(pool);
+	uint32_t room = busy < pool->most ? pool->most - busy : 0;
+	return pool->idle < room ? pool->idle : room;
 }
 
 /* The next job, when there is one and the calling thread, which is idle, may take it; NULL: it is over. Holds the lock.
  */
-static struct brine_request *take_job(struct brine_pool *workers)
+static struct brine_job *take_job(struct brine_pool *pool)
 {
-	while (workers->first ? free_threads(workers) == 0 : !workers->stopping)
-		pthread_cond_wait(&workers->wanted, &workers->lock);
-	struct brine_request *request = workers->first;
-	if (request) {
-		workers->first = request->job_next;
-		workers->queued--;
-		workers->idle--;
+	while (pool->first ? free_threads(pool) == 0 : !pool->stopping)
+		pthread_cond_wait(&pool->wanted, &pool->lock);
+	struct brine_job *job = pool->first;
+	if (job) {
+		pool->first = job->next;
+		pool->queued--;
+		pool->idle--;
 		/* Those that might not help with the last jobs need not wait for more. */
-		if (workers->stopping && !workers->first)
-			pthread_cond_broadcast(&workers->wanted);
+		if (pool->stopping && !pool->first)
+			pthread_cond_broadcast(&pool->wanted);
 	}
-	return request;
+	return job;
 }
 
 static void *run_worker(void *argument)
 {
-	struct brine_pool *workers = argument;
-	struct brine_request *request;
-	pthread_mutex_lock(&workers->lock);
-	while ((request = take_job(workers))) {
-		pthread_mutex_unlock(&workers->lock);
-		brine_dispatch_job(request);
-		pthread_mutex_lock(&workers->lock);
-		workers->idle++;
-		if (workers->idle == workers->started && !workers->first)
-			pthread_cond_broadcast(&workers->quiet);
+	struct brine_pool *pool = argument;
+	struct brine_job *job;
+	pthread_mutex_lock(&pool->lock);
+	while ((job = take_job(pool))) {
+		pthread_mutex_unlock(&pool->lock);
+		job->run(job);
+		pthread_mutex_lock(&pool->lock);
+		pool->idle++;
+		if (pool->idle == pool->started && !pool->first)
+			pthread_cond_broadcast(&pool->quiet);
 	}
-	pthread_mutex_unlock(&workers->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
 
-static size_t threads_size(const struct brine_pool *workers)
+static size_t threads_size(const struct brine_pool *pool)
 {
-	return (workers->most + (size_t)BRINE_POOL_BLOCKING_MAX) * sizeof *workers->threads;
+	return (pool->most + (size_t)BRINE_POOL_BLOCKING_MAX) * sizeof *pool->threads;
 }
 
 /* Whether one more thread would have something to do. Bounds the threads ever started by threads_size(). */
-static bool may_start(const struct brine_pool *workers)
+static bool may_start(const struct brine_pool *pool)
 {
-	return workers->started < workers->most + workers->waiting;
+	return pool->started < pool->most + pool->waiting;
 }
 
 /* Starts one more thread. Holds the lock. */
-static int start_worker(struct brine_pool *workers)
+static int start_worker(struct brine_pool *pool)
 {
-	if (!workers->threads)
-		workers->threads = brine_alloc_zero(workers->allocator, threads_size(workers));
-	if (!workers->threads)
+	if (!pool->threads)
+		pool->threads = brine_alloc_zero(pool->allocator, threads_size(pool));
+	if (!pool->threads)
 		return BRINE_ERR_NOMEM;
-	if (brine_thread_start(&workers->threads[workers->started], workers->stack_size, run_worker, workers) != 0)
+	if (brine_thread_start(&pool->threads[pool->started], pool->stack_size, run_worker, pool) != 0)
 		return BRINE_ERR_SYSTEM;
-	workers->started++;
-	workers->idle++;
+	pool->started++;
+	pool->idle++;
 	return 0;
 }
 
 /* Whether one more job may wait; starts a thread for it where none is free. Holds the lock. */
-static int make_room(struct brine_pool *workers)
+static int make_room(struct brine_pool *pool)
 {
-	if (workers->stopping)
+	if (pool->stopping)
 		return BRINE_ERR_OVERLOADED;
-	if (workers->queued < free_threads(workers))
+	if (pool->queued < free_threads(pool))
 		return 0;
-	int status = may_start(workers) ? start_worker(workers) : BRINE_ERR_OVERLOADED;
+	int status = may_start(pool) ? start_worker(pool) : BRINE_ERR_OVERLOADED;
 	/* Without another thread it waits for one of those there are. */
-	if (status < 0 && workers->started > workers->waiting &&
-	    workers->queued < (uint64_t)free_threads(workers) + workers->queue_max)
+	if (status < 0 && pool->started > pool->waiting &&
+	    pool->queued < (uint64_t)free_threads(pool) + pool->queue_max)
 		status = 0;
 	return status;
 }
 
-int brine_pool_submit(struct brine_pool *workers, struct brine_request *request)
+int brine_pool_submit(struct brine_pool *pool, struct brine_job *job)
 {
-	pthread_mutex_lock(&workers->lock);
-	int status = make_room(workers);
+	pthread_mutex_lock(&pool->lock);
+	int status = make_room(pool);
 	if (status == 0) {
-		request->job_next = NULL;
-		*(workers->first ? &workers->last->job_next : &workers->first) = request;
-		workers->last = request;
-		workers->queued++;
-		pthread_cond_signal(&workers->wanted);
+		job->next = NULL;
+		*(pool->first ? &pool->last->next : &pool->first) = job;
+		pool->last = job;
+		pool->queued++;
+		pthread_cond_signal(&pool->wanted);
 	}
-	pthread_mutex_unlock(&workers->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return status;
 }
 
-static bool is_worker(const struct brine_pool *workers)
+static bool is_worker(const struct brine_pool *pool)
 {
-	for (uint32_t i = 0; i < workers->started; i++)
-		if (pthread_equal(workers->threads[i], pthread_self()))
+	for (uint32_t i = 0; i < pool->started; i++)
+		if (pthread_equal(pool->threads[i], pthread_self()))
 			return true;
 	return false;
 }
 
-int brine_pool_begin_blocking(struct brine_pool *workers)
+int brine_pool_begin_blocking(struct brine_pool *pool)
 {
-	pthread_mutex_lock(&workers->lock);
-	int status = is_worker(workers);
-	if (status > 0 && workers->waiting == BRINE_POOL_BLOCKING_MAX)
+	pthread_mutex_lock(&pool->lock);
+	int status = is_worker(pool);
+	if (status > 0 && pool->waiting == BRINE_POOL_BLOCKING_MAX)
 		status = BRINE_ERR_OVERLOADED;
 	if (status > 0) {
-		workers->waiting++;
-		bool is_last = workers->started == workers->waiting;
-		bool wants = workers->queued > free_threads(workers) && may_start(workers);
-		int started = wants || is_last ? start_worker(workers) : 0;
+		pool->waiting++;
+		bool is_last = pool->started == pool->waiting;
+		bool wants = pool->queued > free_threads(pool) && may_start(pool);
+		int started = wants || is_last ? start_worker(pool) : 0;
 		if (started < 0 && is_last) {
-			workers->waiting--;
+			pool->waiting--;
 			status = started;
 		}
 		/* One that may not have taken another job may now. */
-		if (workers->first)
-			pthread_cond_signal(&workers->wanted);
+		if (pool->first)
+			pthread_cond_signal(&pool->wanted);
 	}
-	pthread_mutex_unlock(&workers->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return status;
 }
 
-void brine_pool_end_blocking(struct brine_pool *workers)
+void brine_pool_end_blocking(struct brine_pool *pool)
 {
-	pthread_mutex_lock(&workers->lock);
-	workers->waiting--;
-	pthread_mutex_unlock(&workers->lock);
+	pthread_mutex_lock(&pool->lock);
+	pool->waiting--;
+	pthread_mutex_unlock(&pool->lock);
 }
 
-bool brine_pool_quiesce(struct brine_pool *workers, uint64_t wait_ms)
+bool brine_pool_quiesce(struct brine_pool *pool, uint64_t wait_ms)
 {
 	uint64_t until_ms = brine_clock_ms() + wait_ms;
 	struct timespec until = {(time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000};
 	int failure = 0;
-	pthread_mutex_lock(&workers->lock);
-	workers->stopping = true;
-	pthread_cond_broadcast(&workers->wanted);
-	while (failure == 0 && (workers->first || workers->idle < workers->started))
-		failure = pthread_cond_timedwait(&workers->quiet, &workers->lock, &until);
-	pthread_mutex_unlock(&workers->lock);
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	pthread_cond_broadcast(&pool->wanted);
+	while (failure == 0 && (pool->first || pool->idle < pool->started))
+		failure = pthread_cond_timedwait(&pool->quiet, &pool->lock, &until);
+	pthread_mutex_unlock(&pool->lock);
 	return failure == 0;
 }
 
-void brine_pool_stop(struct brine_pool *workers)
+void brine_pool_stop(struct brine_pool *pool)
 {
-	for (uint32_t i = 0; i < workers->started; i++)
-		pthread_join(workers->threads[i], NULL);
+	for (uint32_t i = 0; i < pool->started; i++)
+		pthread_join(pool->threads[i], NULL);
 }
 
-void brine_pool_done(struct brine_pool *workers)
+void brine_pool_done(struct brine_pool *pool)
 {
-	brine_release(workers->allocator, workers->threads, workers->threads ? threads_size(workers) : 0);
-	workers->threads = NULL;
+	brine_release(pool->allocator, pool->threads, pool->threads ? threads_size(pool) : 0);
+	pool->threads = NULL;
 }

@@ -1,6 +1,7 @@
 #include "server/connection.h"
 
 #include "base/alloc.h"
+#include "base/container.h"
 #include "base/later.h"
 #include "dispatch/dispatch.h"
 #include "net/clock.h"
@@ -31,44 +32,54 @@ void brine_connection_schedule(struct brine_connection *connection)
 
 /* ---- events ---- */
 
+static struct brine_connection *connection_of(struct brine_channel *channel)
+{
+	return brine_container_of(channel, struct brine_connection, channel);
+}
+
 /* Tells the log why a connection did not end well. A peer that just went away is no news; one that vanished is. */
-static void log_end(struct brine_connection *connection, int status, uint64_t now_ms)
+static void log_end(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
 	/* Does not change any more. */
-	const struct brine_error *fault = brine_conn_fault(connection->transport.conn);
+	const struct brine_error *fault = brine_conn_fault(channel->conn);
+	int status = event->status;
 	const char *why = fault->code ? fault->text : brine_error_text(status);
-	if (status == BRINE_ERR_LOST && connection->transport.system_errno == ETIMEDOUT)
+	if (status == BRINE_ERR_LOST && channel->system_errno == ETIMEDOUT)
 		why = "the peer has vanished";
 	else if (status == BRINE_OK || status == BRINE_ERR_LOST)
 		return;
-	brine_log_print(&connection->loop_thread->server->log, now_ms, "%s: closed: %s",
-	                connection->channel.peer.address, why);
+	brine_log_print(&connection_of(channel)->loop_thread->server->log, now_ms, "%s: closed: %s",
+	                channel->peer.address, why);
 }
+
+/* Hello, pong and goaway change the state of the connection alone. */
+const struct brine_event_table brine_connection_events = {
+        .ours = {[BRINE_EVENT_RESPONSE] = brine_call_on_response,
+                 [BRINE_EVENT_ITEM] = brine_call_on_item,
+                 [BRINE_EVENT_CREDIT] = brine_call_on_credit},
+        .theirs = {[BRINE_EVENT_REQUEST] = brine_dispatch,
+                   [BRINE_EVENT_NOTIFICATION] = brine_dispatch,
+                   [BRINE_EVENT_CANCEL] = brine_dispatch_change,
+                   [BRINE_EVENT_ITEM] = brine_dispatch_change,
+                   [BRINE_EVENT_UPLOAD_END] = brine_dispatch_change,
+                   [BRINE_EVENT_CREDIT] = brine_dispatch_change,
+                   [BRINE_EVENT_CLOSED] = log_end},
+};
 
 /* Handles what came, up to the cap. False when the connection has ended. */
 static bool handle_events(struct brine_connection *connection, uint64_t now_ms)
 {
-	struct brine_event event;
-	connection->backlog = false;
-	for (uint32_t count = 1; brine_peer_client_next(connection, &event, now_ms) > 0; count++) {
-		connection->loop_thread->round_busy += count == 1;
-		connection->loop_thread->round_events++;
-		switch (event.type) {
-		case BRINE_EVENT_REQUEST:
-		case BRINE_EVENT_NOTIFICATION: brine_dispatch(&connection->channel, &event, now_ms); break;
-		case BRINE_EVENT_CANCEL:
-		case BRINE_EVENT_ITEM:
-		case BRINE_EVENT_UPLOAD_END:
-		case BRINE_EVENT_CREDIT: brine_dispatch_change(&connection->channel, &event); break;
-		case BRINE_EVENT_CLOSED: log_end(connection, event.status, now_ms); return false;
-		default: break; /* hello, pong and goaway change the connection's state only */
-		}
-		if (count >= connection->loop_thread->round_share) {
-			connection->backlog = true;
-			return true;
-		}
-	}
-	return true;
+	struct brine_loop_thread *loop_thread = connection->loop_thread;
+	struct brine_channel *channel = &connection->channel;
+	uint32_t count = 0;
+	int taken = 0;
+	while (count < loop_thread->round_share && !channel->closed &&
+	       (taken = brine_channel_take_event(channel, now_ms)))
+		count += taken > 1;
+	channel->backlog = taken && !channel->closed;
+	loop_thread->round_busy += count > 0;
+	loop_thread->round_events += count;
+	return !channel->closed;
 }
 
 /* ---- turns ---- */
@@ -76,29 +87,29 @@ static bool handle_events(struct brine_connection *connection, uint64_t now_ms)
 /* Sets what the loop waits for. False when it cannot: nobody would look at the connection again. */
 static bool watch_again(struct brine_connection *connection)
 {
-	struct brine_transport *link = &connection->transport;
+	struct brine_channel *channel = &connection->channel;
 	brine_channel_lock(&connection->channel);
-	uint64_t deadline_ms = brine_conn_deadline(link->conn);
-	unsigned ready = brine_transport_wants(link);
+	uint64_t deadline_ms = brine_conn_deadline(channel->conn);
+	unsigned ready = brine_channel_wants(channel);
 	brine_channel_unlock(&connection->channel);
 	uint64_t peer_client_ms = brine_peer_client_due(connection);
 	deadline_ms = peer_client_ms < deadline_ms ? peer_client_ms : deadline_ms;
 	brine_timer_set(connection->loop_thread->loop, &connection->timer,
 	                deadline_ms < connection->retire_ms ? deadline_ms : connection->retire_ms);
-	return brine_loop_watch_stream(connection->loop_thread->loop, &connection->watch, link->stream, ready) == 0;
+	return brine_loop_watch_stream(connection->loop_thread->loop, &connection->watch, channel->stream, ready) == 0;
 }
 
 /* True when that makes another turn necessary. */
 static bool write_output(struct brine_connection *connection, uint64_t now_ms)
 {
-	struct brine_conn *conn = connection->transport.conn;
+	struct brine_conn *conn = connection->channel.conn;
 	brine_channel_lock(&connection->channel);
 	bool stalled = !brine_conn_wants_read(conn);
-	brine_transport_write(&connection->transport, connection->loop_thread->input, now_ms);
+	brine_channel_write(&connection->channel, connection->loop_thread->input, now_ms);
 	/* Room in the output lets calls start that had to wait. */
 	bool more = (stalled && brine_conn_wants_read(conn)) || brine_conn_state(conn) == BRINE_CONN_CLOSED;
-	if (connection->channel.peer_client)
-		brine_client_wake_waiters(connection->channel.peer_client);
+	if (connection->client)
+		brine_client_wake_waiters(connection->client);
 	brine_channel_unlock(&connection->channel);
 	return more;
 }
@@ -108,20 +119,20 @@ enum turn { TURN_ENDED, TURN_DONE, TURN_AGAIN };
 /* Handles what came and writes what is to be written. */
 static enum turn take_turn(struct brine_connection *connection)
 {
-	struct brine_transport *link = &connection->transport;
+	struct brine_channel *channel = &connection->channel;
 	uint64_t now_ms = brine_clock_ms();
 	if (!handle_events(connection, now_ms))
 		return TURN_ENDED;
 	brine_peer_client_turn(connection, now_ms);
-	bool more = write_output(connection, now_ms) || connection->backlog;
+	bool more = write_output(connection, now_ms) || connection->channel.backlog;
 	/* A failed write shows as events. */
-	if (link->dead)
+	if (channel->dead)
 		return TURN_AGAIN;
 	/* What came, and what could go out, counts before the time that has passed. */
 	if (connection->due) {
 		connection->due = false;
 		brine_channel_lock(&connection->channel);
-		brine_conn_tick(link->conn, now_ms);
+		brine_conn_tick(channel->conn, now_ms);
 		brine_channel_unlock(&connection->channel);
 		return TURN_AGAIN;
 	}
@@ -167,10 +178,10 @@ bool brine_connections_turn(struct brine_loop_thread *loop_thread)
  * told to go away. True: it was. */
 static bool shed(struct brine_connection *connection, uint64_t now_ms)
 {
-	struct brine_conn *conn = connection->transport.conn;
+	struct brine_conn *conn = connection->channel.conn;
 	struct brine_server *server = connection->loop_thread->server;
-	connection->transport.is_short = brine_server_is_short(server);
-	if (!connection->transport.is_short || connection->channel.requests.first ||
+	connection->channel.is_short = brine_server_is_short(server);
+	if (!connection->channel.is_short || connection->channel.requests.first ||
 	    brine_conn_state(conn) != BRINE_CONN_OPEN || brine_conn_unhandled(conn) < BRINE_INPUT_SHORT)
 		return false;
 	brine_loop_thread_count(connection->loop_thread, BRINE_COUNT_SHORTAGES, 1);
@@ -184,14 +195,14 @@ static bool shed(struct brine_connection *connection, uint64_t now_ms)
 static void on_ready(struct brine_watch *watch, unsigned ready)
 {
 	struct brine_connection *connection = watch->user;
-	struct brine_transport *link = &connection->transport;
+	struct brine_channel *channel = &connection->channel;
 	uint64_t now_ms = brine_clock_ms();
 	brine_channel_lock(&connection->channel);
 	/* After the peer's end only an error wakes us: there is nobody left to answer. */
-	if (link->ended && (ready & BRINE_READABLE) && !brine_conn_pending(link->conn).size)
-		brine_transport_fail(link, 0, now_ms);
-	else if ((ready & BRINE_READABLE) && !connection->backlog && !shed(connection, now_ms))
-		brine_transport_read(link, connection->loop_thread->input, now_ms);
+	if (channel->ended && (ready & BRINE_READABLE) && !brine_conn_pending(channel->conn).size)
+		brine_channel_fail(channel, 0, now_ms);
+	else if ((ready & BRINE_READABLE) && !connection->channel.backlog && !shed(connection, now_ms))
+		brine_channel_read(channel, connection->loop_thread->input, now_ms);
 	brine_channel_unlock(&connection->channel);
 	brine_connection_schedule(connection);
 }
@@ -247,18 +258,18 @@ int brine_connection_check(const struct brine_server *server)
 {
 	struct brine_listen_options listen = brine_listener_defaults(server);
 	struct brine_conn_options options = conn_options(server, &listen);
-	return brine_transport_check(&options, NULL);
+	return brine_channel_check(&options, NULL);
 }
 
 static int open_link(struct brine_connection *connection, struct brine_error *error)
 {
 	struct brine_conn_options options = conn_options(connection->loop_thread->server, &connection->listen);
-	int status = brine_stream_new_socket(&connection->transport.stream, connection->fd, options.allocator, error);
+	int status = brine_stream_new_socket(&connection->channel.stream, connection->fd, options.allocator, error);
 	if (status < 0)
 		return status;
 	connection->fd = -1;
-	status = brine_conn_new(&connection->transport.conn, &options, brine_clock_ms(), error);
-	connection->channel.conn = connection->transport.conn;
+	status = brine_conn_new(&connection->channel.conn, &options, brine_clock_ms(), error);
+	connection->channel.conn = connection->channel.conn;
 	return status;
 }
 
@@ -288,7 +299,7 @@ void brine_connection_discard(struct brine_connection *connection)
 {
 	struct brine_loop_thread *loop_thread = connection->loop_thread;
 	brine_peer_limit_release(&loop_thread->server->peer_limit, connection->peer_limit_key);
-	brine_transport_done(&connection->transport);
+	brine_channel_done(&connection->channel);
 	brine_socket_close(connection->fd);
 	brine_loop_thread_count(loop_thread, BRINE_COUNT_OPEN, UINT64_MAX);
 	brine_release(loop_thread->host.allocator, connection, sizeof *connection);
@@ -302,12 +313,12 @@ static int set_up(struct brine_connection *connection, struct brine_error *error
 	if (options->accept && options->accept(&connection->channel.peer, options->accept_user) != 0)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "the program does not want %s",
 		                  connection->channel.peer.address);
-	brine_transport_keepalive(fd, &options->limits);
+	brine_channel_find_dead_peer(fd, &options->limits);
 	int status = open_link(connection, error);
 	if (status < 0)
 		return status;
 	status = brine_loop_watch_stream(connection->loop_thread->loop, &connection->watch,
-	                                 connection->transport.stream, BRINE_READABLE);
+	                                 connection->channel.stream, BRINE_READABLE);
 	if (status < 0)
 		brine_fail(error, status, 0, "%s", status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
 	return status;
@@ -350,8 +361,7 @@ void brine_connection_retire(struct brine_connection *connection)
 {
 	connection->retire_ms = BRINE_FOREVER;
 	brine_channel_lock(&connection->channel);
-	brine_conn_drain(connection->transport.conn, connection->loop_thread->server->options.drain_ms,
-	                 brine_clock_ms());
+	brine_conn_drain(connection->channel.conn, connection->loop_thread->server->options.drain_ms, brine_clock_ms());
 	brine_channel_unlock(&connection->channel);
 	brine_connection_schedule(connection);
 }
@@ -369,8 +379,8 @@ void brine_connection_close(struct brine_connection *connection, bool forked)
 	while (connection->channel.requests.first)
 		brine_request_orphan(connection->channel.requests.first);
 	if (!forked)
-		brine_channel_closed(&connection->channel);
-	/* No handler can ask for the caller any more. */
+		brine_channel_tell_watches(&connection->channel);
+	/* No handler can ask for the peer_client any more. */
 	brine_peer_client_end(connection, forked);
 	if (connection->previous)
 		connection->previous->next = connection->next;

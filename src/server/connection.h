@@ -2,7 +2,7 @@
 #ifndef BRINE_SERVER_CONNECTION_H
 #define BRINE_SERVER_CONNECTION_H
 
-#include "channel/transport.h"
+#include "client/client.h"
 #include "net/addr.h"
 #include "net/stream_watch.h"
 #include "server/loop_thread.h"
@@ -14,7 +14,6 @@ struct brine_connection {
 	struct brine_connection *scheduled_next; /* in loop thread->touched */
 	struct brine_loop_thread *loop_thread;
 	int fd; /* until it was started; then it belongs to the channel */
-	struct brine_transport transport;
 	struct brine_stream_watch watch;
 	struct brine_timer timer;
 	uint64_t retire_ms;                 /* when it is drained for its age; BRINE_FOREVER: never */
@@ -22,14 +21,17 @@ struct brine_connection {
 	uint64_t peer_limit_key;            /* as whose it counts in server->limit, until its end */
 	bool scheduled;                     /* is queued in loop thread->touched, or has its turn */
 	bool due;                           /* its timer fired: is to be ticked in its turn, behind what came */
-	bool backlog;                       /* has events left over from its last turn: reads nothing new before */
 
-	/* Guarded by the loop thread's lock: */
-	struct brine_client *peer_client;          /* calls this peer; NULL: nobody does yet */
-	struct brine_client_channel *peer_channel; /* for it, until the loop thread lets it use the connection */
-	struct brine_connection *summoned_next;    /* in loop thread->called */
-	bool is_summoned;                          /* is in it, or must not be any more */
+	struct brine_client *client;        /* whose calls use the connection; NULL: nobody's */
+	struct brine_attachment attachment; /* for it */
+
+	/* Guarded by the lock of the loop thread's host: */
+	struct brine_client *peer_client;       /* calls this peer; NULL: nobody asked for one yet */
+	struct brine_connection *summoned_next; /* in loop_thread->summoned */
+	bool is_summoned;                       /* is in it, or must not be any more */
 };
+
+extern const struct brine_event_table brine_connection_events;
 
 /* Whether connections can be made with the server's options: 0, BRINE_ERR_INVALID or NOMEM. */
 int brine_connection_check(const struct brine_server *server);

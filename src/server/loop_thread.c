@@ -245,9 +245,13 @@ static void wake(struct brine_request *request)
 	brine_request_let_go(request);
 }
 
-/* Handlers of a loop thread are called on its thread. */
-static const struct brine_host_ops ops = {
-        .is_mine = is_mine, .post = post, .schedule = touch, .wake = wake, .peer_client = brine_connection_peer_client};
+/* Handlers of a loop_thread are called on its thread. */
+static const struct brine_host_ops ops = {.is_mine = is_mine,
+                                          .post = post,
+                                          .schedule = touch,
+                                          .wake = wake,
+                                          .peer_client = brine_connection_peer_client,
+                                          .drop_client = brine_client_drop};
 
 int brine_loop_thread_new(struct brine_loop_thread **ret_lane, struct brine_server *server, uint32_t number)
 {
@@ -256,6 +260,7 @@ int brine_loop_thread_new(struct brine_loop_thread **ret_lane, struct brine_serv
 	if (!loop_thread)
 		return BRINE_ERR_NOMEM;
 	*loop_thread = (struct brine_loop_thread){.host = {.ops = &ops,
+	                                                   .events = &brine_connection_events,
 	                                                   .allocator = allocator,
 	                                                   .meter = server->meter,
 	                                                   .fork_guard = &loop_thread->fork_guard,
@@ -326,7 +331,7 @@ void brine_loop_thread_free(struct brine_loop_thread *loop_thread, bool forked)
 		leave_to_requests(loop_thread);
 	while (forked && loop_thread->host.orphans.first)
 		brine_request_end(loop_thread->host.orphans.first);
-	brine_host_done(&loop_thread->host);
+	brine_requests_done(&loop_thread->host);
 	brine_loop_free(loop_thread->loop);
 	if (forked || is_left_by_all(loop_thread))
 		destroy(loop_thread);

@@ -7,7 +7,7 @@
 #ifndef BRINE_SERVER_LOOP_THREAD_H
 #define BRINE_SERVER_LOOP_THREAD_H
 
-#include "channel/host.h"
+#include "dispatch/request.h"
 #include "net/loop.h"
 
 struct brine_server;

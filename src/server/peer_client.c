@@ -1,8 +1,8 @@
 #include "server/peer_client.h"
 
-#include "base/alloc.h"
+#include "base/container.h"
 #include "base/meter.h"
-#include "channel/cancel_scope.h"
+#include "client/parent.h"
 #include "net/clock.h"
 #include "run/thread.h"
 #include "server/server.h"
@@ -23,23 +23,30 @@ static void summon(struct brine_connection *connection)
 	brine_loop_wake(loop_thread->loop);
 }
 
+static void wake_connection(struct brine_attachment *attachment)
+{
+	struct brine_connection *connection = brine_container_of(attachment, struct brine_connection, attachment);
+	struct brine_host *host = &connection->loop_thread->host;
+	pthread_mutex_lock(&host->lock);
+	summon(connection);
+	pthread_mutex_unlock(&host->lock);
+}
+
+/* Makes the client of a connection, which the loop thread lets use it. Holds the lock of the host. */
 static struct brine_client *make(struct brine_connection *connection)
 {
 	struct brine_client_options options = BRINE_CLIENT_OPTIONS_INIT;
+	struct brine_host *host = &connection->loop_thread->host;
 	struct brine_client *client;
 	options.limits = connection->loop_thread->server->options.limits;
-	options.allocator = connection->loop_thread->host.allocator;
+	options.allocator = host->allocator;
 	if (brine_client_make(&client, &options, true, NULL) < 0)
 		return NULL;
-	connection->peer_channel = brine_alloc_zero(options.allocator, sizeof *connection->peer_channel);
-	if (!connection->peer_channel) {
-		brine_client_drop(client);
-		return NULL;
-	}
 	/* It may outlive the server. */
-	client->host.meter = connection->loop_thread->host.meter;
+	client->host.meter = host->meter;
 	brine_meter_hold(client->host.meter);
-	client->connection = connection;
+	connection->attachment = (struct brine_attachment){.wake = wake_connection, .pool = host->pool};
+	client->attachment = &connection->attachment;
 	snprintf(client->peer_text, sizeof client->peer_text, "%s", connection->channel.peer.address);
 	return client;
 }
@@ -65,82 +72,46 @@ struct brine_client *brine_connection_peer_client(struct brine_request *request)
 	return client;
 }
 
-void brine_peer_client_wake(struct brine_client *client)
-{
-	struct brine_connection *connection = client->connection;
-	if (!connection)
-		return;
-	pthread_mutex_lock(&connection->loop_thread->host.lock);
-	summon(connection);
-	pthread_mutex_unlock(&connection->loop_thread->host.lock);
-}
-
-struct brine_pool *brine_peer_client_pool(const struct brine_client *client)
-{
-	return client->connection ? client->connection->loop_thread->host.pool : NULL;
-}
-
 /* ---- on the loop thread ---- */
 
 /* Lets the client use the connection. */
-static void attach(struct brine_connection *connection, struct brine_client *client, struct brine_client_channel *node)
+static void attach(struct brine_connection *connection, struct brine_client *client)
 {
+	struct brine_channel *channel = &connection->channel;
 	brine_client_lock(client);
-	node->transport.conn = connection->transport.conn;
-	node->hello_received = node->proven = true;
-	node->number = ++client->channels_made;
-	client->channels = client->current = node;
-	connection->channel.peer_client = client;
+	channel->hello_received = channel->proven = true;
+	client->channels = client->current = channel;
+	channel->lock = &client->lock;
+	connection->client = client;
 	brine_client_unlock(client);
 }
 
-static struct brine_connection *take_called(struct brine_loop_thread *loop_thread)
+static struct brine_connection *take_summoned(struct brine_loop_thread *loop_thread)
 {
 	pthread_mutex_lock(&loop_thread->host.lock);
 	struct brine_connection *connection = loop_thread->summoned;
 	struct brine_client *client = NULL;
-	struct brine_client_channel *node = NULL;
 	if (connection) {
 		loop_thread->summoned = connection->summoned_next;
 		connection->is_summoned = false;
 		client = connection->peer_client;
-		node = connection->peer_channel;
-		connection->peer_channel = NULL;
 	}
 	pthread_mutex_unlock(&loop_thread->host.lock);
-	if (node)
-		attach(connection, client, node);
+	if (client && !connection->client)
+		attach(connection, client);
 	return connection;
 }
 
 void brine_peer_clients_process(struct brine_loop_thread *loop_thread)
 {
 	struct brine_connection *connection;
-	while ((connection = take_called(loop_thread)))
+	while ((connection = take_summoned(loop_thread)))
 		brine_connection_schedule(connection);
-}
-
-int brine_peer_client_next(struct brine_connection *connection, struct brine_event *ret_event, uint64_t now_ms)
-{
-	struct brine_client *client = connection->channel.peer_client;
-	struct brine_conn *conn = connection->transport.conn;
-	int got;
-	bool is_ours;
-	do {
-		/* The lock is kept from taking an event to handling it: the call may be gone otherwise. */
-		brine_channel_lock(&connection->channel);
-		got = brine_conn_next(conn, ret_event, now_ms);
-		is_ours = got > 0 && ret_event->user;
-		if (is_ours)
-			brine_client_take_event(client, client->channels, ret_event, now_ms);
-		brine_channel_unlock(&connection->channel);
-	} while (is_ours);
-	return got;
 }
 
 void brine_peer_client_turn(struct brine_connection *connection, uint64_t now_ms)
 {
-	struct brine_client *client = connection->channel.peer_client;
+	struct brine_client *client = connection->client;
 	if (!client)
 		return;
 	brine_client_lock(client);
@@ -154,7 +125,7 @@ void brine_peer_client_turn(struct brine_connection *connection, uint64_t now_ms
 
 uint64_t brine_peer_client_due(struct brine_connection *connection)
 {
-	struct brine_client *client = connection->channel.peer_client;
+	struct brine_client *client = connection->client;
 	uint64_t due_ms = BRINE_FOREVER;
 	brine_channel_lock(&connection->channel);
 	if (client && client->queued.count)
@@ -164,63 +135,65 @@ uint64_t brine_peer_client_due(struct brine_connection *connection)
 }
 
 /* Handles what had come, up to the end of the connection, which ends all calls on it. Holds the client's lock. */
-static void take_last_events(struct brine_connection *connection, struct brine_client *client,
-                             struct brine_client_channel *node)
+static void take_last_events(struct brine_channel *channel)
 {
-	struct brine_conn *conn = connection->transport.conn;
 	struct brine_event event;
 	uint64_t now_ms = brine_clock_ms();
 	int got;
-	brine_conn_lost(conn, BRINE_ERR_LOST, now_ms);
+	brine_conn_lost(channel->conn, BRINE_ERR_LOST, now_ms);
 	/* It may have no event for now and still be in the middle of its input. */
-	while ((got = brine_conn_next(conn, &event, now_ms)) > 0 || brine_conn_state(conn) != BRINE_CONN_CLOSED)
-		if (got > 0 && event.user)
-			brine_client_take_event(client, node, &event, now_ms);
+	while ((got = brine_conn_next(channel->conn, &event, now_ms)) > 0 ||
+	       brine_conn_state(channel->conn) != BRINE_CONN_CLOSED)
+		if (got > 0 && event.is_ours)
+			channel->host->events->ours[event.type](channel, &event, now_ms);
 }
 
 /* Tells every call to the peer that the connection is lost. Holds the client's lock. */
 static void end_calls(struct brine_connection *connection, struct brine_client *client)
 {
-	struct brine_client_channel *node = client->channels;
 	struct brine_error why;
 	client->current = NULL;
-	if (node)
-		take_last_events(connection, client, node);
+	if (connection->client)
+		take_last_events(&connection->channel);
 	brine_fail(&why, BRINE_ERR_NOT_SENT, 0, "the connection of %s has ended", client->peer_text);
 	brine_calls_refuse(client, &why, true);
 	brine_client_wake_waiters(client);
 }
 
-void brine_peer_client_end(struct brine_connection *connection, bool forked)
+/* Nobody gets the client any more, nor wakes the connection. */
+static void unsummon(struct brine_connection *connection)
 {
 	struct brine_loop_thread *loop_thread = connection->loop_thread;
+	pthread_mutex_lock(&loop_thread->host.lock);
+	struct brine_connection **at = &loop_thread->summoned;
+	while (*at && *at != connection)
+		at = &(*at)->summoned_next;
+	if (*at)
+		*at = connection->summoned_next;
+	connection->peer_client = NULL;
+	connection->is_summoned = true;
+	pthread_mutex_unlock(&loop_thread->host.lock);
+}
+
+void brine_peer_client_end(struct brine_connection *connection, bool forked)
+{
 	struct brine_client *client = connection->peer_client;
 	if (!client)
 		return;
 	if (!forked) {
-		pthread_mutex_lock(&loop_thread->host.lock);
-		struct brine_connection **at = &loop_thread->summoned;
-		while (*at && *at != connection)
-			at = &(*at)->summoned_next;
-		if (*at)
-			*at = connection->summoned_next;
-		/* So that nobody gets it any more. */
-		connection->peer_client = NULL;
-		connection->is_summoned = true;
-		pthread_mutex_unlock(&loop_thread->host.lock);
+		unsummon(connection);
 		brine_client_lock(client);
 		pthread_mutex_lock(&client->host.lock);
-		client->connection = NULL;
+		client->attachment = NULL;
 		pthread_mutex_unlock(&client->host.lock);
 		end_calls(connection, client);
 	}
-	struct brine_client_channel *node = client->channels ? client->channels : connection->peer_channel;
 	client->channels = NULL;
-	connection->channel.peer_client = NULL;
+	connection->client = NULL;
+	connection->channel.lock = NULL;
 	if (!forked) {
 		brine_client_flush_callbacks(client);
 		brine_client_unlock(client);
 	}
-	brine_release(client->options.allocator, node, node ? sizeof *node : 0);
 	brine_client_drop(client);
 }

@@ -14,17 +14,7 @@
  * thread. */
 struct brine_client *brine_connection_peer_client(struct brine_request *request);
 
-/* Lets the loop thread look at what was queued. The lock of the client, or of the owner that it is, is held. Any
- * thread. */
-void brine_peer_client_wake(struct brine_client *client);
-
-/* The workers of its server, which may not all wait for a peer; NULL: none. The lock is held. */
-struct brine_pool *brine_peer_client_pool(const struct brine_client *client);
-
-/* The rest is for the loop thread, without the lock. */
-
-/* Takes the next event of a connection that is not about a call to the peer: as brine_conn_next(). */
-int brine_peer_client_next(struct brine_connection *connection, struct brine_event *ret_event, uint64_t now_ms);
+/* The rest is for the loop thread, without the lock of the client. */
 
 /* Gives the connection what waits for it, and calls back. */
 void brine_peer_client_turn(struct brine_connection *connection, uint64_t now_ms);

@@ -3,7 +3,7 @@
 #define BRINE_TEXT_SERVICE_H
 
 #include "base/idmap.h"
-#include "channel/host.h"
+#include "channel/channel.h"
 #include "text/text.h"
 
 /* A connection with conversations. */

@@ -2,7 +2,7 @@
  * other side takes them; streams end as their calls do, whatever ends them (D07, D12). */
 #include "harness.h"
 
-#include "channel/transport.h"
+#include "channel/channel.h"
 
 /* ---- a peer with streams ---- */
 
@@ -11,7 +11,7 @@
 struct peer {
 	int fd;
 	pthread_t thread;
-	struct brine_transport link;
+	struct brine_channel link;
 	uint64_t serial; /* one call at a time */
 	enum { NO_CALL, WATCH, SUM, MIRROR, STALL, BROKEN } kind;
 	int64_t sent, last, sum;
@@ -125,14 +125,14 @@ static void *peer_run(void *argument)
 	bool closed = false;
 	static uint8_t input[BRINE_INPUT_SIZE]; /* one peer at a time */
 	while (!closed) {
-		unsigned ready = brine_transport_wants(&peer->link);
+		unsigned ready = brine_channel_wants(&peer->link);
 		uint64_t due_ms = brine_conn_deadline(peer->link.conn);
 		if (ready && !peer->link.dead)
 			(void)brine_socket_wait(brine_stream_fd(peer->link.stream), ready, due_ms);
 		else if (!peer->link.dead)
-			brine_transport_fail(&peer->link, 0, brine_clock_ms());
+			brine_channel_fail(&peer->link, 0, brine_clock_ms());
 		uint64_t now_ms = brine_clock_ms();
-		brine_transport_read(&peer->link, input, now_ms);
+		brine_channel_read(&peer->link, input, now_ms);
 		brine_conn_tick(peer->link.conn, now_ms);
 		while (brine_conn_next(peer->link.conn, &event, now_ms) > 0) {
 			closed |= event.type == BRINE_EVENT_CLOSED;
@@ -141,9 +141,9 @@ static void *peer_run(void *argument)
 		peer_work(peer);
 		if (peer->reset_at && atomic_load(&peer->items_sent) >= peer->reset_at)
 			break;
-		brine_transport_write(&peer->link, input, now_ms);
+		brine_channel_write(&peer->link, input, now_ms);
 	}
-	brine_transport_done(&peer->link);
+	brine_channel_done(&peer->link);
 	return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* What became of a call: kept in the call, and asked of it. */
-#include "channel/cancel_scope.h"
 #include "client/client.h"
+#include "client/parent.h"
 
 #include <inttypes.h>
 
@@ -161,7 +161,7 @@ static int take_error(struct brine_call *call, const struct brine_event *event)
 }
 
 /* What the program's author can do where the peer speaks the other one of our two wires. */
-static const char *other_wire(const struct brine_client *client, const struct brine_client_channel *node)
+static const char *other_wire(const struct brine_client *client, const struct brine_channel *channel)
 {
 	static const char *const advice[][2] = {
 	        {": use msgpack-rpc:// instead of tcp://", ": use tcp:// instead of msgpack-rpc://"},
@@ -171,34 +171,33 @@ static const char *other_wire(const struct brine_client *client, const struct br
 	};
 	const struct brine_connector *connector = &client->connector;
 	size_t row = client->command ? 2 : connector->addr_count == 0 ? 3 : (size_t)connector->addrs[0].kind;
-	return advice[row][node->plain];
+	return advice[row][channel->plain];
 }
 
 /* Advice where a connection was of no use from its beginning, "" else. */
-static const char *advise(const struct brine_client *client, const struct brine_client_channel *node)
+static const char *advise(const struct brine_client *client, const struct brine_channel *channel)
 {
-	const struct brine_conn *conn = node->transport.conn;
+	const struct brine_conn *conn = channel->conn;
 	bool is_stranger = brine_conn_fault(conn)->code == BRINE_ERR_NOT_BRINE;
-	if (is_stranger && node->plain != (brine_conn_wire(conn) == BRINE_WIRE_PLAIN))
-		return other_wire(client, node);
+	if (is_stranger && channel->plain != (brine_conn_wire(conn) == BRINE_WIRE_PLAIN))
+		return other_wire(client, channel);
 	if (is_stranger)
 		return "; is this the address of the right program?";
-	if (node->proven || brine_conn_counters(conn)->bytes_received)
+	if (channel->proven || brine_conn_counters(conn)->bytes_received)
 		return "";
-	return node->plain ? "; it never said a word: does it speak plain MessagePack-RPC?"
-	                   : "; it never said a word: does it speak Brine? (plain MessagePack-RPC: msgpack-rpc://)";
+	return channel->plain ? "; it never said a word: does it speak plain MessagePack-RPC?"
+	                      : "; it never said a word: does it speak Brine? (plain MessagePack-RPC: msgpack-rpc://)";
 }
 
 /* The connection ended under the call: says why. */
-static int take_loss(const struct brine_client *client, const struct brine_client_channel *node,
-                     struct brine_call *call, int status)
+static int take_loss(const struct brine_client *client, const struct brine_channel *channel, struct brine_call *call,
+                     int status)
 {
-	const struct brine_transport *link = &node->transport;
-	const struct brine_error *fault = brine_conn_fault(link->conn);
-	const char *ending = link->ended ? brine_stream_ending(link->stream) : NULL;
-	const char *why = ending ? ending : link->system_errno ? strerror(link->system_errno) : "the peer closed";
+	const struct brine_error *fault = brine_conn_fault(channel->conn);
+	const char *ending = channel->ended ? brine_stream_ending(channel->stream) : NULL;
+	const char *why = ending ? ending : channel->system_errno ? strerror(channel->system_errno) : "the peer closed";
 	bool told = fault->code && fault->code != BRINE_ERR_LOST; /* which is all the connection knows of its end */
-	const char *advice = ending && !told ? "; the next call starts it anew" : advise(client, node);
+	const char *advice = ending && !told ? "; the next call starts it anew" : advise(client, channel);
 	if (told)
 		why = fault->text;
 	if (fault->code == BRINE_ERR_NOT_BRINE)
@@ -208,17 +207,17 @@ static int take_loss(const struct brine_client *client, const struct brine_clien
 	                  client->peer_text, why, advice);
 }
 
-static int take_deadline(const struct brine_client *client, const struct brine_client_channel *node,
+static int take_deadline(const struct brine_client *client, const struct brine_channel *channel,
                          struct brine_call *call)
 {
 	call->code = BRINE_CODE_DEADLINE;
 	return brine_fail(&call->error, BRINE_ERR_DEADLINE, 0,
 	                  "deadline exceeded: no answer from %.80s within %" PRIu64 " ms%s%s", client->peer_text,
 	                  brine_call_timeout_used_ms(client, call), brine_call_timeout_source(call),
-	                  advise(client, node));
+	                  advise(client, channel));
 }
 
-int brine_call_take_result(const struct brine_client *client, const struct brine_client_channel *node,
+int brine_call_take_result(const struct brine_client *client, const struct brine_channel *channel,
                            struct brine_call *call, const struct brine_event *event)
 {
 	if (call->failure)
@@ -227,9 +226,9 @@ int brine_call_take_result(const struct brine_client *client, const struct brine
 		return take_error(call, event);
 	switch (event->status) {
 	case BRINE_OK: return keep_answer(call, event);
-	case BRINE_ERR_DEADLINE: return take_deadline(client, node, call);
+	case BRINE_ERR_DEADLINE: return take_deadline(client, channel, call);
 	case BRINE_ERR_CANCELLED: call->code = BRINE_CODE_CANCELLED; return BRINE_ERR_CANCELLED;
-	default: return take_loss(client, node, call, event->status);
+	default: return take_loss(client, channel, call, event->status);
 	}
 }
 

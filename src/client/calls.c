@@ -7,7 +7,7 @@
  *                                                 +-- deadline, cancel, no connection to be had ----> ended */
 #include "client/client.h"
 
-#include "channel/cancel_scope.h"
+#include "client/parent.h"
 #include "net/clock.h"
 
 #include <inttypes.h>
@@ -91,7 +91,7 @@ static int keep_request(struct brine_call *call, struct brine_str method, struct
 static int send_call(struct brine_client *client, struct brine_call *call, struct brine_str method,
                      struct brine_bytes params, struct brine_bytes metadata, uint64_t now_ms)
 {
-	struct brine_client_channel *node = client->current;
+	struct brine_channel *channel = client->current;
 	struct brine_conn_call request = {.method = method,
 	                                  .params = params,
 	                                  .metadata = metadata,
@@ -99,29 +99,29 @@ static int send_call(struct brine_client *client, struct brine_call *call, struc
 	                                  .wants_items = call->streams & BRINE_METHOD_DOWNLOAD,
 	                                  .has_upload = call->streams & BRINE_METHOD_UPLOAD,
 	                                  .user = call};
-	if (client->options.calls_max && node->calls >= client->options.calls_max)
+	if (client->options.calls_max && channel->calls >= client->options.calls_max)
 		return brine_fail(&call->error, BRINE_ERR_OVERLOADED, 0, "%" PRIu32 " calls are running already",
-		                  node->calls);
-	int status = brine_conn_call(node->transport.conn, &request, now_ms, &call->serial, &call->error);
+		                  channel->calls);
+	int status = brine_conn_call(channel->conn, &request, now_ms, &call->serial, &call->error);
 	if (status < 0)
 		return status;
 	call->error.code = 0;
-	call->channel = node;
+	call->channel = channel;
 	if (call->upload_ended)
-		(void)brine_conn_end_upload(node->transport.conn, call->serial, now_ms);
+		(void)brine_conn_end_upload(channel->conn, call->serial, now_ms);
 	/* Silence before there was anything to answer says nothing. */
-	if (node->calls++ == 0)
-		node->heard_ms = now_ms;
+	if (channel->calls++ == 0)
+		channel->heard_ms = now_ms;
 	return 0;
 }
 
 /* Whether a later try may fare better than this one. A peer's limit is assumed to be small until its welcome came. */
 static bool may_change(const struct brine_client *client, int status)
 {
-	const struct brine_client_channel *node = client->current;
+	const struct brine_channel *channel = client->current;
 	if (status == BRINE_ERR_TOO_BIG)
-		return node && !node->hello_received && client->options.hello &&
-		       brine_conn_wire(node->transport.conn) == BRINE_WIRE_FRAMED;
+		return channel && !channel->hello_received && client->options.hello &&
+		       brine_conn_wire(channel->conn) == BRINE_WIRE_FRAMED;
 	return status == BRINE_ERR_OVERLOADED || status == BRINE_ERR_GOING_AWAY || status == BRINE_ERR_LOST;
 }
 
@@ -182,7 +182,7 @@ void brine_calls_flush(struct brine_client *client, uint64_t now_ms)
 		if (status < 0)
 			brine_call_end(client, call, status);
 		else
-			brine_call_room(client, call);
+			brine_call_has_room(client, call);
 	}
 }
 
@@ -246,18 +246,18 @@ int brine_call_take_abort(struct brine_call *call)
 
 void brine_call_abort(struct brine_client *client, struct brine_call *call)
 {
-	struct brine_client_channel *node = call->channel;
+	struct brine_channel *channel = call->channel;
 	if (brine_call_state_of(call) != BRINE_CALL_RUNNING)
 		return;
-	if (!node && call->list != &client->queued) {
+	if (!channel && call->list != &client->queued) {
 		call->aborted = true;
 		if (call->waiter)
 			pthread_cond_signal(&((struct brine_waiter *)call->waiter)->changed);
 		return;
 	}
-	if (node) {
-		brine_conn_abandon(node->transport.conn, call->serial, brine_clock_ms());
-		node->calls--;
+	if (channel) {
+		brine_conn_abandon(channel->conn, call->serial, brine_clock_ms());
+		channel->calls--;
 	}
 	brine_call_unlist(client, call);
 	if (call->failure == 0)
@@ -284,7 +284,7 @@ int brine_call_end(struct brine_client *client, struct brine_call *call, int sta
 {
 	struct brine_waiter *waiter = call->waiter;
 	brine_call_unlist(client, call); /* from those that are ready */
-	brine_call_leave_scope(client, call, false);
+	brine_call_leave_scope(call, false);
 	call->channel = NULL;
 	call->order = client->order++;
 	call->status = status = no_false_not_sent(call, status);
@@ -329,10 +329,14 @@ static bool send_again(struct brine_client *client, struct brine_call *call, con
 	return true;
 }
 
-void brine_call_complete(struct brine_client *client, struct brine_client_channel *node, struct brine_call *call,
-                         const struct brine_event *event)
+void brine_call_on_response(struct brine_channel *channel, const struct brine_event *event, uint64_t now_ms)
 {
-	node->calls--;
+	struct brine_call *call = event->user;
+	struct brine_client *client = call->client;
+	(void)now_ms;
+	if (event->status == BRINE_OK || event->status == BRINE_ERR_REMOTE)
+		brine_client_proven(client, channel);
+	channel->calls--;
 	if (!send_again(client, call, event))
-		brine_call_end(client, call, brine_call_take_result(client, node, call, event));
+		brine_call_end(client, call, brine_call_take_result(client, channel, call, event));
 }
