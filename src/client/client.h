@@ -1,21 +1,20 @@
 /* client/client.h - inside a client, and what its files share:
  *
- *   client.c      making and freeing, options, what threads hold of it
- *   connect.c     having a connection: addresses, names, back-off, connections that retire
- *   leader.c       moving bytes; the three modes
- *   wait.c        waiting
- *   callbacks.c   callbacks, and calls handed out by brine_client_completed()
- *   keepalive.c   peers that say nothing
+ *   client.c       making and freeing, options, who holds it
+ *   connect.c      getting a connection: addresses, names, back-off
+ *   command.c      a peer that is a program to start
+ *   drive.c        moving bytes, in the three modes
+ *   wait.c         waiting
+ *   callbacks.c    callbacks, and calls handed out by brine_client_completed()
  *   calls.c        calls: how they begin, wait for their turn and end
- *   result.c     how calls end, and what a program asks one that has, or that was refused
- *   scope.c      calls that end with the request whose handler made them (scope.h)
- *   call_stream.c       their streams
- *   command.c     a peer that is a program to start (command.h)
- *   api.c      the public functions that make calls
- *   finish.c      and those that end them
- *   incoming.c       calls of the peer, and their handlers
+ *   result.c       how calls end, what is asked of one, and refusals
+ *   parent.c       calls that end with the request whose handler made them
+ *   call_stream.c  their streams
+ *   api.c          the public functions that make calls
+ *   finish.c       and those that end them
+ *   incoming.c     calls of the peer, and their handlers
  *
- * One lock guards everything but what is guarded by that of owner, which is taken behind it. At most one thread at a
+ * One lock guards everything but what the lock of the host guards, which is taken behind it. At most one thread at a
  * time is the leader: it waits for descriptors (without the lock), and nobody else closes one. In mode BLOCKING whoever
  * waits and finds no leader becomes it; when its own wait is over it signals the next waiter. Callbacks are called by
  * the leader without the lock, one at a time.
