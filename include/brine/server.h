@@ -183,6 +183,24 @@ BRINE_API const char *brine_server_address(const struct brine_server *server, un
  * Errors: BRINE_ERR_SYSTEM, NOMEM, FORKED, INVALID (nothing to listen on), STATE (ran already). */
 BRINE_API int brine_server_run(struct brine_server *server, struct brine_error *error);
 
+/* Instead of brine_server_run(): a loop of the program's serves, with options.loops 1. It waits until the descriptor is
+ * ready for the events of poll() that get_events says, for get_timeout_ms at most, and then calls
+ * brine_server_process(). For libuv, libev, sd-event and GLib there are headers in brine/loop. Handlers are called
+ * inside process, on whichever thread calls it, one thread at a time. Between two calls of it nothing is read.
+ * Functions that wait must not be used on that thread, as on every loop thread.
+ *
+ * The descriptor is the server's and stays the same. Errors: BRINE_ERR_STATE (several loops, or brine_server_run() was
+ * called), FORKED. */
+BRINE_API int brine_server_get_fd(const struct brine_server *server);
+BRINE_API int brine_server_get_events(const struct brine_server *server);
+/* Milliseconds, as poll() takes them: -1 for no end. Ask each time before the wait. */
+BRINE_API int brine_server_get_timeout_ms(const struct brine_server *server);
+
+/* Does what can be done without waiting for a peer. 0: go on; 1: brine_server_stop() was called and nothing is left to
+ * do: it waits for handlers on workers before it says so, as brine_server_run() does. Errors: BRINE_ERR_STATE, FORKED
+ * as above; BUSY (called by a handler of the server); SYSTEM: it cannot go on. */
+BRINE_API int brine_server_process(struct brine_server *server);
+
 /* What was counted until now. Any thread. */
 BRINE_API void brine_server_counters(const struct brine_server *server, struct brine_server_counters *ret_counters);
 

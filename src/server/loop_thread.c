@@ -189,7 +189,7 @@ static bool run_scheduled(struct brine_loop_thread *loop_thread)
 }
 
 /* Nothing looks at the connections any more. */
-static void end(struct brine_loop_thread *loop_thread)
+static void end_serving(struct brine_loop_thread *loop_thread)
 {
 	pthread_mutex_lock(&loop_thread->host.lock);
 	loop_thread->over = true;
@@ -205,24 +205,64 @@ static void end(struct brine_loop_thread *loop_thread)
 		brine_listeners_close(loop_thread->server);
 }
 
-void brine_loop_thread_run(struct brine_loop_thread *loop_thread)
+/* The calling thread, loop_thread->thread, is that of the loop until leave(). */
+static void enter(struct brine_loop_thread *loop_thread)
 {
 	atomic_store_explicit(&loop_thread->running, true, memory_order_release);
 	brine_thread_mark_loop(true);
-	int status = 0;
+}
+
+static void leave(struct brine_loop_thread *loop_thread)
+{
+	brine_thread_mark_loop(false);
+	atomic_store_explicit(&loop_thread->running, false, memory_order_release);
+}
+
+/* Waits until deadline_ms at most, and looks after what is ready. False: the loop failed. */
+static bool turn_loop(struct brine_loop_thread *loop_thread, uint64_t deadline_ms)
+{
+	int status = brine_loop_turn(loop_thread->loop, deadline_ms);
+	loop_thread->status = status < 0 ? status : 0;
+	loop_thread->system_errno = status < 0 ? errno : 0;
 	apply_stop(loop_thread);
-	while (status >= 0 && !is_over(loop_thread)) {
+	return status >= 0;
+}
+
+void brine_loop_thread_run(struct brine_loop_thread *loop_thread)
+{
+	bool works = true;
+	enter(loop_thread);
+	apply_stop(loop_thread);
+	while (works && !is_over(loop_thread)) {
 		bool more = run_scheduled(loop_thread);
 		/* The last connection of a stopping server may have ended just now. */
 		bool done = loop_thread->stops_seen && !loop_thread->connections;
-		status = brine_loop_turn(loop_thread->loop, more || done ? 0 : BRINE_FOREVER);
-		loop_thread->system_errno = status < 0 ? errno : 0;
-		apply_stop(loop_thread);
+		works = turn_loop(loop_thread, more || done ? 0 : BRINE_FOREVER);
 	}
-	end(loop_thread);
-	loop_thread->status = status < 0 ? status : 0;
-	brine_thread_mark_loop(false);
-	atomic_store_explicit(&loop_thread->running, false, memory_order_release);
+	end_serving(loop_thread);
+	leave(loop_thread);
+}
+
+bool brine_loop_thread_process(struct brine_loop_thread *loop_thread)
+{
+	bool outer = brine_thread_is_loop();
+	loop_thread->thread = pthread_self();
+	enter(loop_thread);
+	bool works = turn_loop(loop_thread, 0);
+	if (works)
+		(void)run_scheduled(loop_thread);
+	bool goes_on = works && !is_over(loop_thread);
+	if (!goes_on)
+		end_serving(loop_thread);
+	leave(loop_thread);
+	brine_thread_mark_loop(outer);
+	return goes_on;
+}
+
+uint64_t brine_loop_thread_due(const struct brine_loop_thread *loop_thread)
+{
+	bool done = loop_thread->stops_seen && !loop_thread->connections;
+	return loop_thread->scheduled || done ? 0 : brine_loop_deadline(loop_thread->loop);
 }
 
 /* ---- beginning and end ---- */

@@ -51,6 +51,13 @@ void brine_loop_thread_free(struct brine_loop_thread *loop_thread, bool forked);
  * then. */
 void brine_loop_thread_run(struct brine_loop_thread *loop_thread);
 
+/* One turn of it in the calling thread, without waiting, for a loop of the program's. False: the server has stopped, or
+ * the loop failed (loop_thread->status); no connection is left then. */
+bool brine_loop_thread_process(struct brine_loop_thread *loop_thread);
+
+/* When it is to be called next, if its loop's descriptor does not become readable before; BRINE_FOREVER: never. */
+uint64_t brine_loop_thread_due(const struct brine_loop_thread *loop_thread);
+
 /* Whether the calling thread runs the loop thread. Any thread. */
 bool brine_loop_thread_is_current(const struct brine_loop_thread *loop_thread);
 

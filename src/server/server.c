@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "net/clock.h"
 #include "net/fail.h"
+#include "net/poller.h"
 #include "net/random.h"
 #include "run/thread.h"
 #include "server/connection.h"
@@ -63,7 +64,7 @@ static void *run_loop_thread(void *argument)
 }
 
 /* Runs all loop threads until they have ended. */
-static int run_lanes(struct brine_server *server, struct brine_error *error)
+static int run_loop_threads(struct brine_server *server, struct brine_error *error)
 {
 	uint32_t started = 1;
 	int failure = 0;
@@ -110,6 +111,14 @@ static void end_workers(struct brine_server *server)
 	brine_pool_stop(&server->pool);
 }
 
+/* What is left to do once no loop thread runs any more. */
+static void conclude(struct brine_server *server)
+{
+	end_workers(server);
+	name_stuck_handlers(server, true);
+	brine_log_flush(&server->log);
+}
+
 int brine_server_run(struct brine_server *server, struct brine_error *error)
 {
 	if (!server)
@@ -122,11 +131,58 @@ int brine_server_run(struct brine_server *server, struct brine_error *error)
 		return brine_fail(error, BRINE_ERR_INVALID, 0,
 		                  "nothing to listen on: call brine_server_listen() first");
 	server->ran = true;
-	int status = run_lanes(server, error);
-	end_workers(server);
-	name_stuck_handlers(server, true);
-	brine_log_flush(&server->log);
+	int status = run_loop_threads(server, error);
+	conclude(server);
 	return status;
+}
+
+/* ---- in a loop of the program's ---- */
+
+/* Whether such a loop may drive the server. */
+static int check_embedded(const struct brine_server *server)
+{
+	if (!server)
+		return BRINE_ERR_INVALID;
+	if (brine_fork_guard_is_child(&server->fork_guard))
+		return BRINE_ERR_FORKED;
+	return server->options.loops == 1 && (!server->ran || server->is_embedded) ? 0 : BRINE_ERR_STATE;
+}
+
+int brine_server_get_fd(const struct brine_server *server)
+{
+	int status = check_embedded(server);
+	return status < 0 ? status : brine_loop_fd(server->loop_threads[0]->loop);
+}
+
+int brine_server_get_events(const struct brine_server *server)
+{
+	int status = check_embedded(server);
+	return status < 0 ? status : brine_poll_events(BRINE_READABLE);
+}
+
+int brine_server_get_timeout_ms(const struct brine_server *server)
+{
+	if (check_embedded(server) < 0 || server->has_ended)
+		return -1;
+	return brine_wait_ms(brine_loop_thread_due(server->loop_threads[0]));
+}
+
+int brine_server_process(struct brine_server *server)
+{
+	int status = check_embedded(server);
+	if (status < 0)
+		return status;
+	if (server->has_ended)
+		return 1;
+	struct brine_loop_thread *loop_thread = server->loop_threads[0];
+	if (brine_loop_thread_is_current(loop_thread))
+		return BRINE_ERR_BUSY;
+	server->ran = server->is_embedded = true;
+	if (brine_loop_thread_process(loop_thread))
+		return 0;
+	server->has_ended = true;
+	conclude(server);
+	return loop_thread->status < 0 ? loop_thread->status : 1;
 }
 
 /* ---- making and registering ---- */

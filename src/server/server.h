@@ -23,7 +23,9 @@ struct brine_server {
 	uint64_t seed;
 	atomic_uint_fast64_t connections_made;
 	atomic_int stops; /* how often brine_server_stop() was called */
-	bool ran;         /* brine_server_run() was called: nothing more can be registered */
+	bool ran;         /* brine_server_run() or _process() was called: nothing more can be registered */
+	bool is_embedded; /* it was _process() */
+	bool has_ended;   /* which said that it has stopped */
 };
 
 /* Whether nothing new may begin, for want of memory. Any thread. */

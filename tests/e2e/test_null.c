@@ -260,6 +260,10 @@ static void servers(void **state)
 	brine_server_counters(NULL, &counters);
 	brine_server_counters(server, NULL);
 	brine_server_stop(NULL);
+	REFUSED(brine_server_get_fd(NULL));
+	REFUSED(brine_server_get_events(NULL));
+	assert_int_equal(brine_server_get_timeout_ms(NULL), -1);
+	REFUSED(brine_server_process(NULL));
 	brine_server_stop(server);
 	assert_int_equal(brine_server_run(server, NULL), 0);
 	brine_server_free(NULL);

@@ -14,6 +14,7 @@ try() {
 }
 for path in "$include"/brine/loop/*.h; do
 	header=$(basename "$path" .h)
+	[ "$header" != target ] || continue # by way of the others
 	package=${packages[$header]:-}
 	if [ -n "$package" ]; then
 		flags=$(pkg-config --cflags "$package" 2>/dev/null) || { echo "skipped: $header.h: no $package"; continue; }

@@ -11,6 +11,7 @@ static void loop_open(void); /* a loop of the test's own */
 static void loop_close(void);
 static int loop_attach(struct brine_client *client);
 static void loop_refuses_null(struct brine_client *client);
+static int loop_attach_server(struct brine_server *server, void (*ended)(struct brine_server *server, void *user));
 static void loop_detach(void); /* from anywhere */
 static void loop_run(void);    /* until loop_stop() */
 static void loop_stop(void);
@@ -250,6 +251,80 @@ static void a_client_of_another_mode_is_refused(void **state)
 	run_end();
 }
 
+/* ---- a server in the loop, and its clients in threads ---- */
+
+static void on_server_ended(struct brine_server *server, void *user)
+{
+	(void)user;
+	assert_ptr_equal(server, run.host.server);
+	loop_detach();
+	loop_stop();
+}
+
+struct caller {
+	pthread_t thread;
+	int wrong;
+};
+
+/* Calls, and lets another call answer what the first one left pending, from inside the loop. */
+static void *call_the_loop(void *argument)
+{
+	struct caller *caller = argument;
+	struct brine_client *client;
+	struct brine_call held = BRINE_CALL_INIT, call = BRINE_CALL_INIT;
+	struct calc_nothing nothing = {0};
+	struct calc_number seven = {7}, number = {0};
+	if (brine_client_open(&client, run.host.address, NULL, NULL) < 0)
+		return NULL;
+	for (int64_t i = 0; i < CALLS; i++) {
+		int64_t sum = 0;
+		caller->wrong += calc_call_add(client, &call, i, 1, &sum) < 0 || sum != i + 1;
+	}
+	caller->wrong += brine_client_begin(client, &held, &calc_methods[CALC_HOLD], &nothing) < 0;
+	caller->wrong += brine_client_call(client, &call, &calc_methods[CALC_RELEASE], &seven, NULL) < 0;
+	caller->wrong += brine_call_finish(&held, &number) < 0;
+	brine_call_done(&held);
+	brine_call_done(&call);
+	brine_client_free(client);
+	brine_server_stop(run.host.server);
+	return NULL;
+}
+
+static void a_server_lives_in_the_loop(void **state)
+{
+	struct caller caller = {.wrong = 0};
+	memset(&run, 0, sizeof run);
+	host_prepare(&run.host, state, OVER_UNIX, NULL);
+	loop_open();
+	assert_int_equal(loop_attach_server(run.host.server, on_server_ended), 0);
+	assert_int_equal(pthread_create(&caller.thread, NULL, call_the_loop, &caller), 0);
+	loop_run();
+	pthread_join(caller.thread, NULL);
+	assert_int_equal(caller.wrong, 0);
+	assert_int_equal(atomic_load(&run.host.calc.added), CALLS);
+	/* It has ended for good, and runs no more in another way. */
+	assert_int_equal(brine_server_process(run.host.server), 1);
+	assert_int_equal(brine_server_get_timeout_ms(run.host.server), -1);
+	assert_int_equal(brine_server_run(run.host.server, NULL), BRINE_ERR_STATE);
+	host_free(&run.host);
+	run.host.server = NULL;
+	loop_close();
+}
+
+static void a_server_of_several_loops_is_refused(void **state)
+{
+	struct brine_server_options options = BRINE_SERVER_OPTIONS_INIT;
+	options.loops = 2;
+	memset(&run, 0, sizeof run);
+	host_prepare(&run.host, state, OVER_UNIX, &options);
+	loop_open();
+	assert_int_equal(loop_attach_server(run.host.server, on_server_ended), BRINE_ERR_STATE);
+	assert_int_equal(brine_server_process(run.host.server), BRINE_ERR_STATE);
+	host_free(&run.host);
+	run.host.server = NULL;
+	loop_close();
+}
+
 static int run_loop_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +334,8 @@ static int run_loop_tests(void)
 	        e2e_test(a_callback_may_detach_and_free),
 	        e2e_test(a_callback_may_begin_its_call_again),
 	        e2e_test(a_client_of_another_mode_is_refused),
+	        e2e_test(a_server_lives_in_the_loop),
+	        e2e_test(a_server_of_several_loops_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,11 @@ static void loop_refuses_null(struct brine_client *client)
 	brine_ev_detach(NULL);
 }
 
+static int loop_attach_server(struct brine_server *server, void (*ended)(struct brine_server *server, void *user))
+{
+	return brine_ev_attach_server(&adapter, server, loop, ended, NULL);
+}
+
 /* The storage is the caller's again: what is still in it must not matter. */
 static void loop_detach(void)
 {

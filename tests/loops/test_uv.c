@@ -20,6 +20,11 @@ static int loop_attach(struct brine_client *client)
 	return brine_uv_attach(&adapter, client, &loop);
 }
 
+static int loop_attach_server(struct brine_server *server, void (*ended)(struct brine_server *server, void *user))
+{
+	return brine_uv_attach_server(&adapter, server, &loop, ended, NULL);
+}
+
 static void on_detached(struct brine_uv *which)
 {
 	assert_ptr_equal(which, &adapter);

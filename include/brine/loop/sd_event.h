@@ -1,4 +1,4 @@
-/* brine/loop/sd_event.h - a client in an sd-event loop. Link libsystemd; the library itself does not.
+/* brine/loop/sd_event.h - a client or a server in an sd-event loop. Link libsystemd; the library itself does not.
  *
  *   options.mode = BRINE_CLIENT_LOOP;
  *   brine_client_open(&client, address, &options, &error);
@@ -10,7 +10,7 @@
 #ifndef BRINE_LOOP_SD_EVENT_H
 #define BRINE_LOOP_SD_EVENT_H
 
-#include <brine/client.h>
+#include <brine/loop/target.h>
 
 #include <systemd/sd-event.h>
 
@@ -20,19 +20,18 @@
 /* The caller's storage, from attach to detach; neither moved nor copied meanwhile. Private. The client stays the
  * caller's and must outlive it; the event loop is kept by its sources. */
 struct brine_sd_event {
-	struct brine_client *client;
+	struct brine_loop_target target;
 	sd_event_source *readable;
 	sd_event_source *timer;
 };
 
-/* Lets the client work. Its callbacks may detach, so nothing is touched after it. How the connection fares is told to
- * the calls; a negative result would switch the source off. */
+/* A negative result would switch the source off. */
 static inline int brine_sd_event_on_readable(sd_event_source *source, int fd, uint32_t events, void *user)
 {
 	(void)source;
 	(void)fd;
 	(void)events;
-	brine_client_process(((struct brine_sd_event *)user)->client);
+	brine_loop_target_process(((struct brine_sd_event *)user)->target);
 	return 0;
 }
 
@@ -40,7 +39,7 @@ static inline int brine_sd_event_on_timer(sd_event_source *source, uint64_t time
 {
 	(void)source;
 	(void)time_us;
-	brine_client_process(((struct brine_sd_event *)user)->client);
+	brine_loop_target_process(((struct brine_sd_event *)user)->target);
 	return 0;
 }
 
@@ -48,7 +47,7 @@ static inline int brine_sd_event_on_timer(sd_event_source *source, uint64_t time
 static inline int brine_sd_event_on_prepare(sd_event_source *source, void *user)
 {
 	struct brine_sd_event *adapter = (struct brine_sd_event *)user;
-	int timeout_ms = brine_client_get_timeout_ms(adapter->client);
+	int timeout_ms = brine_loop_target_timeout_ms(&adapter->target);
 	uint64_t now_us;
 	if (timeout_ms < 0)
 		return sd_event_source_set_enabled(adapter->timer, SD_EVENT_OFF);
@@ -67,16 +66,15 @@ static inline void brine_sd_event_detach(struct brine_sd_event *adapter)
 	adapter->timer = sd_event_source_disable_unref(adapter->timer);
 }
 
-/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: sd-event refused. On
- * failure nothing is attached. */
-static inline int brine_sd_event_attach(struct brine_sd_event *adapter, struct brine_client *client, sd_event *event)
+static inline int brine_sd_event_attach_target(struct brine_sd_event *adapter, struct brine_loop_target target,
+                                               sd_event *event)
 {
 	if (!adapter || !event)
 		return BRINE_ERR_INVALID;
-	int fd = brine_client_get_fd(client);
+	int fd = brine_loop_target_fd(&target);
 	if (fd < 0)
 		return fd;
-	adapter->client = client;
+	adapter->target = target;
 	adapter->readable = adapter->timer = NULL;
 	int status = sd_event_add_io(event, &adapter->readable, fd, EPOLLIN, brine_sd_event_on_readable, adapter);
 	/* An accuracy of 1 microsecond: the default, 250 ms, is for timers that save power. */
@@ -92,6 +90,23 @@ static inline int brine_sd_event_attach(struct brine_sd_event *adapter, struct b
 	brine_sd_event_detach(adapter);
 	errno = -status;
 	return BRINE_ERR_SYSTEM;
+}
+
+/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: sd-event refused. On
+ * failure nothing is attached. */
+static inline int brine_sd_event_attach(struct brine_sd_event *adapter, struct brine_client *client, sd_event *event)
+{
+	return brine_sd_event_attach_target(adapter, brine_loop_target_client(client), event);
+}
+
+/* Attaches a server instead, which has one loop (options.loops) and does not run: it serves from here on. ended: called
+ * once brine_server_stop() was heeded and nothing is left to do, or when the server cannot go on; it must detach, and
+ * may free the server. Returns as above. */
+static inline int brine_sd_event_attach_server(struct brine_sd_event *adapter, struct brine_server *server,
+                                               sd_event *event, void (*ended)(struct brine_server *server, void *user),
+                                               void *user)
+{
+	return brine_sd_event_attach_target(adapter, brine_loop_target_server(server, ended, user), event);
 }
 
 #endif

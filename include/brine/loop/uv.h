@@ -1,4 +1,4 @@
-/* brine/loop/uv.h - a client in a libuv loop. Link libuv; the library itself does not.
+/* brine/loop/uv.h - a client or a server in a libuv loop. Link libuv; the library itself does not.
  *
  *   options.mode = BRINE_CLIENT_LOOP;
  *   brine_client_open(&client, address, &options, &error);
@@ -10,7 +10,7 @@
 #ifndef BRINE_LOOP_UV_H
 #define BRINE_LOOP_UV_H
 
-#include <brine/client.h>
+#include <brine/loop/target.h>
 
 #include <uv.h>
 
@@ -20,7 +20,7 @@
  * user, which is the caller's. The client and the loop stay the caller's too and must outlive it. */
 struct brine_uv {
 	void *user;
-	struct brine_client *client;
+	struct brine_loop_target target;
 	uv_poll_t readable;
 	uv_timer_t timer;
 	uv_prepare_t prepare;
@@ -28,11 +28,9 @@ struct brine_uv {
 	void (*detached)(struct brine_uv *adapter);
 };
 
-/* Lets the client work. Its callbacks may detach, so nothing is touched after it. How the connection fares is told to
- * the calls. */
 static inline void brine_uv_process(struct brine_uv *adapter)
 {
-	brine_client_process(adapter->client);
+	brine_loop_target_process(adapter->target);
 }
 
 static inline void brine_uv_on_readable(uv_poll_t *handle, int status, int events)
@@ -51,20 +49,18 @@ static inline void brine_uv_on_timer(uv_timer_t *handle)
 static inline void brine_uv_on_prepare(uv_prepare_t *handle)
 {
 	struct brine_uv *adapter = (struct brine_uv *)handle->data;
-	int timeout_ms = brine_client_get_timeout_ms(adapter->client);
+	int timeout_ms = brine_loop_target_timeout_ms(&adapter->target);
 	if (timeout_ms < 0)
 		uv_timer_stop(&adapter->timer);
 	else
 		uv_timer_start(&adapter->timer, brine_uv_on_timer, (uint64_t)timeout_ms, 0);
 }
 
-/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: libuv refused. On
- * failure nothing is attached. adapter->user is left as it is. */
-static inline int brine_uv_attach(struct brine_uv *adapter, struct brine_client *client, uv_loop_t *loop)
+static inline int brine_uv_attach_target(struct brine_uv *adapter, struct brine_loop_target target, uv_loop_t *loop)
 {
 	if (!adapter || !loop)
 		return BRINE_ERR_INVALID;
-	int fd = brine_client_get_fd(client);
+	int fd = brine_loop_target_fd(&target);
 	if (fd < 0)
 		return fd;
 	int status = uv_poll_init(loop, &adapter->readable, fd);
@@ -74,12 +70,28 @@ static inline int brine_uv_attach(struct brine_uv *adapter, struct brine_client 
 	}
 	uv_timer_init(loop, &adapter->timer);
 	uv_prepare_init(loop, &adapter->prepare);
-	adapter->client = client;
+	adapter->target = target;
 	adapter->readable.data = adapter->timer.data = adapter->prepare.data = adapter;
 	adapter->open = 3;
 	uv_poll_start(&adapter->readable, UV_READABLE, brine_uv_on_readable);
 	uv_prepare_start(&adapter->prepare, brine_uv_on_prepare);
 	return 0;
+}
+
+/* Attaches a client of mode LOOP. 0; BRINE_ERR_STATE: another mode; BRINE_ERR_SYSTEM with errno: libuv refused. On
+ * failure nothing is attached. adapter->user is left as it is. */
+static inline int brine_uv_attach(struct brine_uv *adapter, struct brine_client *client, uv_loop_t *loop)
+{
+	return brine_uv_attach_target(adapter, brine_loop_target_client(client), loop);
+}
+
+/* Attaches a server instead, which has one loop (options.loops) and does not run: it serves from here on. ended: called
+ * once brine_server_stop() was heeded and nothing is left to do, or when the server cannot go on; it must detach, and
+ * may free the server. Returns as above. */
+static inline int brine_uv_attach_server(struct brine_uv *adapter, struct brine_server *server, uv_loop_t *loop,
+                                         void (*ended)(struct brine_server *server, void *user), void *user)
+{
+	return brine_uv_attach_target(adapter, brine_loop_target_server(server, ended, user), loop);
 }
 
 static inline void brine_uv_on_close(uv_handle_t *handle)
