@@ -74,7 +74,8 @@ static bool take_input(struct brine_channel *channel, void *input, uint64_t now_
 
 bool brine_channel_read(struct brine_channel *channel, void *input, uint64_t now_ms)
 {
-	return !channel->ended && !channel->dead && brine_conn_wants_read(channel->conn) && take_input(channel, input, now_ms);
+	return !channel->ended && !channel->dead && brine_conn_wants_read(channel->conn) &&
+	       take_input(channel, input, now_ms);
 }
 
 int brine_channel_take_event(struct brine_channel *channel, uint64_t now_ms)

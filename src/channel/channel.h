@@ -34,12 +34,12 @@ struct brine_channel {
 	struct brine_request_list requests;  /* not ended */
 	struct brine_channel_watch *watches; /* guarded by the host's lock */
 
-	bool ended;       /* the peer sends no more, or the stream died */
-	bool dead;        /* the stream failed: nothing can be written */
-	bool shut;        /* we said that we send no more */
-	bool is_short;    /* memory is: reads less */
-	bool closed;      /* its last event was handled */
-	bool backlog;     /* has events that were left there: reads nothing new before */
+	bool ended;          /* the peer sends no more, or the stream died */
+	bool dead;           /* the stream failed: nothing can be written */
+	bool shut;           /* we said that we send no more */
+	bool is_short;       /* memory is: reads less */
+	bool closed;         /* its last event was handled */
+	bool backlog;        /* has events that were left there: reads nothing new before */
 	unsigned reads_left; /* dead since a write failed: what had arrived is read at most so many times more */
 	int system_errno;    /* why it died; 0 where the peer only closed */
 

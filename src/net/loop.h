@@ -80,4 +80,8 @@ int brine_loop_turn(struct brine_loop *loop, uint64_t deadline_ms);
 /* Ends the wait of the current or next turn. Any thread, and signal handlers (errno is kept). Never fails. */
 void brine_loop_wake(struct brine_loop *loop);
 
+/* The descriptor that is readable when a turn would find something; for a loop of the program's, with
+ * brine_loop_deadline(). */
+int brine_loop_fd(const struct brine_loop *loop);
+
 #endif

@@ -248,3 +248,8 @@ int brine_loop_turn(struct brine_loop *loop, uint64_t deadline_ms)
 	loop->in_turn = false;
 	return count;
 }
+
+int brine_loop_fd(const struct brine_loop *loop)
+{
+	return loop->epoll_fd;
+}

@@ -317,8 +317,8 @@ static int set_up(struct brine_connection *connection, struct brine_error *error
 	int status = open_link(connection, error);
 	if (status < 0)
 		return status;
-	status = brine_loop_watch_stream(connection->loop_thread->loop, &connection->watch,
-	                                 connection->channel.stream, BRINE_READABLE);
+	status = brine_loop_watch_stream(connection->loop_thread->loop, &connection->watch, connection->channel.stream,
+	                                 BRINE_READABLE);
 	if (status < 0)
 		brine_fail(error, status, 0, "%s", status == BRINE_ERR_SYSTEM ? strerror(errno) : "out of memory");
 	return status;

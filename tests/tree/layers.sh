@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: each folder of src includes only from itself and those before it, and the files inside a folder do not depend on
-# each other in a circle; only net touches sockets and clocks, threads begin in rpc, memory comes from the allocator seam;
+# each other in a circle; only net touches sockets and clocks, threads begin in run, memory comes from the allocator seam;
 # the top level holds what it may hold.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -33,10 +33,10 @@ only() {
 	hits=$(grep -nE "$pattern" -r src --include='*.[ch]' | grep -vE "^($(IFS='|'; echo "$*"))" || true)
 	[ -z "$hits" ] || complain "$what:"$'\n'"$hits"
 }
-only 'sockets belong to src/net' '#include <(sys/socket|sys/un|netinet/|sys/epoll|poll|arpa/)' src/net/ src/rpc/resolve
+only 'sockets belong to src/net' '#include <(sys/socket|sys/un|netinet/|sys/epoll|poll|arpa/)' src/net/ src/run/lookup
 only 'clocks belong to src/net/clock.c' '\b(clock_gettime|gettimeofday|time)\(' src/net/clock
-only 'threads begin in src/rpc' '\bpthread_create' src/rpc/ src/compiler/reserved
-only 'locks belong to src/rpc and src/text' '\bpthread_(mutex|cond)' src/rpc/ src/text/ src/compiler/reserved
+only 'threads begin in src/run' '\bpthread_create' src/run/ src/compiler/reserved
+only 'locks belong to src/run and those who use it' '\bpthread_(mutex|cond)' src/run/ src/channel/ src/dispatch/ src/client/ src/server/ src/text/ src/compiler/reserved
 only 'memory comes from the allocator seam' '\b(malloc|calloc|realloc|free|strdup|asprintf)\(' src/base/alloc.c
 only 'the library does not print or exit' '\b(printf|puts|fputs|perror|exit|abort)\(' 'src/none'
 
