@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* With the text of the errno behind the formatted one where with_text says so. */
-static int BRINE_PRINTF(5, 0) fail_system(struct brine_error *error, int code, int system_errno, bool with_text,
-                                          const char *format, va_list arguments)
+static int BRINE_PRINTF(5, 0) fill_error(struct brine_error *error, int code, int system_errno, bool with_text,
+                                         const char *format, va_list arguments)
 {
 	if (!error)
 		return code;
@@ -27,7 +27,7 @@ int brine_fail_errno(struct brine_error *error, int code, int system_errno, cons
 {
 	va_list arguments;
 	va_start(arguments, format);
-	fail_system(error, code, system_errno, true, format, arguments);
+	fill_error(error, code, system_errno, true, format, arguments);
 	va_end(arguments);
 	return code;
 }
@@ -36,7 +36,7 @@ int brine_fail_system(struct brine_error *error, int code, int system_errno, con
 {
 	va_list arguments;
 	va_start(arguments, format);
-	fail_system(error, code, system_errno, false, format, arguments);
+	fill_error(error, code, system_errno, false, format, arguments);
 	va_end(arguments);
 	return code;
 }
