@@ -1,4 +1,4 @@
-/* brine/api.h - what every other header needs: visibility, attributes, version. */
+/* brine/api.h - visibility, attributes and version, which every other header needs. */
 #ifndef BRINE_API_H
 #define BRINE_API_H
 
@@ -11,8 +11,8 @@
 #define BRINE_VERSION_PATCH 0
 #define BRINE_VERSION       "0.1.0"
 
-/* The number every generated or hand-written descriptor starts with. The runtime refuses a descriptor of another number
- * (BRINE_ERR_ABI), so a program and a newer library never misread each other. */
+/* Every descriptor, generated or written by hand, starts with this number. The library refuses a descriptor with
+ * another number (BRINE_ERR_ABI), so that a program and a newer library never misread each other. */
 #define BRINE_ABI 1
 
 #if defined(__GNUC__)
@@ -32,7 +32,7 @@
 #endif
 
 BRINE_BEGIN
-/* The version of the library that runs, as "major.minor.patch". Static text. Any thread. */
+/* Returns the version of the library that runs, as "major.minor.patch". Static text, any thread. */
 BRINE_API const char *brine_version(void);
 BRINE_END
 

@@ -1,5 +1,5 @@
-/* brine/frame.h - one message of WIRE.md sections 1, 2 and 6 between bytes and a struct. No I/O, no state between
- * calls. Any thread may call any function on its own data. */
+/* brine/frame.h - one message of WIRE.md sections 1, 2 and 6, between bytes and a struct.
+ * The functions do no I/O and keep no state. Any thread may call them on its own data. */
 #ifndef BRINE_FRAME_H
 #define BRINE_FRAME_H
 
@@ -12,7 +12,7 @@ enum brine_frame_type {
 	BRINE_FRAME_RESPONSE = 1,
 	BRINE_FRAME_NOTIFICATION = 2,
 	BRINE_FRAME_ITEM = 3,
-	BRINE_FRAME_UPLOAD = 4, /* item of the upload stream, or its end where there is no item */
+	BRINE_FRAME_UPLOAD = 4, /* an item of the upload stream; without an item, its end */
 	BRINE_FRAME_UPLOAD_CREDIT = 5,
 	BRINE_FRAME_ITEM_CREDIT = 6,
 	BRINE_FRAME_CANCEL = 8,
@@ -23,7 +23,7 @@ enum brine_frame_type {
 	BRINE_FRAME_GOAWAY = 20,
 };
 
-/* What is assumed of a peer that has said nothing (WIRE.md section 5). */
+/* The hello that is assumed of a peer before it has sent one (WIRE.md section 5). */
 #define BRINE_FRAME_HELLO_ASSUMED                                                                                      \
 	{                                                                                                              \
 		1, {NULL, 0}, false, false, 1u << 20, 256, 0, false,                                                   \
@@ -32,102 +32,124 @@ enum brine_frame_type {
 		}                                                                                                      \
 	}
 
-/* What the first bytes of a connection say (WIRE.md section 6). */
+/* The protocol of a connection, by its first bytes (WIRE.md section 6). */
 enum brine_wire {
-	BRINE_WIRE_UNKNOWN = 0, /* more bytes needed; as an option: found out from the first bytes */
-	BRINE_WIRE_FRAMED = 1,
-	BRINE_WIRE_PLAIN = 2,
+	BRINE_WIRE_UNKNOWN = 0, /* more bytes are needed; as an option, the first bytes decide */
+	BRINE_WIRE_FRAMED = 1,  /* Brine: every message has a length prefix */
+	BRINE_WIRE_PLAIN = 2,   /* plain MessagePack-RPC */
 };
 
-/* The error value of a response: nil is is_set false; any other shape is made to fit (WIRE.md section 3). */
+/* The error value of a response. Values of other shapes are made to fit (WIRE.md section 3). */
 struct brine_frame_error {
-	bool is_set;
-	bool text_only; /* came, or is to be written, as the text alone: how plain peers put it */
+	bool is_set;    /* false if the value is nil */
+	bool text_only; /* the value is the text alone, as plain peers have it */
 	int64_t code;
 	struct brine_str text;   /* as it came, not escaped */
-	struct brine_bytes data; /* the third element's encoded bytes; size 0: none */
+	struct brine_bytes data; /* the encoded third element; size 0 if there is none */
 };
 
 /* The opts map of a request, response or notification. */
 struct brine_frame_options {
 	bool has_ttl, has_win, up;
 	uint64_t ttl_ms;
-	uint32_t win;
-	struct brine_bytes metadata; /* the encoded map; size 0: none */
+	uint32_t win;                /* items */
+	struct brine_bytes metadata; /* the encoded map; size 0 if there is none */
 };
 
-/* The map of a hello or welcome. Absent keys hold the assumed value; the value assumed is written only where has_ says
- * so. */
+/* The map of a hello or welcome. An absent key has its assumed value here. message_size_max and calls_max are written
+ * only if their has_ member is true. */
 struct brine_frame_hello {
-	uint64_t version; /* v; 0 or absent counts as 1 */
+	uint64_t version; /* v; 0 and absent count as 1 */
 	struct brine_str name;
 	bool has_message_size_max, has_calls_max;
-	uint32_t message_size_max; /* max */
+	uint32_t message_size_max; /* max, in bytes */
 	uint32_t calls_max;        /* calls */
-	uint32_t win;
+	uint32_t win;              /* items */
 	bool live;
-	struct brine_bytes features; /* the encoded array; size 0: none */
+	struct brine_bytes features; /* the encoded array; size 0 if there is none */
 };
 
-/* One message taken apart. Views borrow from the bytes it was parsed from. Only what its type has is set. */
+/* One message, read or to be written. Views borrow from the bytes that were parsed. Members that the type does not have
+ * are zero after parsing and ignored when writing. */
 struct brine_frame {
 	int type; /* 0 .. 127 */
 	bool has_id;
-	int64_t id; /* framed: 0 .. 2^32-1. plain: any; above 2^63-1 only id_bytes has it */
-	struct brine_bytes
-	        id_bytes; /* the id as encoded. Written as it is where size is not 0 (plain peers get theirs back) */
-	struct brine_bytes method; /* str or bin content */
-	struct brine_bytes params; /* encoded, always an array; written as [] where size is 0 */
-	struct brine_bytes result; /* encoded: result of a response (written as nil where size is 0), item of 3 and 4
-	                            * (size 0: the end) */
+
+	/* Framed ids are 0 to 2^32-1. Plain ids are any integer; for one above 2^63-1 only id_bytes is exact. */
+	int64_t id;
+
+	/* The encoded id. It is written as it is if its size is not 0, so that plain peers get their ids back. */
+	struct brine_bytes id_bytes;
+
+	struct brine_bytes method; /* content of the str or bin */
+	struct brine_bytes params; /* one encoded array; size 0 is written as [] */
+
+	/* Encoded: the result of a response, or the item of ITEM and UPLOAD. size 0 is written as nil, but ends an
+	 * UPLOAD. */
+	struct brine_bytes result;
+
 	struct brine_frame_error error;
 	struct brine_frame_options options;
 	struct brine_frame_hello hello;
-	uint64_t number;       /* credit, token of ping and pong, grace_ms of goaway */
-	int64_t code;          /* goaway */
-	struct brine_str text; /* goaway */
+	uint64_t number;       /* credit in items, token of ping and pong, grace_ms of goaway */
+	int64_t code;          /* of goaway */
+	struct brine_str text; /* of goaway */
 };
 
-/* How bad a message is: what WIRE.md's table "What is wrong" says it gets. */
+/* How a message is to be treated, by WIRE.md's table "What is wrong". */
 enum brine_verdict {
 	BRINE_VERDICT_OK = 0,
-	BRINE_VERDICT_SILENT, /* close without a byte */
-	BRINE_VERDICT_GOAWAY, /* goaway with `code`, close */
-	BRINE_VERDICT_ERROR,  /* request: response error `code`; notification: drop and count; the connection goes on */
-	BRINE_VERDICT_IGNORE, /* advisory, or plain answer to nothing: drop and count */
+	BRINE_VERDICT_SILENT, /* close the connection without a byte */
+	BRINE_VERDICT_GOAWAY, /* send goaway with `code` and close the connection */
+	BRINE_VERDICT_ERROR,  /* answer a request with error `code`, drop and count a notification, and go on */
+	BRINE_VERDICT_IGNORE, /* drop and count the message and go on */
 };
 
 struct brine_judgement {
 	int verdict; /* enum brine_verdict */
-	int code;    /* enum brine_code that travels */
+	int code;    /* enum brine_code to send */
 };
 
 BRINE_BEGIN
 
-/* Looks at the first bytes of a connection. Returns enum brine_wire, or BRINE_ERR_NOT_BRINE as soon as both modes are
- * ruled out; the text then says what it looked like (HTTP, TLS ...), by the bytes up to there alone. */
+/* Decides by the first bytes of a connection. Returns one of enum brine_wire. On error error->text says what the bytes
+ * look like, "an HTTP request" for example. It depends only on the bytes that decided. Errors:
+ *   BRINE_ERR_NOT_BRINE   the bytes begin neither a frame nor a plain message */
 BRINE_API int brine_wire_detect(struct brine_bytes input, struct brine_error *error);
 
-/* Finds the first frame of input: 1 and the message without its prefix, 0 when more bytes are needed, or an error:
- * BRINE_ERR_PROTO (no length, empty, no array head), BRINE_ERR_TOO_BIG as soon as prefix and head are in.
- * *ret_message borrows from input; *ret_prefix_size is the size of the length prefix (1, 2, 3 or 5). */
+/* Finds the first frame of input. Returns 1 for a whole frame and 0 if more bytes are needed. *ret_message is the
+ * message without its prefix, borrowed from input. *ret_prefix_size is the size of the prefix, 1, 2, 3 or 5 bytes. Both
+ * are written only with 1. The prefix and one more byte are enough to find an error. Errors:
+ *   BRINE_ERR_PROTO     the bytes are no length, the frame is empty, or no array follows
+ *   BRINE_ERR_TOO_BIG   the message is larger than limits->message_size_max */
 BRINE_API int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits,
                                struct brine_bytes *ret_message, size_t *ret_prefix_size, struct brine_error *error);
 
-/* Takes one whole message apart: checks it as MessagePack, then its shape. wire: BRINE_WIRE_FRAMED or _PLAIN. 0, or a
- * negative error with *ret_judgement saying what it deserves and ret_frame->type and id set where they were readable.
- */
+/* Reads one whole message. wire is BRINE_WIRE_FRAMED or BRINE_WIRE_PLAIN. The message is checked as MessagePack first.
+ * *ret_frame and *ret_judgement are always written. On error *ret_judgement says how to treat the message, and
+ * ret_frame->type and ret_frame->id are set if they were readable. Errors:
+ *   BRINE_ERR_MALFORMED     the message is not well-formed MessagePack
+ *   BRINE_ERR_DEPTH         it nests deeper than limits->depth_max
+ *   BRINE_ERR_TRAILING      bytes follow it
+ *   BRINE_ERR_PROTO         the message does not have the shape of its type
+ *   BRINE_ERR_UNSUPPORTED   the type is unknown
+ *   BRINE_ERR_TYPE          the method, the params or an option has the wrong type
+ *   BRINE_ERR_LIMIT         the method name, the options or the metadata are too large
+ *   BRINE_ERR_DUPLICATE     an option or a metadata key came twice */
 BRINE_API int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message, int wire,
                                 const struct brine_limits *limits, struct brine_judgement *ret_judgement,
                                 struct brine_error *error);
 
-/* Appends one message, with its length prefix in the shortest form when wire is BRINE_WIRE_FRAMED. Only what the type
- * has is read; encoded values in it are taken as they are. 0, BRINE_ERR_INVALID (a type that is not in enum
- * brine_frame_type), BRINE_ERR_NOMEM, BRINE_ERR_TOO_BIG (over limit_size bytes; out is then unchanged). */
+/* Appends one message. With BRINE_WIRE_FRAMED its length prefix comes first, in the shortest form. Only the members
+ * that the type has are read. Encoded values are copied as they are. limit_size is the most bytes of the message. On
+ * error the bytes of out are as before. Errors:
+ *   BRINE_ERR_INVALID   the type is not in enum brine_frame_type
+ *   BRINE_ERR_TOO_BIG   the message is larger than limit_size
+ *   BRINE_ERR_NOMEM */
 BRINE_API int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, int wire, uint32_t limit_size);
 
-/* "request", "response", "notification", "item", "upload", "credit" ... Static text; "advisory" or "reserved" for
- * others. */
+/* Returns the name of a message type, "request", "response", "upload credit" and so on. Other types are "reserved" or
+ * "advisory". Static text. */
 BRINE_API const char *brine_frame_type_name(int type);
 
 BRINE_END

@@ -1,7 +1,8 @@
-/* brine/metadata.h - what travels beside a call: an encoded map from names to values, as struct brine_call and
- * brine_request_metadata() have it. These are for values that are strings or bytes; a message with the layout MAP and
- * brine_dumps() and brine_loads() do for all others. WIRE.md section 5 bounds it: 64 names, 8 KiB. Names have no
- * control characters. Nothing here keeps state: any thread may call any function on its own data. */
+/* brine/metadata.h - metadata of a call, an encoded map from names to values.
+ * struct brine_call takes such a map and brine_request_metadata() returns one. These functions are for values that are
+ * strings or bytes. For other values use a message with the layout MAP, brine_dumps() and brine_loads(). WIRE.md
+ * section 5 limits a map to 64 names and 8 KiB. A name must not be empty and has no control characters. The functions
+ * keep no state. Any thread may call them on its own data. */
 #ifndef BRINE_METADATA_H
 #define BRINE_METADATA_H
 
@@ -10,13 +11,15 @@
 
 BRINE_BEGIN
 
-/* Adds a string under a name that is not there yet (which is not checked) to metadata that this function made: begin
- * with an empty buffer, and give its brine_buf_bytes() to the call. 0; BRINE_ERR_INVALID (an empty name, or a buffer
- * that holds something else), LIMIT (65,535 names), NOMEM: the buffer is then as before. */
+/* Adds a string under a name. Start with an empty buffer and give its brine_buf_bytes() to the call. The name must not
+ * be in the map yet, which is not checked. On error the bytes of the buffer are as before. Errors:
+ *   BRINE_ERR_INVALID   the name is empty, or the buffer holds something that this function did not write
+ *   BRINE_ERR_LIMIT     the map has 65,535 names, or a text has 4 GiB or more
+ *   BRINE_ERR_NOMEM */
 BRINE_API int brine_metadata_add(struct brine_buf *metadata, const char *name, struct brine_str value);
 
-/* Finds the string or the bytes under a name: true and *ret_value, borrowed from metadata, not checked for UTF-8. False
- * where there is none, or another kind of value. */
+/* Finds the string or the bytes under a name and stores a view in *ret_value. The view is borrowed from metadata and
+ * not checked for UTF-8. Returns false if the name is not there, or if its value is neither str nor bin. */
 BRINE_API bool brine_metadata_find(struct brine_bytes metadata, const char *name, struct brine_str *ret_value);
 
 BRINE_END

@@ -1,8 +1,10 @@
-/* brine/pack.h - writes MessagePack values by hand into a buffer: the packer for untyped calls without msgpack-c.
- * Every function appends one value (or a container's head, its elements then follow) in the shortest form and returns 0
- * or BRINE_ERR_NOMEM, with the buffer then as before. Content of 4 GiB and more is BRINE_ERR_LIMIT, a timestamp whose
- * nanoseconds are not 0 .. 999,999,999 BRINE_ERR_RANGE. Strings are not checked for UTF-8. Not thread-safe. Source: the
- * MessagePack specification. */
+/* brine/pack.h - writes MessagePack values into a buffer, for untyped calls without msgpack-c.
+ * Every function appends one value in the shortest form. The functions for arrays and maps append only the head; append
+ * the elements behind it. Strings are not checked for UTF-8. A buffer belongs to one thread at a time. On error the
+ * bytes of the buffer are as before. Errors:
+ *   BRINE_ERR_NOMEM
+ *   BRINE_ERR_LIMIT   content has 4 GiB or more
+ *   BRINE_ERR_RANGE   the nanoseconds of a timestamp are not 0 to 999,999,999 */
 #ifndef BRINE_PACK_H
 #define BRINE_PACK_H
 

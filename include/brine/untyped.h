@@ -1,4 +1,4 @@
-/* brine/untyped.h - values without a schema, as msgpack-c objects. The one header that includes msgpack.h. */
+/* brine/untyped.h - values without a schema, as msgpack-c objects. No other header of Brine includes msgpack.h. */
 #ifndef BRINE_UNTYPED_H
 #define BRINE_UNTYPED_H
 
@@ -9,13 +9,16 @@
 
 BRINE_BEGIN
 
-/* Views one MessagePack value as a msgpack_object. The bytes are checked before msgpack-c sees them, so hostile ones
- * cost nothing. The object and what it points to live in the arena and in `bytes`. Errors: as brine_check(),
- * BRINE_ERR_NOMEM. */
+/* Reads one MessagePack value as a msgpack_object. The bytes may be hostile and are checked first. The elements of
+ * containers live in the arena. Strings, bytes and ext values borrow from `bytes`. On error *ret_object is untouched.
+ * Any thread. Errors:
+ *   those of brine_check()
+ *   BRINE_ERR_NOMEM   also if the arena's budget is used up */
 BRINE_API int brine_object_loads(msgpack_object *ret_object, struct brine_bytes bytes, struct brine_arena *arena,
                                  struct brine_error *error);
 
-/* Points a msgpack-c packer at a Brine buffer: what it packs is appended. Both must outlive the packing. */
+/* Makes a msgpack-c packer that appends to a Brine buffer. The buffer must live as long as the packer is used. A pack
+ * function of msgpack-c returns -1 when out of memory. */
 BRINE_API void brine_packer_init(msgpack_packer *packer, struct brine_buf *out);
 
 BRINE_END

@@ -1,5 +1,6 @@
-/* base/idmap.h - a table from 64-bit numbers to pointers: open addressing, keyed by a seed so that a peer that chooses
- * the numbers cannot make them collide. Owns its slots only, never what the pointers point to. Not thread-safe. */
+/* base/idmap.h - a hash table from 64-bit numbers to pointers, with open addressing.
+ * The hash depends on a seed, so that a peer that chooses the numbers cannot make them collide. The table owns its
+ * slots and never what the pointers point to. Not thread-safe. */
 #ifndef BRINE_BASE_IDMAP_H
 #define BRINE_BASE_IDMAP_H
 
@@ -7,7 +8,7 @@
 
 struct brine_idmap_slot {
 	uint64_t key;
-	void *value; /* NULL: free */
+	void *value; /* NULL in a free slot */
 };
 
 struct brine_idmap {
@@ -18,17 +19,20 @@ struct brine_idmap {
 	const struct brine_allocator *allocator;
 };
 
-/* An empty table that owns nothing yet. allocator NULL: the default; it must outlive the table. */
+/* Makes an empty table, which owns nothing yet. The allocator must outlive the table; NULL means the default. */
 void brine_idmap_init(struct brine_idmap *map, const struct brine_allocator *allocator, uint64_t seed);
+
+/* Releases the slots and leaves an empty table that can be used again. */
 void brine_idmap_done(struct brine_idmap *map);
 
-/* Adds a key that is not there; value is not NULL. 0, or BRINE_ERR_NOMEM with the table unchanged. */
+/* Adds a key that is not in the table. value must not be NULL. On error the table is unchanged. Errors:
+ *   BRINE_ERR_NOMEM */
 int brine_idmap_put(struct brine_idmap *map, uint64_t key, void *value);
 
-/* NULL where the key is not there. */
+/* Returns the value of the key, or NULL if the key is not in the table. */
 void *brine_idmap_find(const struct brine_idmap *map, uint64_t key);
 
-/* Removes the key and returns its value, NULL where it is not there. Never allocates. */
+/* Removes the key and returns its value, or NULL if the key is not in the table. Never allocates. */
 void *brine_idmap_remove(struct brine_idmap *map, uint64_t key);
 
 #endif

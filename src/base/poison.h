@@ -1,6 +1,7 @@
-/* base/poison.h - memory that is kept for its next use. Under AddressSanitizer nobody may touch it meanwhile, as if it
- * had been released; elsewhere nothing happens. Starts of regions are aligned to 8 bytes. What points to other memory
- * is left out: a search for leaks does not look into poisoned memory. */
+/* base/poison.h - marks memory that is kept for its next use.
+ * Under AddressSanitizer a poisoned region must not be touched, as if it had been released. Other builds do nothing. A
+ * region begins at a multiple of 8 bytes. Pointers to other memory must stay out of it, because a search for leaks does
+ * not look into poisoned memory. */
 #ifndef BRINE_BASE_POISON_H
 #define BRINE_BASE_POISON_H
 

@@ -1,4 +1,4 @@
-/* codec/endian.h - big-endian loads and stores at any address, and back from bits to floating point. */
+/* codec/endian.h - big-endian loads and stores at any address, and floating point from its bits. Any thread. */
 #ifndef BRINE_CODEC_ENDIAN_H
 #define BRINE_CODEC_ENDIAN_H
 

@@ -1,5 +1,5 @@
-/* codec/put.h - MessagePack tokens in their shortest form into memory that has room for them: each function writes at
- * `to` and returns the place behind what it wrote. */
+/* codec/put.h - writes MessagePack tokens in their shortest form into memory that has room for them.
+ * Each function writes at `to` and returns the place behind what it wrote. Any thread. */
 #ifndef BRINE_CODEC_PUT_H
 #define BRINE_CODEC_PUT_H
 
@@ -8,7 +8,7 @@
 #include <brine/bytes.h>
 
 enum {
-	BRINE_PUT_MOST = 9,            /* room for any scalar, and for any head */
+	BRINE_PUT_MOST = 9,            /* room for any number, nil or bool, and for any head */
 	BRINE_PUT_TIMESTAMP_MOST = 15, /* room for a timestamp */
 };
 
@@ -84,7 +84,7 @@ static inline uint8_t *brine_put_int(uint8_t *to, int64_t value)
 	return brine_put64(to, 0xd3, (uint64_t)value);
 }
 
-/* From memory, so that no register quiets a signalling NaN. */
+/* These two take the number by its address. A register could quiet a signalling NaN. */
 static inline uint8_t *brine_put_float(uint8_t *to, const float *value)
 {
 	uint32_t bits;
@@ -147,7 +147,7 @@ static inline uint8_t *brine_put_map_head(uint8_t *to, uint32_t pair_count)
 	                                : brine_put32(to, 0xdf, pair_count);
 }
 
-/* ext -1 in the shortest of its three forms; nanos is 0 .. 999,999,999. */
+/* Writes ext -1 in the shortest of its three forms. time.nanos is 0 to 999,999,999. */
 static inline uint8_t *brine_put_timestamp(uint8_t *to, struct brine_timestamp time)
 {
 	uint64_t seconds = (uint64_t)time.seconds;

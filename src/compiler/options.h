@@ -1,11 +1,12 @@
-/* compiler/options.h - the options of declarations: those of proto/brine/options.proto, and the standard ones that
- * matter. */
+/* compiler/options.h - reads the options of declarations. These are the options of proto/brine/options.proto and the
+ * standard options that matter here. */
 #ifndef BRINE_COMPILER_OPTIONS_H
 #define BRINE_COMPILER_OPTIONS_H
 
 #include "compiler/schema.h"
 
-/* Each reads the options message of a declaration into it. */
+/* Each function reads the options message of a declaration and stores the options in the declaration. Faults are
+ * reported into the schema. */
 void options_file(struct schema *schema, struct schema_file *file, struct brine_bytes bytes);
 void options_message(struct schema *schema, struct schema_message *message, struct brine_bytes bytes);
 void options_field(struct schema *schema, struct schema_field *field, struct brine_bytes bytes);

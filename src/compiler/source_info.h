@@ -1,4 +1,4 @@
-/* compiler/source_info.h - where the declarations of a file stand, and the comments on them. */
+/* compiler/source_info.h - the places of the declarations of a file, and the comments on them. */
 #ifndef BRINE_COMPILER_SOURCE_INFO_H
 #define BRINE_COMPILER_SOURCE_INFO_H
 
@@ -6,23 +6,25 @@
 #include <brine/error.h>
 
 enum {
-	SOURCE_PATH_MAX = 72, /* numbers of a path; locations with longer ones are left out */
+	SOURCE_PATH_MAX = 72, /* numbers of a path; locations with a longer path are left out */
 };
 
 struct source_info; /* opaque */
 
-/* Counted from 1; line 0: unknown. Comments are borrowed from the request, not checked, size 0 without. */
+/* A place and the comments there. The comments are borrowed from the request and not checked. */
 struct source_place {
-	uint32_t line, column;
-	struct brine_str leading, trailing;
+	uint32_t line, column;              /* counted from 1; line 0 if the place is unknown */
+	struct brine_str leading, trailing; /* size 0 if there is none */
 };
 
-/* Reads a SourceCodeInfo into the arena. Its texts are borrowed from bytes. 0, BRINE_ERR_MALFORMED, BRINE_ERR_NOMEM:
- * *ret_info is untouched then. */
+/* Reads a SourceCodeInfo. *ret_info lives in the arena, and its texts are borrowed from bytes. On error *ret_info is
+ * untouched. Errors:
+ *   BRINE_ERR_MALFORMED
+ *   BRINE_ERR_NOMEM */
 int source_parse(struct source_info **ret_info, struct brine_arena *arena, struct brine_bytes bytes);
 
-/* The place of a path with `which` behind it where that is not 0, else (also where the longer path is unknown) of the
- * path itself. */
+/* Returns the place of the path with `which` behind it. If `which` is 0 or that place is unknown, it is the place of
+ * the path itself. info may be NULL and gives an unknown place. */
 struct source_place source_find(const struct source_info *info, const int32_t *path, unsigned path_count,
                                 int32_t which);
 

@@ -1,4 +1,5 @@
-/* compiler/text.h - writing C. A text keeps its first error, so that emitters write straight on and look once. */
+/* compiler/text.h - writes C. A text keeps its first error and writes nothing more after it, so that emitters look only
+ * once. One thread at a time. */
 #ifndef BRINE_COMPILER_TEXT_H
 #define BRINE_COMPILER_TEXT_H
 
@@ -9,20 +10,21 @@ struct text {
 	int status; /* 0 or BRINE_ERR_NOMEM */
 };
 
+/* Appends formatted text. */
 void text_printf(struct text *text, const char *format, ...) BRINE_PRINTF(2, 3);
 
-/* The comments of a schema as a C comment of whole lines, `indent` tabs in; nothing where there are none. What could
- * end the comment, join lines or move a terminal is made harmless. */
+/* Writes a comment of a schema as a C comment of whole lines, `indent` tabs in. An empty comment writes nothing.
+ * Characters that would end the comment, join lines, or move the cursor of a terminal are made harmless. */
 void text_comment(struct text *text, unsigned indent, struct brine_str comment);
 
-/* Ends a line of code: a note and the comment that stood behind the declaration, or a new line alone. What is too long
- * for that (see text_fits_line()) must have been written before the line. */
+/* Ends a line of code with a note (NULL allowed), the comment from behind the declaration, and a new line. A comment
+ * that does not fit the line is left out. */
 void text_end_line(struct text *text, const char *note, struct brine_str trailing);
 
-/* Whether a trailing comment can stay behind its line: one line, not too long. */
+/* Tells whether a comment can stay behind its line. It must be one line that is not too long. */
 bool text_fits_line(struct brine_str trailing);
 
-/* A string literal. */
+/* Writes a string literal. */
 void text_literal(struct text *text, const char *value);
 
 #endif

@@ -5,13 +5,15 @@
 #include "frame/parts.h"
 
 enum {
-	FRAME_TYPES = 32, /* below: known or reserved; from here on: advisory */
+	FRAME_TYPES = 32, /* types below it are known or reserved, others are advisory */
 };
 
-/* How the messages of one type look: parse and write stand side by side in messages.c. */
+/* The reader and the writer of one type. Static data, any thread. */
 struct frame_kind {
 	const char *name;
-	uint8_t least; /* elements, the type included; NULL parse: the type is reserved */
+	uint8_t least; /* elements that a message has at least, its type included */
+
+	/* Reads the elements behind the type. Returns 0 or the code of the error. NULL if the type is reserved. */
 	int (*parse)(struct frame_parse *parse, struct brine_frame *frame);
 	void (*write)(struct frame_write *write, const struct brine_frame *frame);
 };

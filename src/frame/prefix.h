@@ -1,4 +1,4 @@
-/* frame/prefix.h - the length before a message (WIRE.md section 1). */
+/* frame/prefix.h - the length before a message (WIRE.md section 1). Any thread. */
 #ifndef BRINE_FRAME_PREFIX_H
 #define BRINE_FRAME_PREFIX_H
 
@@ -7,12 +7,12 @@
 #include <brine/bytes.h>
 
 struct brine_prefix {
-	unsigned size;   /* bytes of the prefix: 1, 2, 3 or 5; 0: the first byte begins none */
-	bool is_whole;   /* all of it is there, and length is known */
-	uint32_t length; /* bytes of the message */
+	unsigned size;   /* bytes of the prefix, 1, 2, 3 or 5; 0 if the first byte begins no prefix */
+	bool is_whole;   /* all bytes of the prefix are there, so that length is known */
+	uint32_t length; /* bytes of the message; 0 while it is not known */
 };
 
-/* Reads the prefix that input, of one byte or more, begins with. */
+/* Reads the prefix that input begins with. input has at least one byte. */
 static inline struct brine_prefix brine_prefix_read(struct brine_bytes input)
 {
 	const uint8_t *bytes = input.data;
@@ -33,7 +33,7 @@ static inline struct brine_prefix brine_prefix_read(struct brine_bytes input)
 	return prefix;
 }
 
-/* A fixarray that has room for a type and one element more. */
+/* Tells whether the byte is a fixarray of at least two elements, as every message of the framed wire begins. */
 static inline bool brine_is_message_head(uint8_t byte)
 {
 	return byte >= 0x92 && byte <= 0x9f;

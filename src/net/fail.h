@@ -4,11 +4,11 @@
 
 #include <brine/error.h>
 
-/* As brine_fail(), with system_errno set and its text behind the formatted one: "what: No such file or directory".
- * Keeps errno. */
+/* Calls brine_fail(), sets error->system_errno, and appends its text, "what: No such file or directory". Keeps errno.
+ * Returns code. */
 int brine_fail_errno(struct brine_error *error, int code, int system_errno, const char *format, ...) BRINE_PRINTF(4, 5);
 
-/* The same without that text, where the formatted one says it better. */
+/* Does the same without appending the text of the errno. */
 int brine_fail_system(struct brine_error *error, int code, int system_errno, const char *format, ...)
         BRINE_PRINTF(4, 5);
 

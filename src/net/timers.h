@@ -1,18 +1,18 @@
-/* net/timers.h - a pairing heap of struct brine_timer, for loop implementations: nothing is allocated, nothing fails.
- */
+/* net/timers.h - a pairing heap of struct brine_timer, for loops. It allocates nothing and never fails. All zero is an
+ * empty heap. One thread at a time. */
 #ifndef BRINE_NET_TIMERS_H
 #define BRINE_NET_TIMERS_H
 
 #include "net/loop.h"
 
 struct brine_timers {
-	struct brine_timer *first; /* the one due next; NULL: none */
+	struct brine_timer *first; /* the timer that is due next, or NULL */
 };
 
-/* timer is not in any heap. */
+/* Adds a timer, which must not be in any heap. */
 void brine_timers_add(struct brine_timers *timers, struct brine_timer *timer, uint64_t due_ms);
 
-/* timer is in this heap. */
+/* Removes a timer, which must be in this heap. */
 void brine_timers_remove(struct brine_timers *timers, struct brine_timer *timer);
 
 #endif

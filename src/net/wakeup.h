@@ -1,15 +1,15 @@
-/* net/wakeup.h - what wakes a thread that waits for descriptors. Any thread. */
+/* net/wakeup.h - an eventfd that wakes a thread which waits for descriptors. Any thread. */
 #ifndef BRINE_NET_WAKEUP_H
 #define BRINE_NET_WAKEUP_H
 
-/* Makes an eventfd, owned by the caller. It is readable from the signal until it is cleared. -1 where there is none
- * (errno). */
+/* Makes an eventfd, which belongs to the caller and is closed with brine_socket_close(). Returns -1 if there is none;
+ * errno says why. */
 int brine_wakeup_new(void);
 
-/* Makes it readable. Any thread, and signal handlers: errno is kept. Never fails. */
+/* Makes it readable until it is cleared. Any signal handler may call this, too. Keeps errno. Never fails. */
 void brine_wakeup_signal(int fd);
 
-/* Makes it wait for the next signal. Never blocks, never fails. */
+/* Makes it wait for the next signal. Keeps errno. Never blocks and never fails. */
 void brine_wakeup_clear(int fd);
 
 #endif
