@@ -2,7 +2,7 @@
  * a time, and a peer that goes on sending is not listened to for ever. The stream is made up: no sockets. */
 #include "support.h"
 
-#include "channel/transport.h"
+#include "channel/channel.h"
 
 #include <errno.h>
 
@@ -50,7 +50,7 @@ static const struct brine_stream_ops gone_ops = {.read = gone_read, .writev = go
 struct run {
 	struct fail_allocator memory;
 	struct gone_peer peer;
-	struct brine_transport link;
+	struct brine_channel channel;
 	unsigned requests, notifications, answers, turns;
 	struct brine_error end; /* what CLOSED said, and of a goaway its text */
 };
@@ -59,13 +59,13 @@ struct run {
 static bool pull(struct run *run)
 {
 	struct brine_event event;
-	while (brine_conn_next(run->link.conn, &event, 1) > 0) {
+	while (brine_conn_next(run->channel.conn, &event, 1) > 0) {
 		run->requests += event.type == BRINE_EVENT_REQUEST;
 		run->notifications += event.type == BRINE_EVENT_NOTIFICATION;
 		run->answers += event.type == BRINE_EVENT_RESPONSE && event.status == BRINE_OK;
 		if (event.type != BRINE_EVENT_CLOSED)
 			continue;
-		run->end = *brine_conn_fault(run->link.conn);
+		run->end = *brine_conn_fault(run->channel.conn);
 		return true;
 	}
 	return false;
@@ -78,13 +78,13 @@ static void run_to_end(struct run *run)
 	assert_non_null(input);
 	do {
 		assert_in_range(++run->turns, 1, 1000000);
-		brine_transport_write(&run->link, input, 1);
-		assert_true(run->link.dead);
-		assert_false(brine_transport_read(&run->link, input, 1));
+		brine_channel_write(&run->channel, input, 1);
+		assert_true(run->channel.dead);
+		assert_false(brine_channel_read(&run->channel, input, 1));
 	} while (!pull(run));
 	free(input);
-	assert_int_equal(run->link.system_errno, EPIPE);
-	brine_conn_free(run->link.conn);
+	assert_int_equal(run->channel.system_errno, EPIPE);
+	brine_conn_free(run->channel.conn);
 	assert_in_range(run->memory.held_most, 1, HELD_MOST);
 	assert_int_equal(run->memory.held, 0);
 }
@@ -98,15 +98,15 @@ static void begin(struct run *run, int role, struct brine_bytes sent)
 	options.role = role;
 	options.limits.output_mark = 1; /* what waits is too much: nothing would be handled of a peer that is there */
 	options.allocator = &run->memory.base;
-	assert_int_equal(brine_conn_new(&run->link.conn, &options, 0, NULL), 0);
-	run->link.stream = &run->peer.base;
+	assert_int_equal(brine_conn_new(&run->channel.conn, &options, 0, NULL), 0);
+	run->channel.stream = &run->peer.base;
 	if (role == BRINE_CONNECTING) {
 		struct brine_conn_call call = {.method = BRINE_STR("x"), .deadline_ms = BRINE_FOREVER};
 		uint64_t serial;
-		assert_int_equal(brine_conn_call(run->link.conn, &call, 0, &serial, NULL), 0);
+		assert_int_equal(brine_conn_call(run->channel.conn, &call, 0, &serial, NULL), 0);
 		return;
 	}
-	assert_int_equal(brine_conn_feed(run->link.conn, BRINE_BYTES("\x03\x92\x12\x01", 4), 0), 0);
+	assert_int_equal(brine_conn_feed(run->channel.conn, BRINE_BYTES("\x03\x92\x12\x01", 4), 0), 0);
 	assert_false(pull(run));
 }
 
