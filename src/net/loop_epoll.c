@@ -125,7 +125,7 @@ static bool is_watched(const struct brine_loop *loop, const struct brine_watch *
 
 int brine_loop_add(struct brine_loop *loop, struct brine_watch *watch, int fd, unsigned ready)
 {
-	assert(!watch->slot && watch->on_ready && fd >= 0);
+	assert(!watch->slot && watch->on_ready);
 	uint32_t number = take_slot(loop);
 	if (!number)
 		return BRINE_ERR_NOMEM;

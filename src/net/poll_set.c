@@ -6,7 +6,7 @@
 
 void brine_poll_set_add(struct brine_poll_set *set, int fd, unsigned ready)
 {
-	assert(fd >= 0 && set->count < BRINE_POLL_SET_MAX);
+	assert(set->count < BRINE_POLL_SET_MAX);
 	set->items[set->count].fd = fd;
 	set->items[set->count].ready = ready;
 	set->items[set->count].found = 0;

@@ -5,8 +5,8 @@
 #include "jobs.h"
 #include "streaming.h"
 
-#include "server/server.h"
 #include "server/connection.h"
+#include "server/server.h"
 
 #include <sys/ioctl.h>
 
@@ -73,8 +73,10 @@ static int count_ready(struct jobs *jobs, short events, int timeout_ms, int *ret
 {
 	struct pollfd pollers[8];
 	*ret_of = 0;
-	for (struct brine_connection *session = jobs->host.server->loop_threads[0]->sessions; session; session = session->next)
-		pollers[(*ret_of)++] = (struct pollfd){.fd = brine_stream_fd(session->link.stream), .events = events};
+	for (struct brine_connection *session = jobs->host.server->loop_threads[0]->connections; session;
+	     session = session->next)
+		pollers[(*ret_of)++] =
+		        (struct pollfd){.fd = brine_stream_fd(session->channel.stream), .events = events};
 	return poll(pollers, (nfds_t)*ret_of, timeout_ms);
 }
 

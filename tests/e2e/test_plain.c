@@ -4,7 +4,7 @@
 #include "unit/pyrepr.h"
 
 #include "codec/scan.h"
-#include "channel/transport.h"
+#include "channel/channel.h"
 
 static bool raw_read_one(int fd, struct brine_buf *into)
 {
