@@ -109,15 +109,16 @@ struct brine_event {
 	bool plain;                   /* the peer speaks plain MessagePack-RPC: strict arity */
 };
 
-/* A call to the peer. Everything is copied into the output before brine_conn_call() returns. */
+/* A call to the peer. Everything is in the output before brine_conn_call() returns. */
 struct brine_conn_call {
-	struct brine_str method;     /* 1 .. limits.method_size_max bytes */
-	struct brine_bytes params;   /* one encoded array; size 0: [] */
-	struct brine_bytes metadata; /* encoded map; size 0: none */
-	uint64_t deadline_ms;        /* absolute; BRINE_FOREVER: none. Sent as ttl to a framed peer. */
-	bool wants_items;            /* asks for the answer stream; framed peers only */
-	bool has_upload;             /* upload items will follow; framed peers only */
-	void *user;                  /* comes back in the events of the call */
+	struct brine_str method;             /* 1 .. limits.method_size_max bytes */
+	struct brine_bytes params;           /* one encoded array; size 0: [] */
+	struct brine_bytes metadata;         /* encoded map; size 0: none */
+	uint64_t deadline_ms;                /* absolute; BRINE_FOREVER: none. Sent as ttl to a framed peer. */
+	bool wants_items;                    /* asks for the answer stream; framed peers only */
+	bool has_upload;                     /* upload items will follow; framed peers only */
+	void *user;                          /* comes back in the events of the call */
+	const struct brine_encoder *encoder; /* writes the params straight into the output; NULL: they are in params */
 };
 
 enum brine_conn_state {
@@ -223,7 +224,9 @@ BRINE_API uint32_t brine_conn_calls_incoming(const struct brine_conn *conn);
  * BRINE_ERR_INVALID, TOO_BIG (over the peer's limit; the text has both sizes), OVERLOADED (the peer's calls_max run
  * already, or the output is over its mark), GOING_AWAY (a side drains), LOST (closed, or the peer sends no more),
  * DEADLINE (already past), UNSUPPORTED (a stream, and the peer is plain), NOMEM; BRINE_ERR_STATE where the peer may not
- * be called (accepting side: the peer is plain or said no hello, WIRE.md section 5). */
+ * be called (accepting side: the peer is plain or said no hello, WIRE.md section 5).
+ * The encoder runs once, or not at all where the call is refused before. It must not call the connection. If it fails,
+ * its error is returned, and *error is left for it to fill. */
 BRINE_API int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms,
                               uint64_t *ret_serial, struct brine_error *error);
 
@@ -244,6 +247,12 @@ BRINE_API void brine_conn_abandon(struct brine_conn *conn, uint64_t serial, uint
  * instead. NOMEM: the connection is closing. */
 BRINE_API int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_bytes result,
                                struct brine_bytes metadata, uint64_t now_ms);
+
+/* Does the same with a result that the encoder writes straight into the output. The encoder must not call the
+ * connection. It does not run where the call was answered already or nothing can be sent any more. If it fails, its
+ * error is returned, and the call is still owed its answer. */
+BRINE_API int brine_conn_reply_encoded(struct brine_conn *conn, uint64_t serial, const struct brine_encoder *result,
+                                       struct brine_bytes metadata, uint64_t now_ms);
 
 /* Answers with an error; code: enum brine_code or the application's. data: one encoded value, size 0: none. Text over
  * limits.error_text_size_max is cut. Errors as brine_conn_reply(). */

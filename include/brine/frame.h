@@ -69,6 +69,14 @@ struct brine_frame_hello {
 	struct brine_bytes features; /* the encoded array; size 0 if there is none */
 };
 
+/* Writes a value where it belongs in a message, so that the value need not be copied there. */
+struct brine_encoder {
+	/* Appends one encoded value to out. Returns 0 or a negative error. On error the bytes that it appended are
+	 * taken back. */
+	int (*encode)(struct brine_buf *out, void *user);
+	void *user;
+};
+
 /* One message, read or to be written. Views borrow from the bytes that were parsed. Members that the type does not have
  * are zero after parsing and ignored when writing. */
 struct brine_frame {
@@ -87,6 +95,9 @@ struct brine_frame {
 	/* Encoded: the result of a response, or the item of ITEM and UPLOAD. size 0 is written as nil, but ends an
 	 * UPLOAD. */
 	struct brine_bytes result;
+
+	/* For writing. If it is not NULL, it writes the params, the item, or the result of a response without error. */
+	const struct brine_encoder *encoder;
 
 	struct brine_frame_error error;
 	struct brine_frame_options options;
@@ -142,7 +153,7 @@ BRINE_API int brine_frame_parse(struct brine_frame *ret_frame, struct brine_byte
 
 /* Appends one message. With BRINE_WIRE_FRAMED its length prefix comes first, in the shortest form. Only the members
  * that the type has are read. Encoded values are copied as they are. limit_size is the most bytes of the message. On
- * error the bytes of out are as before. Errors:
+ * error the bytes of out are as before. An error of the encoder is returned. Errors:
  *   BRINE_ERR_INVALID   the type is not in enum brine_frame_type
  *   BRINE_ERR_TOO_BIG   the message is larger than limit_size
  *   BRINE_ERR_NOMEM */

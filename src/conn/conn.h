@@ -46,10 +46,10 @@ struct brine_conn {
 	bool eof_done;          /* the end of the peer's side was acted on */
 	bool due_known;         /* nothing has changed since due_ms was found out */
 	bool at_rest;           /* next had nothing to give, and nothing has changed since */
+	bool uploads_cut;       /* eof may have left uploads open whose handlers are not told yet */
+	bool progress_counts;   /* the first interval of an unfinished message is over */
 	int lost_status;
-	bool uploads_cut;     /* eof may have left uploads open whose handlers are not told yet */
-	bool progress_counts; /* the first interval of an unfinished message is over */
-	uint64_t credit_due;  /* the call of theirs whose upload has no credit yet; 0: none */
+	uint64_t credit_due; /* the call of theirs whose upload has no credit yet; 0: none */
 
 	struct brine_buf output;
 	uint64_t output_at;        /* bytes ever queued before output */

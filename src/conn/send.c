@@ -14,18 +14,49 @@ static bool may_ask(const struct brine_conn *conn)
 	return conn->options.role == BRINE_CONNECTING || (conn->wire == BRINE_WIRE_FRAMED && conn->peer_spoke);
 }
 
+/* An encoder of the program's, and what came of it. */
+struct watched_encoder {
+	const struct brine_encoder *encoder;
+	bool wants_array;
+	bool failed; /* by itself: its status is not ours to explain */
+	size_t size; /* what it wrote */
+};
+
+static bool is_array(struct brine_bytes value)
+{
+	struct brine_token token;
+	return brine_token_read(&token, value.data, value.size) == 1 && token.kind == BRINE_TOKEN_ARRAY;
+}
+
+static int refuse_params(struct brine_error *error)
+{
+	return brine_fail(error, BRINE_ERR_INVALID, 0, "params: expected one encoded array");
+}
+
+static int encode_watched(struct brine_buf *out, void *user)
+{
+	struct watched_encoder *watched = user;
+	size_t before = brine_buf_size(out);
+	int status = watched->encoder->encode(out, watched->encoder->user);
+	watched->failed = status < 0;
+	watched->size = brine_buf_size(out) - before;
+	struct brine_bytes value = {out->data + out->start + before, watched->size};
+	if (status < 0 || !watched->wants_array || value.size == 0 || is_array(value))
+		return status;
+	return BRINE_ERR_INVALID;
+}
+
 static int check_invocation(const struct brine_conn *conn, struct brine_str method, struct brine_bytes params,
                             struct brine_bytes metadata, struct brine_error *error)
 {
 	const struct brine_limits *limits = &conn->options.limits;
-	struct brine_token token;
 	if ((method.size && !method.data) || (params.size && !params.data) || (metadata.size && !metadata.data))
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "method, params or metadata is NULL");
 	if (method.size == 0 || method.size > limits->method_size_max)
 		return brine_fail(error, BRINE_ERR_INVALID, 0, "method name of %zu bytes, expected 1 to %u",
 		                  method.size, limits->method_size_max);
-	if (params.size && (brine_token_read(&token, params.data, params.size) != 1 || token.kind != BRINE_TOKEN_ARRAY))
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "params: expected one encoded array");
+	if (params.size && !is_array(params))
+		return refuse_params(error);
 	if (metadata.size > limits->metadata_size_max)
 		return brine_fail(error, BRINE_ERR_TOO_BIG, 0, "metadata of %zu bytes, at most %u", metadata.size,
 		                  limits->metadata_size_max);
@@ -49,10 +80,15 @@ static int check_may_send(const struct brine_conn *conn, struct brine_error *err
 /* Queues a request or notification and says why not. */
 static int queue_invocation(struct brine_conn *conn, const struct brine_frame *frame, struct brine_error *error)
 {
+	const struct watched_encoder *watched = frame->encoder ? frame->encoder->user : NULL;
 	int status = conn_queue(conn, frame);
+	if (watched && watched->failed)
+		return status;
 	if (status == BRINE_ERR_TOO_BIG)
 		return brine_fail(error, status, 0, "params of %zu bytes: the message exceeds the peer's max of %u",
-		                  frame->params.size, conn_peer_size_max(conn));
+		                  watched ? watched->size : frame->params.size, conn_peer_size_max(conn));
+	if (status == BRINE_ERR_INVALID)
+		return refuse_params(error);
 	return status < 0 ? brine_fail(error, status, 0, "out of memory") : 0;
 }
 
@@ -74,6 +110,8 @@ static uint32_t next_id(struct brine_conn *conn)
 static int start_call(struct brine_conn *conn, struct call *call, const struct brine_conn_call *wanted,
                       struct brine_error *error)
 {
+	struct watched_encoder watched = {.encoder = wanted->encoder, .wants_array = true};
+	struct brine_encoder encoder = {encode_watched, &watched};
 	uint32_t id = next_id(conn);
 	if (call_own_id(&conn->calls, call, id) < 0 || call_arm(&conn->calls, call, wanted->deadline_ms) < 0)
 		return brine_fail(error, BRINE_ERR_NOMEM, 0, "out of memory");
@@ -88,6 +126,7 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 	        .options.has_win = wanted->wants_items,
 	        .options.win = conn->options.stream_items,
 	        .options.up = wanted->has_upload,
+	        .encoder = wanted->encoder ? &encoder : NULL,
 	};
 	size_t before = brine_buf_size(&conn->output);
 	int status = queue_invocation(conn, &frame, error);
@@ -103,8 +142,8 @@ static int start_call(struct brine_conn *conn, struct call *call, const struct b
 int brine_conn_call(struct brine_conn *conn, const struct brine_conn_call *call, uint64_t now_ms, uint64_t *ret_serial,
                     struct brine_error *error)
 {
-	if (!conn || !call || !ret_serial)
-		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn, call or ret_serial is NULL");
+	if (!conn || !call || !ret_serial || (call->encoder && !call->encoder->encode))
+		return brine_fail(error, BRINE_ERR_INVALID, 0, "conn, call, ret_serial or encoder->encode is NULL");
 	conn_changes(conn, now_ms);
 	int status = check_may_send(conn, error);
 	if (status == 0)
@@ -194,15 +233,20 @@ static int take_answered(struct brine_conn *conn, uint64_t serial, struct call *
 	return status;
 }
 
-/* Queues the answer and releases the call. One that is too big for the peer is told so. */
+/* Queues the answer and releases the call. A peer that cannot take so big an answer is told. A call whose encoder fails
+ * stays. */
 static int queue_answer(struct brine_conn *conn, struct call *call, struct brine_frame *frame)
 {
+	const struct watched_encoder *watched = frame->encoder ? frame->encoder->user : NULL;
 	frame->id_bytes = BRINE_BYTES(call->id_bytes, call->id_size);
 	int status = conn_queue(conn, frame);
+	if (watched && watched->failed)
+		return status;
 	if (status == BRINE_ERR_TOO_BIG) {
 		char text[96];
-		snprintf(text, sizeof text, "the answer of %zu bytes exceeds the caller's max of %u",
-		         frame->result.size + frame->error.data.size, conn_peer_size_max(conn));
+		size_t size = watched ? watched->size : frame->result.size + frame->error.data.size;
+		snprintf(text, sizeof text, "the answer of %zu bytes exceeds the caller's max of %u", size,
+		         conn_peer_size_max(conn));
 		struct brine_frame error =
 		        conn_error_frame(conn, frame->id_bytes, BRINE_CODE_TOO_LARGE, brine_str_from(text));
 		conn_queue_must(conn, &error);
@@ -224,6 +268,22 @@ int brine_conn_reply(struct brine_conn *conn, uint64_t serial, struct brine_byte
 	if (status < 0)
 		return status;
 	struct brine_frame frame = {.type = BRINE_FRAME_RESPONSE, .result = result, .options.metadata = metadata};
+	return queue_answer(conn, call, &frame);
+}
+
+int brine_conn_reply_encoded(struct brine_conn *conn, uint64_t serial, const struct brine_encoder *result,
+                             struct brine_bytes metadata, uint64_t now_ms)
+{
+	if (!conn || !result || !result->encode || (metadata.size && !metadata.data))
+		return BRINE_ERR_INVALID;
+	conn_changes(conn, now_ms);
+	struct call *call = NULL;
+	int status = take_answered(conn, serial, &call);
+	if (status < 0)
+		return status;
+	struct watched_encoder watched = {.encoder = result};
+	struct brine_encoder encoder = {encode_watched, &watched};
+	struct brine_frame frame = {.type = BRINE_FRAME_RESPONSE, .encoder = &encoder, .options.metadata = metadata};
 	return queue_answer(conn, call, &frame);
 }
 

@@ -137,7 +137,7 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	return status < 0 ? status : brine_frame_kinds[ret_frame->type].parse(&parse, ret_frame);
 }
 
-/* No message takes more bytes than this. */
+/* No message takes more bytes than this, beside what an encoder writes. */
 static size_t size_bound(const struct brine_frame *frame)
 {
 	const struct brine_bytes *parts[] = {&frame->id_bytes,  &frame->method,           &frame->params,
@@ -151,31 +151,64 @@ static size_t size_bound(const struct brine_frame *frame)
 	return __builtin_add_overflow(bound, texts, &bound) ? SIZE_MAX : bound;
 }
 
+/* Writes the length before the message, which begins PREFIX_SIZE_MAX bytes behind what out held before. A shorter
+ * length leaves a gap. Whatever is shorter is moved to close it: the message, or what waits before it, which is often
+ * nothing.
+ */
+static void put_prefix(struct brine_buf *out, size_t before, uint32_t size)
+{
+	size_t gap = PREFIX_SIZE_MAX - brine_prefix_size(size);
+	uint8_t *held = out->data + out->start;
+	uint8_t *prefix = held + before + gap;
+	brine_put_uint(prefix, size);
+	if (before > size) {
+		memmove(prefix - gap, prefix, PREFIX_SIZE_MAX - gap + size);
+		out->end -= gap;
+		return;
+	}
+	if (before)
+		memmove(held + gap, held, before);
+	out->start += gap;
+}
+
+/* Makes the message that was written part of out, which held `before` bytes. */
+static int end_message(const struct frame_write *write, size_t before, uint32_t limit_size)
+{
+	struct brine_buf *out = write->out;
+	const uint8_t *body = out->data + out->start + before + (write->plain ? 0 : PREFIX_SIZE_MAX);
+	size_t size = (size_t)(write->at - body);
+	if (size > limit_size)
+		return BRINE_ERR_TOO_BIG;
+	out->end = (size_t)(write->at - out->data);
+	assert(out->end <= out->capacity);
+	if (!write->plain)
+		put_prefix(out, before, (uint32_t)size);
+	return 0;
+}
+
 int brine_frame_write(struct brine_buf *out, const struct brine_frame *frame, int wire, uint32_t limit_size)
 {
-	if (!out || !frame)
+	if (!out || !frame || (frame->encoder && !frame->encoder->encode))
 		return BRINE_ERR_INVALID;
 	if (frame->type < 0 || frame->type >= FRAME_TYPES || !brine_frame_kinds[frame->type].write)
 		return BRINE_ERR_INVALID;
 	size_t bound = size_bound(frame);
 	if (bound > (size_t)limit_size + SCALARS_SIZE)
 		return BRINE_ERR_TOO_BIG;
+	size_t before = brine_buf_size(out);
 	uint8_t *begin = brine_buf_reserve(out, bound);
 	if (!begin)
 		return BRINE_ERR_NOMEM;
-	bool plain = wire == BRINE_WIRE_PLAIN;
-	uint8_t *body = begin + (plain ? 0 : PREFIX_SIZE_MAX);
-	struct frame_write write = {body, plain};
+	struct frame_write write = {
+	        .out = out,
+	        .at = wire == BRINE_WIRE_PLAIN ? begin : begin + PREFIX_SIZE_MAX,
+	        .plain = wire == BRINE_WIRE_PLAIN,
+	        .encoder = frame->encoder,
+	        .room = bound,
+	};
 	brine_frame_kinds[frame->type].write(&write, frame);
-	size_t size = (size_t)(write.at - body);
-	assert(write.at <= begin + bound);
-	if (size > limit_size)
-		return BRINE_ERR_TOO_BIG;
-	if (!plain) {
-		uint8_t *to = brine_put_uint(begin, (uint32_t)size);
-		memmove(to, body, size);
-		size += (size_t)(to - begin);
-	}
-	out->end += size;
-	return 0;
+	int status = write.status < 0 ? write.status : end_message(&write, before, limit_size);
+	if (status < 0)
+		out->end = out->start + before;
+	return status;
 }

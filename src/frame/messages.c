@@ -78,11 +78,7 @@ static void write_invocation(struct frame_write *write, const struct brine_frame
 	if (frame->type == BRINE_FRAME_REQUEST)
 		write_id(write, frame);
 	frame_put_str(write, frame->method.data, frame->method.size);
-	if (frame->params.size)
-		frame_put_raw(write, frame->params.data, frame->params.size);
-	else
-		write->at = brine_put_array_head(write->at, 0);
-	if (has_options)
+	if (frame_put_value(write, frame->params, FRAME_NO_PARAMS) && has_options)
 		frame_write_options(write, &frame->options);
 }
 
@@ -157,14 +153,6 @@ static void write_error(struct frame_write *write, const struct brine_frame_erro
 	}
 }
 
-static void write_value_or_nil(struct frame_write *write, struct brine_bytes value)
-{
-	if (value.size)
-		frame_put_raw(write, value.data, value.size);
-	else
-		write->at = brine_put_nil(write->at);
-}
-
 static int parse_response(struct frame_parse *parse, struct brine_frame *frame)
 {
 	int status = parse_id(parse, frame);
@@ -183,7 +171,10 @@ static void write_response(struct frame_write *write, const struct brine_frame *
 	write_head(write, 4 + has_options, frame);
 	write_id(write, frame);
 	write_error(write, &frame->error);
-	write_value_or_nil(write, frame->error.is_set ? (struct brine_bytes){NULL, 0} : frame->result);
+	if (frame->error.is_set)
+		write->at = brine_put_nil(write->at);
+	else if (!frame_put_value(write, frame->result, FRAME_NO_RESULT))
+		return;
 	if (has_options)
 		frame_write_options(write, &frame->options);
 }
@@ -199,11 +190,11 @@ static int parse_item(struct frame_parse *parse, struct brine_frame *frame)
 
 static void write_item(struct frame_write *write, const struct brine_frame *frame)
 {
-	bool is_end = frame->type == BRINE_FRAME_UPLOAD && frame->result.size == 0;
+	bool is_end = frame->type == BRINE_FRAME_UPLOAD && frame->result.size == 0 && !frame->encoder;
 	write_head(write, is_end ? 2 : 3, frame);
 	write_id(write, frame);
 	if (!is_end)
-		write_value_or_nil(write, frame->result);
+		(void)frame_put_value(write, frame->result, FRAME_NO_RESULT);
 }
 
 /* An unsigned number of at most `most`. */

@@ -62,3 +62,32 @@ void frame_put_str(struct frame_write *write, const void *data, size_t size)
 	write->at = brine_put_str_head(write->at, (uint32_t)size);
 	frame_put_raw(write, data, size);
 }
+
+/* Lets the encoder append to out. Room for what follows is made again. */
+static bool run_encoder(struct frame_write *write, size_t *ret_size)
+{
+	struct brine_buf *out = write->out;
+	out->end = (size_t)(write->at - out->data);
+	size_t before = brine_buf_size(out);
+	write->status = write->encoder->encode(out, write->encoder->user);
+	if (write->status < 0)
+		return false;
+	assert(brine_buf_size(out) >= before);
+	*ret_size = brine_buf_size(out) - before;
+	write->at = brine_buf_reserve(out, write->room);
+	if (!write->at)
+		write->status = BRINE_ERR_NOMEM;
+	return write->at;
+}
+
+bool frame_put_value(struct frame_write *write, struct brine_bytes value, uint8_t instead)
+{
+	size_t size = value.size;
+	if (!write->encoder)
+		frame_put_raw(write, value.data, size);
+	else if (!run_encoder(write, &size))
+		return false;
+	if (size == 0)
+		*write->at++ = instead;
+	return true;
+}

@@ -18,11 +18,18 @@ struct frame_parse {
 	struct brine_error *error;
 };
 
-/* A message that is written into memory which has room for all of it. */
+/* A message that is written into memory which has room for all of it, except for what an encoder writes. */
 struct frame_write {
+	struct brine_buf *out; /* at points into its room */
 	uint8_t *at;
 	bool plain;
+	const struct brine_encoder *encoder; /* NULL if there is none */
+	size_t room;                         /* enough for all that no encoder writes */
+	int status;                          /* negative once the encoder has failed or its room could not be made */
 };
+
+/* Values of one byte that stand where none was given. */
+enum { FRAME_NO_PARAMS = 0x90, FRAME_NO_RESULT = 0xc0 };
 
 /* Takes the next element, one whole encoded value. There must be one. It borrows from the message. */
 struct brine_bytes frame_element(struct frame_parse *parse);
@@ -43,5 +50,9 @@ void frame_put_raw(struct frame_write *write, const void *data, size_t size);
 
 /* Writes a str. */
 void frame_put_str(struct frame_write *write, const void *data, size_t size);
+
+/* Writes the value, or lets the encoder write one. Writes the byte `instead` where that gave no bytes. Returns false if
+ * it failed. Nothing more may be written then. */
+bool frame_put_value(struct frame_write *write, struct brine_bytes value, uint8_t instead);
 
 #endif

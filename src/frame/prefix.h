@@ -12,6 +12,12 @@ struct brine_prefix {
 	uint32_t length; /* bytes of the message; 0 while it is not known */
 };
 
+/* Returns the size of the prefix before a message of so many bytes. */
+static inline unsigned brine_prefix_size(uint32_t length)
+{
+	return length < 0x80 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
+}
+
 /* Reads the prefix that input begins with. input has at least one byte. */
 static inline struct brine_prefix brine_prefix_read(struct brine_bytes input)
 {

@@ -1,6 +1,6 @@
 /* Holds for any bytes on both sides of a connection: events, output and fault are the same whether the bytes are fed
- * whole or read piece by piece into the connection's own room, each call of ours ends exactly once, and everything is
- * given back. */
+ * whole or read piece by piece into the connection's own room, and whether answers are copied or encoded in their
+ * place; each call of ours ends exactly once, and everything is given back. */
 #include "support.h"
 
 #include "fuzz.h"
@@ -15,6 +15,7 @@ struct trace {
 	struct brine_buf text; /* events, as bytes that can be compared */
 	struct brine_buf output;
 	unsigned ended;
+	bool encodes; /* answers are encoded in their place */
 };
 
 static void note(struct trace *trace, const void *data, size_t size)
@@ -38,10 +39,25 @@ static void take_output(struct trace *trace)
 	brine_conn_sent(trace->conn, pending.size, 1);
 }
 
+static int encode(struct brine_buf *out, void *user)
+{
+	const struct brine_bytes *bytes = user;
+	return brine_buf_append(out, bytes->data, bytes->size);
+}
+
+static void reply(struct trace *trace, uint64_t serial, struct brine_bytes result)
+{
+	struct brine_bytes none = {NULL, 0};
+	struct brine_encoder encoder = {encode, &result};
+	if (trace->encodes)
+		brine_conn_reply_encoded(trace->conn, serial, &encoder, none, 1);
+	else
+		brine_conn_reply(trace->conn, serial, result, none, 1);
+}
+
 static void pump(struct trace *trace)
 {
 	struct brine_event event;
-	struct brine_bytes none = {NULL, 0};
 	for (bool moved = true; moved;) {
 		moved = false;
 		while (brine_conn_next(trace->conn, &event, 1) > 0) {
@@ -60,7 +76,7 @@ static void pump(struct trace *trace)
 				send_items(trace, event.serial);
 			bool is_answerable = event.type == BRINE_EVENT_REQUEST && !event.has_upload;
 			if (is_answerable || event.type == BRINE_EVENT_UPLOAD_END)
-				brine_conn_reply(trace->conn, event.serial, event.params, none, 1);
+				reply(trace, event.serial, event.params);
 			take_output(trace);
 			moved = true;
 		}
@@ -73,7 +89,7 @@ static void pump(struct trace *trace)
 /* seed 0: whole. */
 static void run(struct trace *trace, int role, int wire, const uint8_t *data, size_t size, uint64_t seed)
 {
-	*trace = (struct trace){.text = BRINE_BUF_INIT, .output = BRINE_BUF_INIT};
+	*trace = (struct trace){.text = BRINE_BUF_INIT, .output = BRINE_BUF_INIT, .encodes = seed};
 	fail_allocator_init(&trace->memory, 0, false);
 	struct brine_conn_options options = BRINE_CONN_OPTIONS_INIT;
 	options.role = role;

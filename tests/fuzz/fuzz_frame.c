@@ -34,7 +34,7 @@ static void check_written_back(const struct brine_frame *frame, int wire)
 	HOLDS(again.type == frame->type && again.id == frame->id);
 	HOLDS(brine_frame_write(&twice, &again, wire, UINT32_MAX) == 0);
 	HOLDS(brine_buf_size(&once) == brine_buf_size(&twice));
-	HOLDS(memcmp(once.data, twice.data, brine_buf_size(&once)) == 0);
+	HOLDS(memcmp(brine_buf_bytes(&once).data, brine_buf_bytes(&twice).data, brine_buf_size(&once)) == 0);
 	brine_buf_done(&once);
 	brine_buf_done(&twice);
 }

@@ -25,6 +25,20 @@ struct sim_call *find_call(struct side *side, uint64_t serial)
 	return NULL;
 }
 
+/* The bytes that an encoder writes, or does not write to their end. */
+struct encoding {
+	struct brine_bytes bytes;
+	bool fails;
+};
+
+static int encode(struct brine_buf *out, void *user)
+{
+	const struct encoding *encoding = user;
+	brine_buf_append(out, encoding->bytes.data, encoding->bytes.size - encoding->fails);
+	injected[INJECTED_ENCODER] += encoding->fails;
+	return encoding->fails ? BRINE_ERR_RANGE : 0;
+}
+
 void start_call(struct side *side)
 {
 	if (side->call_count == CALLS_MAX)
@@ -44,7 +58,17 @@ void start_call(struct side *side)
 	        .has_upload = record->upload.wanted,
 	        .user = (void *)(uintptr_t)(number + 1),
 	};
-	if (brine_conn_call(side->conn, &call, now_ms, &record->serial, NULL) == 0) {
+	struct encoding encoding = {call.params, chance(5)};
+	struct brine_encoder encoder = {encode, &encoding};
+	if (chance(50)) {
+		call.encoder = &encoder;
+		call.params = none;
+	}
+	size_t before = brine_conn_pending(side->conn).size;
+	int status = brine_conn_call(side->conn, &call, now_ms, &record->serial, NULL);
+	REQUIRE(status == 0 || brine_conn_pending(side->conn).size == before);
+	REQUIRE(status != 0 || !call.encoder || !encoding.fails);
+	if (status == 0) {
 		record->started = true;
 		side->call_count++;
 		outcomes[OUTCOME_BEGUN]++;
@@ -135,6 +159,21 @@ static bool is_done(const struct handler *handler, const struct sim_call *call)
 	return handler->told || (has_all && sent_all);
 }
 
+/* An encoder that fails answers nothing: then it is tried again. */
+static int reply_encoded(struct side *side, uint64_t serial, struct brine_bytes result)
+{
+	struct encoding encoding = {result, chance(20)};
+	struct brine_encoder encoder = {encode, &encoding};
+	uint64_t failed = injected[INJECTED_ENCODER];
+	size_t before = brine_conn_pending(side->conn).size;
+	int status = brine_conn_reply_encoded(side->conn, serial, &encoder, none, now_ms);
+	if (injected[INJECTED_ENCODER] == failed)
+		return status;
+	REQUIRE(status == BRINE_ERR_RANGE && brine_conn_pending(side->conn).size == before);
+	encoding.fails = false;
+	return brine_conn_reply_encoded(side->conn, serial, &encoder, none, now_ms);
+}
+
 bool answer(struct side *side, struct side *peer, bool finishing)
 {
 	if (side->handler_count == 0)
@@ -150,8 +189,10 @@ bool answer(struct side *side, struct side *peer, bool finishing)
 	int rc = 0;
 	brine_pack_uint(&result, handler->number);
 	unsigned kind = (unsigned)random_below(&random_state, 10);
-	if (kind < 7)
+	if (kind < 4)
 		rc = brine_conn_reply(side->conn, handler->serial, brine_buf_bytes(&result), none, now_ms);
+	else if (kind < 7)
+		rc = reply_encoded(side, handler->serial, brine_buf_bytes(&result));
 	else if (kind < 9)
 		rc = brine_conn_fail(side->conn, handler->serial, 100, BRINE_STR("no"), none, now_ms);
 	else

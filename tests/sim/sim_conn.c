@@ -27,6 +27,7 @@ static const char *const injected_names[INJECTED_COUNT] = {
         "early answers",
         "uploads cut by an end",
         "overruns",
+        "failed encoders",
 };
 static const char *const outcome_names[OUTCOME_COUNT] = {
         "calls", "answered", "lost", "not sent", "items", "whole streams", "pairs finished",

@@ -203,6 +203,15 @@ static void frames(void **state)
 	brine_buf_done(&buf);
 }
 
+static int encode_nothing(struct brine_buf *out, void *user)
+{
+	(void)out;
+	(void)user;
+	return 0;
+}
+
+static const struct brine_encoder encoder = {encode_nothing, NULL}, empty = {NULL, NULL};
+
 static void no_connection(void **state)
 {
 	struct brine_conn_call call = {.method = BRINE_STR("x"), .deadline_ms = BRINE_FOREVER};
@@ -240,6 +249,7 @@ static void no_connection(void **state)
 	brine_conn_cancel(NULL, 1, 0);
 	brine_conn_abandon(NULL, 1, 0);
 	REFUSED(brine_conn_reply(NULL, 1, none, none, 0));
+	REFUSED(brine_conn_reply_encoded(NULL, 1, &encoder, none, 0));
 	REFUSED(brine_conn_fail(NULL, 1, 100, text, none, 0));
 	brine_conn_release(NULL, 1, 0);
 	REFUSED(brine_conn_attach(NULL, 1, NULL));
@@ -266,6 +276,9 @@ static void a_connection(void **state)
 	REFUSED(brine_conn_next(conn, NULL, 0));
 	REFUSED(brine_conn_call(conn, NULL, 0, &serial, &error));
 	REFUSED(brine_conn_call(conn, &call, 0, NULL, &error));
+	call.encoder = &empty;
+	REFUSED(brine_conn_call(conn, &call, 0, &serial, &error));
+	call.encoder = NULL;
 	call.params = missing;
 	REFUSED(brine_conn_call(conn, &call, 0, &serial, NULL));
 	call.params = none;
@@ -280,6 +293,9 @@ static void a_connection(void **state)
 	REFUSED(brine_conn_send(conn, serial, missing, 0));
 	REFUSED(brine_conn_reply(conn, 99, missing, none, 0));
 	REFUSED(brine_conn_reply(conn, 99, none, missing, 0));
+	REFUSED(brine_conn_reply_encoded(conn, 99, NULL, none, 0));
+	REFUSED(brine_conn_reply_encoded(conn, 99, &encoder, missing, 0));
+	REFUSED(brine_conn_reply_encoded(conn, 99, &empty, none, 0));
 	REFUSED(brine_conn_fail(conn, 99, 100, missing_text, none, 0));
 	REFUSED(brine_conn_fail(conn, 99, 100, text, missing, 0));
 	brine_conn_free(conn);

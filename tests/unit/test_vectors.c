@@ -37,7 +37,7 @@ static void check_vector(char *line)
 		assert_int_equal(judgement.verdict, BRINE_VERDICT_OK);
 		assert_int_equal(brine_frame_write(&written, &frame, BRINE_WIRE_FRAMED, UINT32_MAX), 0);
 		assert_int_equal(brine_buf_size(&written), size);
-		assert_memory_equal(written.data, bytes.data, size);
+		assert_memory_equal(brine_buf_bytes(&written).data, bytes.data, size);
 	}
 	brine_buf_done(&bytes);
 	brine_buf_done(&text);
