@@ -12,6 +12,12 @@
  *   BRINE_ERR_DEPTH       containers nest deeper than depth_max */
 int brine_value_walk(struct brine_bytes bytes, unsigned depth_max, size_t *ret_size, struct brine_error *error);
 
+/* Does the same and notes where the elements of the outermost container begin, so that they need not be walked over
+ * again. Their offsets go to marks, the first marks_count of them at most; those of a map are keys and values. Marks
+ * beyond the elements are untouched. On error some may be written. */
+int brine_value_walk_marked(struct brine_bytes bytes, unsigned depth_max, size_t *marks, size_t marks_count,
+                            size_t *ret_size, struct brine_error *error);
+
 /* Returns the size of the value that data begins with, all of its elements included. Returns 0 where brine_value_walk()
  * fails. */
 size_t brine_value_size_within(const void *data, size_t size, unsigned depth_max);

@@ -1,6 +1,7 @@
 #include <brine/codec.h>
 #include <brine/frame.h>
 
+#include "codec/walk.h"
 #include "frame/messages.h"
 #include "frame/prefix.h"
 
@@ -47,28 +48,28 @@ int brine_frame_find(struct brine_bytes input, const struct brine_limits *limits
 static int check_messagepack(struct frame_parse *parse, struct brine_bytes message)
 {
 	unsigned depth = parse->limits->depth_max;
-	struct brine_error fault = BRINE_ERROR_INIT;
-	int status = brine_check(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX, &fault);
-	if (status == 0)
-		return 0;
-	const uint8_t *place = parse->start + fault.offset;
-	if (status == BRINE_ERR_TRAILING)
-		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
-		                   "%zu bytes after the message", message.size - (size_t)fault.offset);
-	return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, place,
-	                   "value runs past its frame or is malformed: %s", fault.text);
+	struct brine_error fault;
+	size_t end = 0;
+	int status = brine_value_walk_marked(message, depth < BRINE_FRAME_DEPTH_MAX ? depth : BRINE_FRAME_DEPTH_MAX,
+	                                     parse->marks, FRAME_MARKS, &end, &fault);
+	if (status < 0)
+		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, status, parse->start + fault.offset,
+		                   "value runs past its frame or is malformed: %s", fault.text);
+	if (end < message.size)
+		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, BRINE_ERR_TRAILING,
+		                   parse->start + end, "%zu bytes after the message", message.size - end);
+	return 0;
 }
 
 /* Takes the array's head and the type. */
 static int parse_head(struct frame_parse *parse, struct brine_frame *frame)
 {
-	struct brine_token head = frame_token(BRINE_BYTES(parse->at, (size_t)(parse->end - parse->at)));
+	struct brine_token head = frame_token(BRINE_BYTES(parse->start, (size_t)(parse->end - parse->start)));
 	bool fits = parse->plain ? head.kind == BRINE_TOKEN_ARRAY && (head.count == 3 || head.count == 4)
 	                         : brine_is_message_head(parse->start[0]);
 	if (!fits)
-		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, BRINE_ERR_PROTO, parse->at,
+		return frame_judge(parse, BRINE_VERDICT_GOAWAY, BRINE_CODE_INVALID, BRINE_ERR_PROTO, parse->start,
 		                   "a message is an array of %s elements", parse->plain ? "3 or 4" : "2 to 15");
-	parse->at += head.size;
 	parse->count = parse->left = head.count;
 	struct brine_bytes value = frame_element(parse);
 	if (*(const uint8_t *)value.data >= 0x80)
@@ -120,7 +121,6 @@ int brine_frame_parse(struct brine_frame *ret_frame, struct brine_bytes message,
 	const uint8_t *start = message.size ? message.data : (const uint8_t *)"";
 	struct frame_parse parse = {
 	        .start = start,
-	        .at = start,
 	        .end = start + message.size,
 	        .plain = wire == BRINE_WIRE_PLAIN,
 	        .limits = limits,

@@ -1,7 +1,5 @@
 #include "frame/parts.h"
 
-#include "codec/walk.h"
-
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,14 +38,13 @@ bool frame_text(struct brine_bytes value, struct brine_bytes *ret_text)
 struct brine_bytes frame_element(struct frame_parse *parse)
 {
 	assert(parse->left > 0);
-	/* The last one ends where the message ends: big params and results are not walked through twice. */
-	size_t rest = (size_t)(parse->end - parse->at);
-	size_t size = parse->left == 1 ? rest : brine_value_size(parse->at, rest);
-	assert(size > 0);
-	struct brine_bytes value = {parse->at, size};
-	parse->at += size;
+	uint32_t index = parse->count - parse->left;
+	assert(index + 1 < FRAME_MARKS);
+	const uint8_t *begin = parse->start + parse->marks[index];
 	parse->left--;
-	return value;
+	const uint8_t *end = parse->left ? parse->start + parse->marks[index + 1] : parse->end;
+	assert(begin < end);
+	return BRINE_BYTES(begin, (size_t)(end - begin));
 }
 
 void frame_put_raw(struct frame_write *write, const void *data, size_t size)

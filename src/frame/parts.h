@@ -8,10 +8,13 @@
 
 #include <brine/frame.h>
 
-/* A message that is read element by element. Its bytes have passed brine_check(). */
+enum { FRAME_MARKS = 6 }; /* the elements that any type reads, and one more to see where the last of them ends */
+
+/* A message that is read element by element. Its bytes have been checked. */
 struct frame_parse {
-	const uint8_t *start, *at, *end;
-	uint32_t count, left; /* elements of the message, and elements that are not read yet */
+	const uint8_t *start, *end;
+	size_t marks[FRAME_MARKS]; /* offsets of the first elements */
+	uint32_t count, left;      /* elements of the message, and elements that are not read yet */
 	bool plain;
 	const struct brine_limits *limits;
 	struct brine_judgement *judgement;

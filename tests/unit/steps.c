@@ -208,6 +208,32 @@ static void steps_grow_as_the_bytes_do(void **state)
 	}
 }
 
+/* A message is walked over once where it is taken apart: whatever its params are, the rest is a constant. */
+static void a_message_is_walked_over_once(void **state)
+{
+	static fill_fn *const fills[] = {fill_integers, fill_doubles, fill_nests, fill_maps};
+	(void)state;
+	for (size_t i = 0; i < sizeof fills / sizeof fills[0]; i++) {
+		struct brine_limits limits = BRINE_LIMITS_INIT;
+		struct brine_judgement judgement;
+		struct brine_frame frame;
+		struct brine_buf message = BRINE_BUF_INIT;
+		brine_buf_append(&message, "\x95\x00\x01\xa1m", 5);
+		fills[i](&message, SIZE_SMALL);
+		brine_buf_append(&message, "\x80", 1);
+		struct brine_bytes bytes = brine_buf_bytes(&message);
+		blocks = 0;
+		assert_int_equal(brine_check(bytes, BRINE_FRAME_DEPTH_MAX, NULL), 0);
+		uint64_t once = blocks;
+		blocks = 0;
+		assert_int_equal(brine_frame_parse(&frame, bytes, BRINE_WIRE_FRAMED, &limits, &judgement, NULL), 0);
+		print_message("%llu blocks to check, %llu to parse\n", (unsigned long long)once,
+		              (unsigned long long)blocks);
+		assert_in_range(blocks, once, once + 300);
+		brine_buf_done(&message);
+	}
+}
+
 /* ---- the straight path ---- */
 
 static int append(struct brine_buf *out, void *user)
@@ -269,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_naive_way_is_seen),
 	        cmocka_unit_test(steps_grow_as_the_bytes_do),
+	        cmocka_unit_test(a_message_is_walked_over_once),
 	        cmocka_unit_test(the_straight_path_copies_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,50 @@ static void scan_refuses_a_claim_before_its_bytes(void **state)
 	}
 }
 
+/* The elements of the outermost container, whatever is nested in them, and not one more than were asked for. */
+static void marks_are_where_the_elements_begin(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+	} values[] = {
+	        {"\x05", 1},
+	        {"\xcd\x01\x00", 3},
+	        {"\xc0", 1},
+	        {"\xa3\x61\x62\x63", 4},
+	        {"\x90", 1},
+	        {"\x93\x01\x92\x02\x90\x03", 6},
+	        {"\x80", 1},
+	        {"\x82\x01\x91\x02\x03\x04", 6},
+	        {"\xc4\x03\x61\x62\x63", 5},
+	        {"\xd4\x01\x02", 3},
+	};
+	enum { MOST = 20, KINDS = sizeof values / sizeof values[0] };
+	uint64_t seed = 1;
+	(void)state;
+	for (unsigned round = 0; round < 2000; round++) {
+		struct brine_buf bytes = BRINE_BUF_INIT;
+		size_t begins[MOST], marks[MOST + 1], count = random_below(&seed, MOST), end = 0;
+		size_t asked = random_below(&seed, MOST + 1);
+		uint8_t head[] = {0xdc, 0x00, (uint8_t)count};
+		if (count < 16 && round % 2)
+			brine_pack_array(&bytes, (uint32_t)count);
+		else
+			brine_buf_append(&bytes, head, sizeof head);
+		for (size_t i = 0; i < count; i++) {
+			unsigned kind = (unsigned)random_below(&seed, KINDS);
+			begins[i] = brine_buf_size(&bytes);
+			brine_buf_append(&bytes, values[kind].bytes, values[kind].size);
+		}
+		memset(marks, 0xff, sizeof marks);
+		assert_int_equal(brine_value_walk_marked(brine_buf_bytes(&bytes), 4, marks, asked, &end, NULL), 0);
+		assert_int_equal(end, brine_buf_size(&bytes));
+		for (size_t i = 0; i <= MOST; i++)
+			assert_int_equal(marks[i], i < count && i < asked ? begins[i] : SIZE_MAX);
+		brine_buf_done(&bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +423,7 @@ int main(void)
 	        cmocka_unit_test(tokens_are_read_in_every_form),
 	        cmocka_unit_test(scan_finds_the_end_however_it_is_cut),
 	        cmocka_unit_test(scan_refuses_a_claim_before_its_bytes),
+	        cmocka_unit_test(marks_are_where_the_elements_begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
